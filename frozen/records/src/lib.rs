@@ -1,0 +1,27 @@
+//! The words that every stage shares: digests, verdicts, canonical JSON and the schema of each file
+//! that passes between stages.
+//!
+//! Nothing here computes a result. A file that one program writes and another reads is a type in this
+//! crate, so that a reader finds its meaning in one place and a change of form is a change here.
+//! Links neither libtorch nor anything that reads the clock, the environment or randomness.
+
+pub mod canonical;
+pub mod checkpoint;
+pub mod digest;
+pub mod evaluation;
+pub mod exit;
+pub mod file;
+pub mod merkle;
+pub mod protocol;
+pub mod rule;
+pub mod run;
+pub mod statement;
+pub mod transcript;
+pub mod verdict;
+
+pub use digest::{
+    Blake3, DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest, WorkerDigest,
+};
+pub use exit::Exit;
+pub use rule::Rule;
+pub use verdict::{Attachment, Finding, Reason, Verdict};

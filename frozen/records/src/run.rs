@@ -1,0 +1,55 @@
+//! `run.json`: the resolved run. Everything that may change a bit of the result, and nothing else.
+//!
+//! No time, host, path or process count: those stand in the certificate, where they cannot reach the
+//! transcript's chain, which starts from this file's digest.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, TreeDigest, canonical, canonical::CanonicalError,
+};
+
+/// The form of this file.
+pub const RUN_FORMAT: &str = "maxclip.run.v1";
+
+/// One training, with nothing left to decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedRun {
+    /// [`RUN_FORMAT`].
+    pub format: String,
+    /// The protocol's TOML file, whole.
+    pub protocol: String,
+    /// SHA-256 of that text.
+    pub protocol_digest: ProtocolDigest,
+    /// The model's configuration file (open_clip's JSON), whole.
+    pub model: String,
+    /// Which `[[scale]]` of the protocol.
+    pub scale: String,
+    /// The data set's identity.
+    pub data: DataRoot,
+    /// What the frozen tree was.
+    pub frozen: FrozenDigest,
+    /// What was admitted.
+    pub tree: TreeDigest,
+    /// The algorithm's configuration for this scale: a flat JSON object as text.
+    pub config: String,
+    /// 64 hexadecimal digits: initial weights, order, augmentation and the worker's streams derive from it.
+    pub seed: String,
+    /// Where these bits can be had.
+    pub class: NumericsClass,
+}
+
+impl ResolvedRun {
+    /// The identity that the transcript's chain starts from.
+    pub fn digest(&self) -> Result<RunDigest, CanonicalError> {
+        Ok(RunDigest(crate::Blake3::of(&canonical::to_file(self)?).0))
+    }
+
+    /// The seed's bytes.
+    pub fn seed_bytes(&self) -> Result<[u8; 32], hex::FromHexError> {
+        let mut seed = [0; 32];
+        hex::decode_to_slice(&self.seed, &mut seed)?;
+        Ok(seed)
+    }
+}
