@@ -48,3 +48,28 @@ impl Fraction {
         self.numerator as f64 / self.denominator as f64
     }
 }
+
+/// The unweighted mean of shares, to six decimals, as a certificate states it; empty for no share.
+///
+/// Added in their order as doubles: IEEE 754 and Rust's exact decimal output make it one text everywhere.
+#[must_use]
+pub fn mean(shares: &[Fraction]) -> String {
+    if shares.is_empty() {
+        return String::new();
+    }
+    let sum: f64 = shares.iter().map(|share| share.value()).sum();
+    format!("{:.6}", sum / shares.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_has_six_decimals() {
+        let share = |numerator, denominator| Fraction { numerator, denominator };
+        assert_eq!(mean(&[share(1, 3), share(2, 3)]), "0.500000");
+        assert_eq!(mean(&[share(2, 3)]), "0.666667");
+        assert_eq!(mean(&[]), "");
+    }
+}

@@ -202,6 +202,8 @@ pub struct Score {
     pub key: String,
     /// The exact value.
     pub main_metric: Fraction,
+    /// BLAKE3 of the task's line in `eval_results.jsonl`, newline included: says which line a change is in.
+    pub line: Blake3,
 }
 
 /// The envelope, as the file `certificate.json` holds it, in canonical form.
