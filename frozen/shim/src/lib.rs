@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What tch lacks: libtorch's determinism switches, one fused AdamW step, tensors over foreign memory.
+//!
+//! With the mappings of `wire` this is the only crate that may hold `unsafe`. The C++ stands in `shim.cpp`
+//! and decides nothing; each module here states what must hold and gives a safe function.
+
+#![expect(unsafe_code, reason = "calls into C++, and tensors over memory that the caller owns")]
+
+mod adamw;
+mod error;
+mod memory;
+mod switches;
+
+pub use adamw::{AdamW, adamw_in_place};
+pub use error::{ShimError, plain_errors, without_backtrace};
+pub use memory::{values, values_mut, view, view_mut};
+pub use switches::{Fill, Reading, cpu_capability, one_thread, pin, read};
