@@ -1,2 +1,45 @@
-//! Placeholder.
-fn main() {}
+//! `maxclip`: turns a CLIP training submission into a number that nobody has to take on trust.
+//!
+//! This file folds every error into an exit code with one meaning ([`records::Exit`]) and reads what
+//! the environment says about the terminal; nothing below it does. No libtorch is linked here.
+
+mod commands;
+mod problem;
+mod terminal;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+use records::Exit;
+
+use crate::{
+    commands::Command,
+    terminal::{Colour, Terminal},
+};
+
+/// Turns a CLIP training submission into a number that nobody has to take on trust.
+#[derive(Debug, Parser)]
+#[command(name = "maxclip", version, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let colour = Colour::from_environment(set("NO_COLOR"), std::env::var_os("TERM"));
+    let mut terminal = Terminal::real(colour);
+    let exit = match Cli::try_parse() {
+        Ok(cli) => cli.command.run(&mut terminal).unwrap_or_else(|error| problem::tell(&error, &mut terminal)),
+        Err(error) => {
+            // What clap prints is help (stdout, 0) or a wrong command line (stderr, 2).
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
+            error.print().map_or(Exit::Fault, |()| exit)
+        }
+    };
+    exit.into()
+}
+
+/// Whether a variable of the environment is set to something.
+fn set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| value != OsString::new())
+}

@@ -1,0 +1,75 @@
+//! `maxclip data`: makes shards a data set, and says what a data set is.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use data::{Dataset, index, shapes};
+use records::Exit;
+
+use crate::terminal::Terminal;
+
+/// Arguments of `maxclip data`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    act: Act,
+}
+
+/// What to do with data.
+#[derive(Debug, clap::Subcommand)]
+enum Act {
+    /// Read every shard of a folder and write its index
+    Index {
+        /// A folder of WebDataset shards: jpg, png or webp, txt, json with a uid
+        folder: PathBuf,
+    },
+    /// Print a data set's size and identity, after reading every sample
+    Verify {
+        /// An indexed folder
+        folder: PathBuf,
+    },
+    /// Say whether each data set is contained in the next
+    Nested {
+        /// Indexed folders, smallest first
+        #[arg(required = true, num_args = 2..)]
+        folders: Vec<PathBuf>,
+    },
+    /// Generate the `shapes` data sets and tasks of protocol `mini`
+    Shapes {
+        /// Where to write them
+        #[arg(default_value = "runs/data")]
+        folder: PathBuf,
+    },
+}
+
+/// Does it.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    match args.act {
+        Act::Index { folder } => {
+            let set = index::build(&folder)?;
+            terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
+        }
+        Act::Verify { folder } => {
+            let set = Dataset::open(&folder)?;
+            let mut bar = terminal.progress("verify", set.len() as u64);
+            for rank in 0..set.len() as u64 {
+                set.sample(rank)?;
+                bar.add(1);
+            }
+            drop(bar);
+            terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
+        }
+        Act::Nested { folders } => {
+            let sets = folders.iter().map(|folder| Dataset::open(folder)).collect::<Result<Vec<_>, _>>()?;
+            for (pair, names) in sets.windows(2).zip(folders.windows(2)) {
+                pair[0].nested_in(&pair[1])?;
+                terminal.line(format_args!("{} is contained in {}", names[0].display(), names[1].display()));
+            }
+        }
+        Act::Shapes { folder } => {
+            shapes::generate(&folder)?;
+            terminal.line(folder.display());
+        }
+    }
+    Ok(Exit::Pass)
+}

@@ -1,0 +1,123 @@
+//! `maxclip doctor`: what this machine can do, and what it lacks for what.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use landlock::ABI;
+use records::Exit;
+use serde::Serialize;
+
+use crate::{kit::Kit, launch, terminal::{Paint, Terminal}};
+
+/// Arguments of `maxclip doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the built programs are [default: beside this program]
+    #[arg(long)]
+    kit: Option<PathBuf>,
+    /// The folder whose disk is looked at
+    #[arg(long, default_value = ".")]
+    home: PathBuf,
+    /// Print canonical JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Line {
+    what: &'static str,
+    found: String,
+    /// Needed to judge: where it is not good, this machine is for `maxclip check` only.
+    needed: bool,
+    good: bool,
+}
+
+/// Looks, and ends with 3 where something that judging needs is not here.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let kit = Kit::find(args.kit.as_deref());
+    let lines = [kernel(), seccomp(), landlock(), namespaces(), gpu(), disk(&args.home), programs(&kit), class(&kit)];
+    let able = lines.iter().all(|line| line.good || !line.needed);
+    if args.json {
+        terminal.json(&lines)?;
+    } else {
+        for line in &lines {
+            let (paint, word) = match (line.good, line.needed) {
+                (true, _) => (Paint::Good, "good"),
+                (false, true) => (Paint::Bad, "lack"),
+                (false, false) => (Paint::Doubt, "none"),
+            };
+            let word = terminal.paint(paint, word);
+            terminal.line(format_args!("  {word}  {:<11} {}", line.what, line.found));
+        }
+        let sum = if able { "this machine can certify" } else { "this machine can check ZIPs, and not certify" };
+        terminal.line(sum);
+    }
+    Ok(if able { Exit::Pass } else { Exit::Inconclusive })
+}
+
+fn kernel() -> Line {
+    let name = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let found = format!("{} {} {}", text(name.sysname()), text(name.release()), text(name.machine()));
+    let good = name.sysname().to_bytes() == b"Linux" && name.machine().to_bytes() == b"x86_64";
+    Line { what: "kernel", found, needed: true, good }
+}
+
+fn seccomp() -> Line {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let good = status.lines().any(|line| line.starts_with("Seccomp:"));
+    let found = if good { "filters (the wall around a worker)" } else { "no seccomp: a worker cannot be contained" };
+    Line { what: "seccomp", found: found.to_owned(), needed: true, good }
+}
+
+fn landlock() -> Line {
+    let abi = ABI::new_current();
+    let good = abi != ABI::Unsupported;
+    let found = if good { format!("{abi:?}") } else { "not in this kernel; used where it is".to_owned() };
+    Line { what: "Landlock", found, needed: false, good }
+}
+
+fn namespaces() -> Line {
+    let most: u64 = std::fs::read_to_string("/proc/sys/user/max_user_namespaces")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or(0);
+    Line { what: "namespaces", found: format!("at most {most} user namespaces"), needed: false, good: most > 0 }
+}
+
+fn gpu() -> Line {
+    let good = Path::new("/dev/nvidiactl").exists();
+    let found = if good { "an NVIDIA driver (not used yet: training runs on the CPU)" } else { "none" };
+    Line { what: "GPU", found: found.to_owned(), needed: false, good }
+}
+
+fn disk(home: &Path) -> Line {
+    let existing = home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    match rustix::fs::statvfs(existing) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
+            // What the demo leaves behind, twice.
+            Line { what: "disk", found: format!("{free} MiB free"), needed: true, good: free > 4096 }
+        }
+        Err(error) => Line { what: "disk", found: format!("cannot look: {error}"), needed: true, good: false },
+    }
+}
+
+fn programs(kit: &Result<Kit, records::Reason>) -> Line {
+    match kit {
+        Ok(kit) => Line { what: "libtorch", found: kit.libraries.display().to_string(), needed: true, good: true },
+        Err(reason) => {
+            Line { what: "libtorch", found: format!("{}; {}", reason.why, reason.hint), needed: true, good: false }
+        }
+    }
+}
+
+fn class(kit: &Result<Kit, records::Reason>) -> Line {
+    let measured = kit.as_ref().map_err(|_| "not measured without the programs".to_owned());
+    let measured = measured.and_then(|kit| launch::class(kit).map_err(|error| format!("{error:#}")));
+    match measured {
+        Ok(class) => Line { what: "numerics", found: class.short(), needed: true, good: true },
+        Err(why) => Line { what: "numerics", found: why, needed: true, good: false },
+    }
+}
