@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod exit;
 pub mod file;
 pub mod merkle;
+pub mod outcome;
 pub mod protocol;
 pub mod rule;
 pub mod run;
