@@ -8,9 +8,11 @@
 mod adamw;
 mod error;
 mod memory;
+mod signal;
 mod switches;
 
 pub use adamw::{AdamW, adamw_in_place};
 pub use error::{ShimError, plain_errors, without_backtrace};
 pub use memory::{values, values_mut, view, view_mut};
+pub use signal::ignore_file_size_signal;
 pub use switches::{Fill, Reading, cpu_capability, one_thread, pin, read};
