@@ -1,0 +1,65 @@
+//! Prints what this crate makes of images and texts, for a script that compares it with Pillow and open_clip.
+//!
+//! `peer pixels SIZE FILE..` prints a line an image: digests of its decoded pixels and of its evaluation crop.
+//! `peer tokens CONTEXT` reads a JSON text a line and prints its tokens.
+
+use std::{
+    env, fs,
+    io::{self, BufRead as _},
+    process::ExitCode,
+};
+
+use data::{Tokenizer, pixels};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["pixels", size, ref files @ ..] => print_pixels(size, files),
+        ["tokens", context] => print_tokens(context),
+        _ => Err("usage: peer pixels SIZE FILE.. | peer tokens CONTEXT".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+type Done = Result<(), Box<dyn std::error::Error>>;
+
+fn print_pixels(size: &str, files: &[&str]) -> Done {
+    let size: u32 = size.parse()?;
+    for file in files {
+        let line = match pixels::decode(&fs::read(file)?) {
+            Ok(image) => serde_json::json!({
+                "file": file,
+                "width": image.width,
+                "height": image.height,
+                "pixels": digits(&image.pixels),
+                "crop": digits(&pixels::resize_crop(&image, size)),
+            }),
+            Err(error) => serde_json::json!({"file": file, "error": error.to_string()}),
+        };
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn digits(pixels: &[u8]) -> String {
+    records::Sha256::of(pixels).bare()
+}
+
+fn print_tokens(context: &str) -> Done {
+    let context: usize = context.parse()?;
+    let tokenizer = Tokenizer::new();
+    for line in io::stdin().lock().lines() {
+        let text: String = serde_json::from_str(&line?)?;
+        println!(
+            "{}",
+            serde_json::json!({"clean": data::tokens::clean(&text), "tokens": tokenizer.encode(&text, context)})
+        );
+    }
+    Ok(())
+}

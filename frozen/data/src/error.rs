@@ -1,0 +1,142 @@
+//! What can be wrong with data on disk. Each text names the place and, on a line of its own, the repair.
+
+use std::{io, path::PathBuf};
+
+use records::file::FileError;
+
+use crate::Uid;
+
+/// Data that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The file system refused.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A folder without an index.
+    #[error("`{}` has no index\nhint: `maxclip data index {}` writes it", dir.display(), dir.display())]
+    NoIndex {
+        /// The folder of the data set.
+        dir: PathBuf,
+    },
+    /// A folder without a single `*.tar`.
+    #[error("`{}` holds no shard (`*.tar`)\nhint: put the data set's shards into this folder", dir.display())]
+    NoShards {
+        /// The folder of the data set.
+        dir: PathBuf,
+    },
+    /// An index that is damaged, or of another version.
+    #[error("the index of `{}` cannot be used: {why}\nhint: `maxclip data index {}` writes it again", dir.display(), dir.display())]
+    BadIndex {
+        /// The folder of the data set.
+        dir: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Shards that are no longer those that were indexed.
+    #[error(
+        "the index of `{}` does not describe its shards: {why}\nhint: fetch the shard again, or `maxclip data index {}` if the change is meant",
+        dir.display(), dir.display()
+    )]
+    StaleIndex {
+        /// The folder of the data set.
+        dir: PathBuf,
+        /// Which shard, and what differs.
+        why: String,
+    },
+    /// A tar that ends too early.
+    #[error("shard `{}` is truncated at byte {offset}: {why}\nhint: fetch the shard again", shard.display())]
+    Truncated {
+        /// The shard's path.
+        shard: PathBuf,
+        /// Where the bytes that are missing should start, or the member that they belong to.
+        offset: u64,
+        /// What was expected there.
+        why: String,
+    },
+    /// A tar that breaks its own format.
+    #[error("shard `{}` is not a readable tar at byte {offset}: {why}\nhint: fetch the shard again", shard.display())]
+    Tar {
+        /// The shard's path.
+        shard: PathBuf,
+        /// Where the block starts.
+        offset: u64,
+        /// What is wrong there.
+        why: String,
+    },
+    /// A sample that lacks something or holds what cannot be read.
+    #[error("sample `{key}` of shard `{}`: {why}\nhint: repair or remove the sample and write the shard again", shard.display())]
+    BadSample {
+        /// The shard's path.
+        shard: PathBuf,
+        /// The sample's key within it.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Two samples with one uid.
+    #[error(
+        "uid {uid} stands twice: {first} and {second}\nhint: a data set holds each uid once; remove one of the two"
+    )]
+    DuplicateUid {
+        /// The uid.
+        uid: Uid,
+        /// Shard and key of one.
+        first: String,
+        /// Shard and key of the other.
+        second: String,
+    },
+    /// A sample whose bytes are not those that were indexed.
+    #[error(
+        "sample `{key}` of shard `{}` (uid {uid}) is damaged: its content at byte {offset} does not have the indexed hash\nhint: fetch the shard again, or `maxclip data index` if the change is meant",
+        shard.display()
+    )]
+    Damaged {
+        /// The shard's path.
+        shard: PathBuf,
+        /// The sample's key within it.
+        key: String,
+        /// Its uid.
+        uid: Uid,
+        /// Where its image starts.
+        offset: u64,
+    },
+    /// A sample whose shard is gone or too short.
+    #[error("sample `{key}` of shard `{}` (uid {uid}) cannot be read at byte {offset}: {source}\nhint: fetch the shard again", shard.display())]
+    Missing {
+        /// The shard's path.
+        shard: PathBuf,
+        /// The sample's key within it.
+        key: String,
+        /// Its uid.
+        uid: Uid,
+        /// Where its image starts.
+        offset: u64,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// A rank past the end.
+    #[error("there is no sample {rank}: the data set holds {len}")]
+    Rank {
+        /// The rank asked for.
+        rank: u64,
+        /// How many samples there are.
+        len: u64,
+    },
+    /// A data set that should lie within another and does not.
+    #[error(
+        "`{}` is not a subset of `{}`: {missing} samples are missing there and {changed} have another content, the first is uid {first}\nhint: the scales of a protocol are nested: check which folder holds which",
+        small.display(), large.display()
+    )]
+    NotNested {
+        /// The folder that should lie within.
+        small: PathBuf,
+        /// The folder that should hold it.
+        large: PathBuf,
+        /// Samples of `small` whose uid `large` lacks.
+        missing: u64,
+        /// Samples of `small` that `large` holds with another content.
+        changed: u64,
+        /// The first of them in uid order.
+        first: Uid,
+    },
+}
