@@ -1,0 +1,215 @@
+//! A certificate as a whole: who signed it, whether its parts agree, and whether the files beside it are
+//! what it says.
+//!
+//! PASS and FAIL are judged alike: a failure that was signed verifies too. What verifies is that the
+//! keys' owners said it of these bytes.
+
+use records::{
+    Finding, Rule, Sha256, Verdict,
+    statement::{
+        Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest, Submission,
+    },
+};
+
+use crate::{
+    envelope::{self, Signer},
+    evidence::{self, Counts, Files, ReadError},
+    keys::Trust,
+};
+
+/// The stages in their order.
+pub const STAGES: [&str; 9] =
+    ["intake", "diff", "policy", "build", "golden", "trial", "train", "evaluate", "golden-after"];
+
+/// A certificate that holds, with all files that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// What is certified.
+    pub statement: Statement,
+    /// Who signed; at least one is trusted.
+    pub signers: Vec<Signer>,
+    /// What was looked at.
+    pub counts: Counts,
+}
+
+/// Judges a certificate and every file that it names.
+///
+/// `Fail` names the place of each change; `Inconclusive` where no trusted key signed it.
+/// Errors: a file that this machine could not read.
+pub fn verify(certificate: &[u8], trust: &Trust, files: &dyn Files) -> Result<Verdict<Verified>, ReadError> {
+    let opened = match envelope::open(certificate, trust) {
+        Verdict::Pass(opened) => opened,
+        Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
+        Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+    };
+    let (counts, findings) = judge(&opened.statement, files)?;
+    let verified = Verified { statement: opened.statement, signers: opened.signers, counts };
+    Ok(Verdict::from_findings(verified, findings))
+}
+
+/// Judges a statement and every file that it names: what `sign` asks before it signs.
+///
+/// Errors: a file that this machine could not read.
+pub fn judge(statement: &Statement, files: &dyn Files) -> Result<(Counts, Vec<Finding>), ReadError> {
+    let findings = check(statement);
+    if !findings.is_empty() {
+        return Ok((Counts::default(), findings));
+    }
+    evidence::check(statement, files)
+}
+
+/// The first subject: SHA-256 of the admitted tree's digest as text, or of the ZIP where none was admitted.
+#[must_use]
+pub fn submission_subject(submission: &Submission) -> Subject {
+    let sha256 = match submission.tree {
+        Some(tree) => Sha256::of(tree.to_string().as_bytes()),
+        None => submission.archive,
+    };
+    Subject { name: "submission".to_owned(), digest: SubjectDigest { sha256: sha256.bare() } }
+}
+
+/// Whether the parts of a statement agree with each other; no file is looked at.
+#[must_use]
+pub fn check(statement: &Statement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut broken = |place: &str, found: String| findings.push(Finding::new(Rule::Inconsistent, place).found(found));
+    if statement.kind != STATEMENT_TYPE || statement.predicate_type != PREDICATE_TYPE {
+        broken("predicateType", format!("{} {}", statement.kind, statement.predicate_type));
+    }
+    let predicate = &statement.predicate;
+    if statement.subject.first() != Some(&submission_subject(&predicate.submission)) {
+        broken("subject", "not the submission first, with its digest".to_owned());
+    }
+    for subject in statement.subject.iter().skip(1) {
+        if !is_path(&subject.name) {
+            broken("subject", format!("`{}` is not a path below the folder", subject.name));
+        }
+    }
+    if !statement.subject.iter().skip(1).is_sorted_by(|a, b| a.name < b.name) {
+        broken("subject", "files that are not sorted by path, or named twice".to_owned());
+    }
+    if let Some(found) = check_stages(predicate.outcome, &predicate.stages) {
+        broken("stages", found);
+    }
+    let scales: Vec<_> = predicate.runs.iter().map(|run| run.scale.as_str()).collect();
+    if scales.iter().enumerate().any(|(index, scale)| scales[..index].contains(scale) || !is_name(scale)) {
+        broken("runs", "a scale that is named twice or is not a name".to_owned());
+    }
+    if predicate.outcome == Outcome::Pass {
+        let (against, submission) = (&predicate.against, &predicate.submission);
+        let judged = submission.tree.is_some() && submission.object.is_some();
+        if !judged || against.rustc.is_none() || against.class.is_none() || against.golden.is_none() {
+            broken("against", "a pass without its tree, worker, compiler, class or golden".to_owned());
+        }
+        if scales.is_empty() {
+            broken("runs", "a pass without a run".to_owned());
+        }
+    }
+    findings
+}
+
+/// What is wrong with the stages of an outcome.
+fn check_stages(outcome: Outcome, stages: &[Stage]) -> Option<String> {
+    let names: Vec<_> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    if names.is_empty() || !STAGES.starts_with(&names) {
+        return Some(format!("{} are not the first of {}", names.join(" "), STAGES.join(" ")));
+    }
+    let (last, before) = stages.split_last()?;
+    if before.iter().any(|stage| stage.value != StageValue::Pass) {
+        return Some("a stage that did not pass, and stages after it".to_owned());
+    }
+    match (outcome, &last.value) {
+        (Outcome::Pass, StageValue::Pass) if names.len() == STAGES.len() => None,
+        (Outcome::Fail, StageValue::Fail(findings)) if !findings.is_empty() => None,
+        _ => Some(format!("the outcome does not follow from the last stage, `{}`", last.name)),
+    }
+}
+
+/// A relative path of plain names: no empty part, none that starts with a dot.
+fn is_path(path: &str) -> bool {
+    path.len() <= 512 && path.split('/').all(is_name)
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(allowed)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use records::{
+        FrozenDigest, ProtocolDigest,
+        statement::{Against, Entry, Predicate, Round},
+    };
+
+    use super::*;
+
+    /// A certificate for a ZIP that is none.
+    pub(crate) fn failed_at_intake() -> Statement {
+        let submission = Submission { archive: Sha256::of(b"zip"), tree: None, object: None };
+        let word = |text: &str| text.to_owned();
+        Statement {
+            kind: STATEMENT_TYPE.into(),
+            subject: vec![submission_subject(&submission)],
+            predicate_type: PREDICATE_TYPE.into(),
+            predicate: Predicate {
+                outcome: Outcome::Fail,
+                round: Round {
+                    competition: word("practice"),
+                    round: word("0"),
+                    commitment: Sha256::of(b"secret"),
+                    beacon: word("none"),
+                },
+                entry: Entry {
+                    name: word("e"),
+                    team: word("t"),
+                    organization: word("o"),
+                    writeup: word(""),
+                    contact: word(""),
+                },
+                submission,
+                against: Against {
+                    protocol: word("mini"),
+                    protocol_digest: ProtocolDigest([1; 32]),
+                    frozen: FrozenDigest([2; 32]),
+                    rustc: None,
+                    class: None,
+                    golden: None,
+                },
+                containment: vec![],
+                stages: vec![Stage {
+                    name: word("intake"),
+                    value: StageValue::Fail(vec![Finding::new(Rule::Unreadable, "entry.zip")]),
+                    note: word(""),
+                }],
+                runs: vec![],
+            },
+        }
+    }
+
+    fn places(change: impl Fn(&mut Statement)) -> Vec<String> {
+        let mut statement = failed_at_intake();
+        change(&mut statement);
+        check(&statement).into_iter().map(|finding| finding.place).collect()
+    }
+
+    #[test]
+    fn a_failure_is_consistent_and_every_contradiction_is_named() {
+        assert_eq!(places(|_| {}), Vec::<String>::new());
+        assert_eq!(places(|s| s.predicate_type = "https://maxclip.dev/waiver/v1".into()), ["predicateType"]);
+        assert_eq!(places(|s| s.predicate.outcome = Outcome::Pass), ["stages", "against", "runs"]);
+        assert_eq!(places(|s| s.predicate.stages[0].value = StageValue::Pass), ["stages"]);
+        assert_eq!(places(|s| s.predicate.stages[0].value = StageValue::Fail(vec![])), ["stages"]);
+        assert_eq!(places(|s| s.predicate.stages[0].name = "diff".into()), ["stages"]);
+        assert_eq!(places(|s| s.predicate.stages.clear()), ["stages"]);
+        assert_eq!(places(|s| s.predicate.submission.archive = Sha256::of(b"other")), ["subject"]);
+    }
+
+    #[test]
+    fn subjects_are_paths_below_the_folder() {
+        for name in ["../x", "/x", "a/../b", "a//b", ".hidden", "a/.", "a\\b", "a\u{202e}b", "", "a\0b"] {
+            let subject = Subject { name: name.into(), digest: SubjectDigest { sha256: String::new() } };
+            assert_eq!(places(|s| s.subject.push(subject.clone())), ["subject"], "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The scores of a certificate, recomputed from `eval_results.jsonl`.
+
+use records::{
+    Blake3, Finding, Rule,
+    evaluation::{self, TaskResult},
+    protocol::Protocol,
+    statement::{Run, Score},
+};
+
+/// How far the decimal `main_metric`, which DataComp's tools read, may be from the exact share.
+const DECIMAL_TOLERANCE: f64 = 1e-6;
+
+/// Checks every line against the certificate's score of its task, and the mean against the scores.
+pub fn check(bytes: &[u8], run: &Run, protocol: Option<&Protocol>, name: &str) -> Vec<Finding> {
+    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let mut findings = Vec::new();
+    for (index, score) in run.scores.iter().enumerate() {
+        let place = format!("{name}:{} {}", index + 1, score.key);
+        match lines.get(index) {
+            None => findings.push(Finding::new(Rule::EvaluationChanged, place).found("no such line")),
+            Some(line) if Blake3::of(line) != score.line => {
+                findings.push(Finding::new(Rule::EvaluationChanged, place).expected(score.line).found(Blake3::of(line)));
+            }
+            Some(line) => findings.extend(check_line(line, score, run, &place)),
+        }
+    }
+    if lines.len() > run.scores.len() {
+        let place = format!("{name}:{}", run.scores.len() + 1);
+        findings.push(Finding::new(Rule::EvaluationChanged, place).expected("the end").found("another line"));
+    }
+    findings.extend(check_mean(run));
+    let tasks = protocol.map_or(run.scores.len(), |protocol| protocol.evaluation.tasks.len());
+    if tasks != run.scores.len() {
+        let finding = Finding::new(Rule::Inconsistent, format!("{} scores", run.scale));
+        findings.push(finding.expected(format!("{tasks} tasks")).found(format!("{} scores", run.scores.len())));
+    }
+    findings
+}
+
+fn check_line(line: &[u8], score: &Score, run: &Run, place: &str) -> Vec<Finding> {
+    let wrong = |what: &str| Finding::new(Rule::Inconsistent, format!("{place} {what}"));
+    let result: TaskResult = match serde_json::from_slice(line) {
+        Ok(result) => result,
+        Err(error) => return vec![wrong("line").found("not a task's result").attach(error.to_string().as_bytes())],
+    };
+    let mut findings = Vec::new();
+    if result.key != score.key {
+        findings.push(wrong("key").expected(&score.key).found(&result.key));
+    }
+    let exact = result.maxclip.main_metric;
+    if exact != score.main_metric {
+        let text = |share: evaluation::Fraction| format!("{} of {}", share.numerator, share.denominator);
+        findings.push(wrong("main_metric").expected(text(score.main_metric)).found(text(exact)));
+    }
+    if result.maxclip.checkpoint != run.checkpoint {
+        findings.push(wrong("checkpoint").expected(run.checkpoint).found(result.maxclip.checkpoint));
+    }
+    let decimal = result.metrics.get("main_metric").and_then(serde_json::Value::as_f64);
+    if !decimal.is_some_and(|decimal| (decimal - exact.value()).abs() <= DECIMAL_TOLERANCE) {
+        let found = decimal.map_or_else(|| "none".to_owned(), |decimal| decimal.to_string());
+        findings.push(wrong("metrics.main_metric").expected(exact.value()).found(found));
+    }
+    findings
+}
+
+fn check_mean(run: &Run) -> Option<Finding> {
+    let place = format!("{} mean", run.scale);
+    let impossible = |share: &evaluation::Fraction| share.denominator == 0 || share.numerator > share.denominator;
+    if let Some(score) = run.scores.iter().find(|score| impossible(&score.main_metric)) {
+        return Some(Finding::new(Rule::Inconsistent, place).expected("shares between 0 and 1").found(&score.key));
+    }
+    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
+    let mean = evaluation::mean(&shares);
+    (mean != run.mean).then(|| Finding::new(Rule::Inconsistent, place).expected(mean).found(&run.mean))
+}

@@ -1,0 +1,282 @@
+//! A small evidence folder that is consistent in every part, made without libtorch: what the tests damage.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::collections::BTreeMap;
+
+use records::{
+    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, Rule, RunDigest, Sha256, TreeDigest,
+    WorkerDigest, canonical,
+    checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+    evaluation::{self, Exact, Fraction, TaskResult},
+    run::{RUN_FORMAT, ResolvedRun},
+    statement::{
+        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Round, Run, STATEMENT_TYPE, Score, Stage, StageValue,
+        Statement, Subject, SubjectDigest, Submission,
+    },
+    transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
+};
+use safetensors::{Dtype, tensor::TensorView};
+use serde_json::json;
+use verifier::{
+    certificate::{STAGES, submission_subject},
+    envelope,
+    evidence::{Files, ReadError},
+    keys::{Role, SecretKey, Trust},
+};
+
+pub const STEPS: u64 = 4;
+pub const TASKS: [&str; 2] = ["shapes-classification", "shapes-retrieval"];
+const TENSORS: [(&str, &[u64]); 4] = [("a.bias", &[6]), ("b.weight", &[9, 7]), ("c.weight", &[30, 40]), ("logit_scale", &[])];
+
+/// Files by path, as the verifier reads them.
+#[derive(Clone, Default)]
+pub struct Folder(pub BTreeMap<String, Vec<u8>>);
+
+impl Files for Folder {
+    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+        let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
+        if bytes.len() as u64 > limit { Err(ReadError::Refused("too long".to_owned())) } else { Ok(bytes.clone()) }
+    }
+}
+
+/// What a test wants to be different from one entry to the next.
+#[derive(Clone)]
+pub struct Wish {
+    pub name: String,
+    pub team: String,
+    /// Hits of 500 by scale; both tasks have the same.
+    pub hits: Vec<(&'static str, u64)>,
+}
+
+impl Wish {
+    pub fn new(name: &str, hits: &[(&'static str, u64)]) -> Self {
+        Self { name: name.to_owned(), team: "Lakeside".to_owned(), hits: hits.to_vec() }
+    }
+}
+
+pub fn key(name: &str, seed: u8) -> SecretKey {
+    SecretKey::new(name, Role::Certify, &[seed; 32]).unwrap()
+}
+
+pub fn trust(keys: &[&SecretKey]) -> Trust {
+    Trust { keys: keys.iter().map(|key| key.public().clone()).collect() }
+}
+
+pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
+    canonical::to_file(&envelope::seal(statement, None, key).unwrap()).unwrap()
+}
+
+/// An entry that passed, with every file.
+pub fn passed(wish: &Wish) -> (Statement, Folder) {
+    let mut folder = Folder::default();
+    let runs: Vec<_> = wish.hits.iter().map(|(scale, hits)| run(&mut folder, wish, scale, *hits)).collect();
+    let stages = STAGES.map(|name| Stage { name: name.into(), value: StageValue::Pass, note: "as it should".into() });
+    (statement(wish, Outcome::Pass, stages.to_vec(), runs, &folder), folder)
+}
+
+/// An entry that failed in its trial.
+pub fn failed(wish: &Wish) -> Statement {
+    let mut stages: Vec<_> = STAGES[..6]
+        .iter()
+        .map(|name| Stage { name: (*name).into(), value: StageValue::Pass, note: "as it should".into() })
+        .collect();
+    let finding = Finding::new(Rule::Diverged, "small, step 3: parameters/b.weight")
+        .expected("loss 5.5 (0x40b00000)")
+        .found("loss 5.25 (0x40a80000)");
+    stages[5].value = StageValue::Fail(vec![finding]);
+    statement(wish, Outcome::Fail, stages, vec![], &Folder::default())
+}
+
+fn tree(wish: &Wish) -> TreeDigest {
+    TreeDigest(Blake3::of(wish.name.as_bytes()).0)
+}
+
+fn protocol(wish: &Wish) -> String {
+    let scales: String = wish
+        .hits
+        .iter()
+        .map(|(name, _)| format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n"))
+        .collect();
+    format!(
+        "name = \"mini\"\nabout = \"x\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
+         [augmentation]\nscale = [0.9, 1.0]\nratio = [0.75, 1.25]\n[checkpoint]\nevery_steps = 4\n[golden]\nsteps = 2\n\
+         [trial]\nsteps = 2\n[state]\ncolumn_values_max = 1\nglobal_values_max = 1\nlearnable_values_max = 1\nslots_max = 1\n\
+         [worker]\ncpu_seconds = 1\nmemory_mib = 1\n[evaluation]\ntasks = [\"{}\", \"{}\"]\nbatch = 4\n{scales}",
+        TASKS[0], TASKS[1]
+    )
+}
+
+fn values(name: &str, count: u64, step: u64) -> Vec<f32> {
+    (0..count).map(|i| (i as f32 + 1.0) * 0.37 - step as f32 * 0.01 + name.len() as f32).collect()
+}
+
+fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
+    let text = protocol(wish);
+    let resolved = ResolvedRun {
+        format: RUN_FORMAT.into(),
+        protocol_digest: ProtocolDigest(Sha256::of(text.as_bytes()).0),
+        protocol: text,
+        model: "{}\n".into(),
+        scale: scale.into(),
+        data: DataRoot(Blake3::of(scale.as_bytes()).0),
+        frozen: FrozenDigest([2; 32]),
+        tree: tree(wish),
+        config: "{}".into(),
+        seed: "07".repeat(32),
+        class: NumericsClass([3; 32]),
+    };
+    let digest = resolved.digest().unwrap();
+    let mut put = |name: &str, bytes: Vec<u8>| folder.0.insert(format!("{scale}/{name}"), bytes);
+    put("run.json", canonical::to_file(&resolved).unwrap());
+    put("model.json", resolved.model.into_bytes());
+    let (lines, rows, chain) = steps(digest, wish);
+    let root = transcript::root(&lines);
+    put("transcript.jsonl", lines);
+    put("fingerprints.bin", rows);
+    let (model, manifest) = checkpoint(STEPS, chain);
+    put("published/model.safetensors", model.clone());
+    put("published/manifest.json", canonical::to_file(&manifest).unwrap());
+    put("checkpoints/4/model.safetensors", model);
+    put("checkpoints/4/manifest.json", canonical::to_file(&manifest).unwrap());
+    let (results, scores) = results(hits, manifest.root);
+    put("eval_results.jsonl", results);
+    let shares: Vec<_> = scores.iter().map(|score| score.main_metric).collect();
+    Run {
+        scale: scale.into(),
+        run: digest,
+        data: resolved.data,
+        steps: STEPS,
+        lines: STEPS + 1,
+        transcript: root,
+        chain,
+        checkpoint: manifest.root,
+        scores,
+        mean: evaluation::mean(&shares),
+    }
+}
+
+fn steps(run: RunDigest, wish: &Wish) -> (Vec<u8>, Vec<u8>, Blake3) {
+    let mut columns = vec!["embeddings/image".to_owned(), "embeddings/text".to_owned()];
+    for (name, _) in TENSORS {
+        columns.push(if name == "logit_scale" { "learnables/log_scale".to_owned() } else { format!("parameters/{name}") });
+    }
+    let header = Header { format: TRANSCRIPT_FORMAT.into(), run, columns };
+    let (mut lines, mut rows) = (canonical::to_file(&header).unwrap(), Vec::new());
+    let mut chain = header.chain().unwrap();
+    for step in 0..STEPS {
+        let mut row = vec![step.wrapping_mul(0x9e37_79b9_7f4a_7c15), 77];
+        for (name, shape) in TENSORS {
+            row.push(numerics::fingerprint(&values(name, shape.iter().product(), step + 1)));
+        }
+        let line = Line {
+            step,
+            epoch: step / 2,
+            ids: Blake3::of(&step.to_le_bytes()),
+            loss: (5.55 - step as f32 * 0.5 - wish.name.len() as f32 * 0.01).into(),
+            diagnostics: BTreeMap::from([("tau".to_owned(), (0.07 - step as f32 * 0.005).into())]),
+            fingerprints: row_digest(&row),
+            chain,
+        };
+        let line = line.chained(chain).unwrap();
+        chain = line.chain;
+        lines.extend(canonical::to_file(&line).unwrap());
+        rows.extend(row.iter().flat_map(|word| word.to_le_bytes()));
+    }
+    (lines, rows, chain)
+}
+
+fn checkpoint(step: u64, chain: Blake3) -> (Vec<u8>, Manifest) {
+    let bytes: BTreeMap<&str, Vec<u8>> = TENSORS
+        .iter()
+        .map(|(name, shape)| {
+            (*name, values(name, shape.iter().product(), step).iter().flat_map(|value| value.to_le_bytes()).collect())
+        })
+        .collect();
+    let views = TENSORS.iter().map(|(name, shape)| {
+        let shape = shape.iter().map(|&length| length as usize).collect();
+        (name.to_string(), TensorView::new(Dtype::F32, shape, &bytes[name]).unwrap())
+    });
+    let model = safetensors::serialize(views, None).unwrap();
+    let tensors = TENSORS
+        .iter()
+        .map(|(name, shape)| TensorLeaf {
+            name: name.to_string(),
+            dtype: "F32".into(),
+            shape: shape.to_vec(),
+            leaf: leaf(name, "F32", shape, &bytes[name]),
+        })
+        .collect();
+    let file = TensorFile {
+        name: "model.safetensors".into(),
+        length: model.len() as u64,
+        sha256: Sha256::of(&model),
+        tensors,
+    };
+    let mut manifest =
+        Manifest { format: CHECKPOINT_FORMAT.into(), step, chain, files: vec![file], root: Blake3([0; 32]) };
+    manifest.root = manifest.computed_root();
+    (model, manifest)
+}
+
+fn results(hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
+    let mut file = Vec::new();
+    let mut scores = Vec::new();
+    for task in TASKS {
+        let main_metric = Fraction { numerator: hits, denominator: 500 };
+        let metrics = json!({"acc1": main_metric.value(), "main_metric": main_metric.value(), "acc5": null});
+        let result = TaskResult {
+            key: task.into(),
+            dataset: task.to_uppercase(),
+            metrics: metrics.as_object().unwrap().clone(),
+            maxclip: Exact { main_metric, checkpoint, data: DataRoot([5; 32]) },
+        };
+        let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
+        scores.push(Score { key: task.into(), main_metric, line: Blake3::of(&line) });
+        file.extend(line);
+    }
+    (file, scores)
+}
+
+fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
+    let submission =
+        Submission { archive: Sha256::of(b"zip"), tree: Some(tree(wish)), object: Some(WorkerDigest([4; 32])) };
+    let mut subject = vec![submission_subject(&submission)];
+    subject.extend(folder.0.iter().map(|(name, bytes)| Subject {
+        name: name.clone(),
+        digest: SubjectDigest { sha256: Sha256::of(bytes).bare() },
+    }));
+    let against = Against {
+        protocol: "mini".into(),
+        protocol_digest: ProtocolDigest(Sha256::of(protocol(wish).as_bytes()).0),
+        frozen: FrozenDigest([2; 32]),
+        rustc: Some("1.95.0 (59807616e 2026-04-14)".into()),
+        class: Some(NumericsClass([3; 32])),
+        golden: Some(Blake3::of(b"golden")),
+    };
+    Statement {
+        kind: STATEMENT_TYPE.into(),
+        subject,
+        predicate_type: PREDICATE_TYPE.into(),
+        predicate: Predicate {
+            outcome,
+            round: Round {
+                competition: "practice".into(),
+                round: "0".into(),
+                commitment: Sha256::of(b"secret"),
+                beacon: "none".into(),
+            },
+            entry: Entry {
+                name: wish.name.clone(),
+                team: wish.team.clone(),
+                organization: "Lake University".into(),
+                writeup: "https://example.org/writeup".into(),
+                contact: "team@example.org".into(),
+            },
+            submission,
+            against,
+            containment: ["seccomp", "landlock:7", "namespaces:user,pid,net,ipc"].map(str::to_owned).to_vec(),
+            stages,
+            runs,
+        },
+    }
+}

@@ -1,0 +1,212 @@
+//! Whatever byte of a certificate or its files is changed, the certificate no longer verifies, and the
+//! finding says where the change is.
+
+mod folder;
+
+use folder::{Folder, Wish, certificate, key, passed, trust};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use draw::Draw;
+use records::{Finding, Rule, Verdict, statement::Statement};
+use verifier::{certificate::verify, keys::Trust};
+
+/// Numbers for choosing positions: proptest's own generator with a fixed seed.
+mod draw {
+    use proptest::strategy::{Strategy, ValueTree as _};
+
+    use super::*;
+
+    pub struct Draw(TestRunner);
+
+    impl Draw {
+        pub fn new() -> Self {
+            let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
+            Self(TestRunner::new_with_rng(Config::default(), rng))
+        }
+
+        pub fn below(&mut self, bound: usize) -> usize {
+            (0..bound).new_tree(&mut self.0).unwrap().current()
+        }
+    }
+}
+
+const CERTIFICATE: &str = "certificate.json";
+
+struct Scene {
+    statement: Statement,
+    /// The files, and the certificate among them.
+    folder: Folder,
+    trust: Trust,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (statement, mut folder) = passed(&Wish::new("sharp-clip", &[("small", 180)]));
+        let demo = key("demo", 1);
+        folder.0.insert(CERTIFICATE.to_owned(), certificate(&statement, &demo));
+        Self { statement, folder, trust: trust(&[&demo]) }
+    }
+
+    fn verdict(&self) -> Verdict<verifier::certificate::Verified> {
+        verify(&self.folder.0[CERTIFICATE], &self.trust, &self.folder).unwrap()
+    }
+
+    fn findings(&self) -> Vec<Finding> {
+        match self.verdict() {
+            Verdict::Fail(findings) => findings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Changes one byte, looks, and puts it back.
+    fn with_byte(&mut self, name: &str, at: usize, value: u8) -> Verdict<verifier::certificate::Verified> {
+        let byte = &mut self.folder.0.get_mut(name).unwrap()[at];
+        let before = std::mem::replace(byte, value);
+        let verdict = self.verdict();
+        self.folder.0.get_mut(name).unwrap()[at] = before;
+        verdict
+    }
+}
+
+fn assert_found(verdict: &Verdict<verifier::certificate::Verified>, name: &str, at: usize, value: u8) {
+    let Verdict::Fail(findings) = verdict else { panic!("byte {at} of {name} to {value}: {verdict:?}") };
+    assert!(findings.iter().all(|finding| finding.place.starts_with(name)), "byte {at} of {name}: {findings:?}");
+    assert!(findings.len() == 1, "byte {at} of {name} to {value}: {findings:?}");
+}
+
+#[test]
+fn the_untouched_folder_verifies() {
+    let scene = Scene::new();
+    let Verdict::Pass(verified) = scene.verdict() else { panic!("{:?}", scene.verdict()) };
+    assert_eq!(verified.counts.files, scene.folder.0.len() as u64 - 1);
+    assert_eq!((verified.counts.checkpoints, verified.counts.steps), (2, folder::STEPS));
+    assert_eq!(verified.statement, scene.statement);
+}
+
+#[test]
+fn any_byte_changed_to_any_value_fails_at_its_place() {
+    let mut scene = Scene::new();
+    let names: Vec<_> = scene.folder.0.keys().cloned().collect();
+    let mut draw = Draw::new();
+    let mut positions = 0;
+    for name in &names {
+        let length = scene.folder.0[name].len();
+        for round in 0..120 {
+            let at = draw.below(length);
+            let before = scene.folder.0[name][at];
+            // In five positions of each file every other value, else a random one.
+            let values: Vec<u8> = if round < 5 { (0..=255).collect() } else { vec![before ^ (draw.below(255) as u8 + 1)] };
+            for value in values.into_iter().filter(|value| *value != before) {
+                assert_found(&scene.with_byte(name, at, value), name, at, value);
+            }
+            positions += 1;
+        }
+    }
+    assert!(positions >= 1000, "{positions} positions");
+    assert!(names.len() * 5 >= 50, "{} files", names.len());
+}
+
+#[test]
+fn a_flipped_bit_of_a_checkpoint_is_named_to_the_bit() {
+    let mut scene = Scene::new();
+    let name = "small/published/model.safetensors";
+    let bytes = scene.folder.0[name].clone();
+    let data = bytes.len() - (6 + 63 + 1200 + 1) * 4;
+    for (offset, bit, place) in [
+        (0, 0, "a.bias, element 0, bit 0"),
+        (4 * (6 + 62) + 3, 7, "b.weight, element 62, bit 31"),
+        (4 * (6 + 63 + 1199) + 1, 2, "c.weight, element 1199, bit 10"),
+        (4 * (6 + 63 + 1200), 5, "logit_scale, element 0, bit 5"),
+    ] {
+        let Verdict::Fail(findings) = scene.with_byte(name, data + offset, bytes[data + offset] ^ 1 << bit) else { panic!() };
+        assert_eq!(findings[0].place, format!("{name} {place}"));
+        assert_eq!(findings[0].rule, Rule::CheckpointChanged);
+    }
+}
+
+#[test]
+fn each_kind_of_file_names_its_own_place() {
+    let mut scene = Scene::new();
+    let last = |scene: &Scene, name: &str| scene.folder.0[name].len() - 3;
+    for (name, rule, place) in [
+        ("small/transcript.jsonl", Rule::TranscriptChanged, "small/transcript.jsonl:5"),
+        ("small/fingerprints.bin", Rule::FingerprintsChanged, "small/fingerprints.bin step 3, learnables/log_scale"),
+        ("small/eval_results.jsonl", Rule::EvaluationChanged, "small/eval_results.jsonl:2 shapes-retrieval"),
+        ("small/run.json", Rule::FileChanged, "small/run.json"),
+        ("small/published/manifest.json", Rule::CheckpointChanged, "small/published/manifest.json"),
+    ] {
+        let at = last(&scene, name);
+        let value = scene.folder.0[name][at] ^ 1;
+        let Verdict::Fail(findings) = scene.with_byte(name, at, value) else { panic!("{name}") };
+        assert_eq!((findings[0].rule, findings[0].place.as_str()), (rule, place));
+    }
+}
+
+#[test]
+fn truncated_and_missing_files_fail() {
+    let scene = Scene::new();
+    for name in scene.folder.0.keys() {
+        let length = scene.folder.0[name].len();
+        for cut in [0, 1, 7, 8, 9, length / 2, length - 1] {
+            let mut cut_short = Scene::new();
+            cut_short.folder.0.get_mut(name).unwrap().truncate(cut.min(length - 1));
+            assert!(!cut_short.findings().is_empty(), "{name} cut to {cut}");
+        }
+        let mut longer = Scene::new();
+        longer.folder.0.get_mut(name).unwrap().push(b'\n');
+        assert_eq!(longer.findings().len(), 1, "{name} longer: {:?}", longer.findings());
+        if name != CERTIFICATE {
+            let mut missing = Scene::new();
+            missing.folder.0.remove(name);
+            assert!(missing.findings().iter().any(|f| f.rule == Rule::FileMissing && f.place == *name), "{name}");
+        }
+    }
+}
+
+#[test]
+fn whole_lines_left_out_of_a_transcript_are_noticed() {
+    let mut scene = Scene::new();
+    let bytes = &scene.folder.0["small/transcript.jsonl"];
+    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let cut = lines[..4].concat();
+    let rows = scene.folder.0["small/fingerprints.bin"][..3 * 48].to_vec();
+    scene.folder.0.insert("small/transcript.jsonl".into(), cut);
+    scene.folder.0.insert("small/fingerprints.bin".into(), rows);
+    assert_eq!(scene.findings()[0].place, "small/transcript.jsonl:5");
+}
+
+#[test]
+fn what_is_signed_must_agree_with_itself() {
+    type Lie = fn(&mut Statement);
+    let lies: [(Lie, &str); 8] = [
+        (|s| s.predicate.runs[0].mean = "0.361000".into(), "small mean"),
+        (|s| s.predicate.runs[0].scores[0].main_metric.numerator += 1, "small/eval_results.jsonl:1 shapes-classification main_metric"),
+        (|s| s.predicate.runs[0].steps = 5, "small/run.json steps"),
+        (|s| s.predicate.runs[0].lines = 6, "small/transcript.jsonl:6"),
+        (|s| s.predicate.runs[0].chain.0[0] ^= 1, "small/transcript.jsonl:5"),
+        (|s| s.predicate.runs[0].checkpoint.0[0] ^= 1, "small/published/manifest.json root"),
+        (|s| s.predicate.against.frozen.0[0] ^= 1, "small/run.json frozen"),
+        (|s| s.predicate.runs[0].data.0[0] ^= 1, "small/run.json data"),
+    ];
+    for (lie, place) in lies {
+        let mut scene = Scene::new();
+        lie(&mut scene.statement);
+        scene.folder.0.insert(CERTIFICATE.to_owned(), certificate(&scene.statement, &key("demo", 1)));
+        let places: Vec<_> = scene.findings().into_iter().map(|finding| finding.place).collect();
+        assert!(places.iter().any(|found| found == place), "{place}: {places:?}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_inconclusive() {
+    let scene = Scene::new();
+    let verdict = verify(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder).unwrap();
+    assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:?}");
+}
+
+#[test]
+fn a_failure_verifies_with_no_file_beside_it() {
+    let statement = folder::failed(&Wish::new("e", &[("small", 1)]));
+    let demo = key("demo", 1);
+    let verdict = verify(&certificate(&statement, &demo), &trust(&[&demo]), &Folder::default()).unwrap();
+    assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
+}
