@@ -1,2 +1,26 @@
-//! Placeholder.
-fn main() {}
+//! `trainer`: the frozen program that owns weights, forward and backward, order, counters and evidence.
+//!
+//! It asks a worker for losses and updates and believes nothing about the answers but their bytes, which it
+//! copies, fingerprints and checks. Same `run.json`, data, worker and numerics class: same bytes.
+//!
+//! stdout is data (a JSON line a step), stderr is talk; [`records::Exit`] says how it ended.
+
+mod batch;
+mod checkpoint;
+mod cli;
+mod forward;
+mod halt;
+mod lanes;
+mod loader;
+mod plan;
+mod probe;
+mod run;
+mod state;
+mod step;
+mod transcript;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main().into()
+}

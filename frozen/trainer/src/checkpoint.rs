@@ -1,0 +1,201 @@
+//! `checkpoints/<steps done>/` and `published/`: written beside their name, synced, then renamed.
+//!
+//! A folder under its final name is whole. One that was damaged later is noticed by its leaves, and a resume
+//! goes back to the one before it.
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use clip::{Clip, LOGIT_SCALE, ModelConfig, NamedValues, values};
+use records::{
+    Blake3, Sha256, canonical,
+    checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+    file::{self, FileError},
+};
+
+use crate::{
+    halt::{Fault, Halt},
+    state::{State, parameter_values},
+};
+
+const MODEL: &str = "model.safetensors";
+const STATE: &str = "state.safetensors";
+const MANIFEST: &str = "manifest.json";
+
+/// A tensor to be written: name, shape, numbers.
+type Tensor<'a> = (String, &'a [usize], &'a [f32]);
+
+/// Where the checkpoints of a run folder lie.
+fn checkpoints(folder: &Path) -> PathBuf {
+    folder.join("checkpoints")
+}
+
+/// Writes the checkpoint after so many steps.
+pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<(), Halt> {
+    let target = checkpoints(folder).join(steps.to_string());
+    let model = model_tensors(parameter_values(state.model.parameters())?, state);
+    let logit_scale = [state.logit_scale()];
+    let files = [(MODEL, with_scale(model, &logit_scale)), (STATE, state.tensors())];
+    write_folder(&target, steps, chain, &files)
+}
+
+/// Writes the weights to evaluate: `values` are what `publish` answered, in the model's order.
+pub fn publish(
+    folder: &Path,
+    state: &State,
+    values: &[Vec<f32>],
+    logit_scale: f32,
+    chain: Blake3,
+    steps: u64,
+) -> Result<(), Halt> {
+    let named = state.model.parameters().keys().zip(values).map(|(name, values)| (name, &**values)).collect();
+    let logit_scale = [logit_scale];
+    let files = [(MODEL, with_scale(model_tensors(named, state), &logit_scale))];
+    write_folder(&folder.join("published"), steps, chain, &files)
+}
+
+fn model_tensors<'a>(values: Vec<(&String, &'a [f32])>, state: &'a State) -> Vec<Tensor<'a>> {
+    // Trained parameters start with the model's, in the same order.
+    values.into_iter().zip(&state.trained).map(|((name, data), (_, shape))| (name.clone(), &**shape, data)).collect()
+}
+
+fn with_scale<'a>(mut model: Vec<Tensor<'a>>, logit_scale: &'a [f32; 1]) -> Vec<Tensor<'a>> {
+    model.push((LOGIT_SCALE.to_owned(), &[], logit_scale));
+    model.sort_by(|a, b| a.0.cmp(&b.0));
+    model
+}
+
+fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
+    let mut part = target.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = fill(&part, step, chain, files).and_then(|()| Ok(replace(&part, target)?));
+    if written.is_err() {
+        // The first failure is the one to report; removing the part is a courtesy.
+        fs::remove_dir_all(&part).ok();
+    }
+    written
+}
+
+fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
+    remove(part)?;
+    let mut written = Vec::new();
+    for (name, tensors) in files {
+        let (bytes, record) = encode(name, tensors)?;
+        file::write(&part.join(name), &bytes)?;
+        written.push(record);
+    }
+    let mut manifest =
+        Manifest { format: CHECKPOINT_FORMAT.to_owned(), step, chain, files: written, root: Blake3([0; 32]) };
+    manifest.root = manifest.computed_root();
+    Ok(file::write(&part.join(MANIFEST), &canonical::to_file(&manifest)?)?)
+}
+
+fn replace(part: &Path, target: &Path) -> Result<(), FileError> {
+    remove(target)?;
+    fs::rename(part, target).map_err(FileError::at("rename", part))?;
+    let Some(parent) = target.parent() else { return Ok(()) };
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(FileError::at("sync", parent))
+}
+
+fn remove(folder: &Path) -> Result<(), FileError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::at("remove", folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn encode(name: &str, tensors: &[Tensor]) -> Result<(Vec<u8>, TensorFile), Halt> {
+    let tensors: Vec<_> =
+        tensors.iter().map(|(name, shape, data)| (name.clone(), shape.to_vec(), values::bytes(data))).collect();
+    let leaves = tensors.iter().map(|(name, shape, bytes)| {
+        let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
+        TensorLeaf { name: name.clone(), dtype: "F32".to_owned(), leaf: leaf(name, "F32", &shape, bytes), shape }
+    });
+    let leaves = leaves.collect();
+    let bytes = values::to_file(&tensors).map_err(Fault::from)?;
+    let record =
+        TensorFile { name: name.to_owned(), length: bytes.len() as u64, sha256: Sha256::of(&bytes), tensors: leaves };
+    Ok((bytes, record))
+}
+
+/// A checkpoint that was read and found whole.
+pub struct Checkpoint {
+    /// Steps done before it was written.
+    pub steps: u64,
+    model: NamedValues,
+    state: NamedValues,
+}
+
+impl Checkpoint {
+    /// The latest checkpoint that is whole and agrees with the transcript's chain; says why others are not used.
+    pub fn latest(
+        folder: &Path,
+        chain: impl Fn(u64) -> Option<Blake3>,
+        mut say: impl FnMut(String),
+    ) -> Result<Option<Self>, Halt> {
+        for steps in listed(folder)?.into_iter().rev() {
+            match Self::read(&checkpoints(folder).join(steps.to_string()), steps, chain(steps)) {
+                Ok(checkpoint) => return Ok(Some(checkpoint)),
+                Err(why) => say(format!("checkpoint {steps} is not used: {why}")),
+            }
+        }
+        Ok(None)
+    }
+
+    fn read(folder: &Path, steps: u64, chain: Option<Blake3>) -> Result<Self, String> {
+        let manifest = file::read(&folder.join(MANIFEST)).map_err(|error| error.to_string())?;
+        let manifest: Manifest = canonical::from_file(&manifest).map_err(|error| format!("{MANIFEST}: {error}"))?;
+        if manifest.step != steps || Some(manifest.chain) != chain {
+            return Err("the transcript does not lead to it".to_owned());
+        }
+        let mut read = manifest.files.iter().map(|file| read_file(folder, file));
+        match (read.next(), read.next()) {
+            (Some(model), Some(state)) => Ok(Self { steps, model: model?, state: state? }),
+            _ => Err(format!("{MANIFEST} names fewer than two files")),
+        }
+    }
+
+    /// Puts it in place of a state.
+    pub fn restore(mut self, config: &ModelConfig, state: &mut State) -> Result<(), Halt> {
+        self.model.remove(LOGIT_SCALE);
+        let model = Clip::from_values(config, self.model)?;
+        let steps = self.steps;
+        state.restore(model, self.state).map_err(|why| {
+            let why = format!("{why}\nhint: the algorithm declares other state than when this checkpoint was written; train in a new folder");
+            Fault::Usage { path: PathBuf::from(format!("checkpoints/{steps}/{STATE}")), why }.into()
+        })
+    }
+}
+
+fn read_file(folder: &Path, record: &TensorFile) -> Result<NamedValues, String> {
+    let bytes = file::read(&folder.join(&record.name)).map_err(|error| error.to_string())?;
+    if Sha256::of(&bytes) != record.sha256 {
+        return Err(format!("{} does not have the SHA-256 of its manifest", record.name));
+    }
+    values::from_file(&bytes).map_err(|error| format!("{}: {error}", record.name))
+}
+
+/// Steps of the checkpoints under their final names, ascending.
+pub fn listed(folder: &Path) -> Result<Vec<u64>, FileError> {
+    let folder = checkpoints(folder);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::at("read", folder)(error)),
+    };
+    let names: Vec<_> = entries.collect::<Result<_, _>>().map_err(FileError::at("read", folder))?;
+    let mut steps: Vec<u64> = names.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    steps.sort_unstable();
+    Ok(steps)
+}
+
+/// Removes checkpoints that only a stop had asked for, once a due one stands: the folder is then that of an
+/// undisturbed run.
+pub fn tidy(folder: &Path, due: impl Fn(u64) -> bool, before: u64) -> Result<(), FileError> {
+    let extra = listed(folder)?.into_iter().filter(|&steps| steps < before && !due(steps));
+    extra.map(|steps| remove(&checkpoints(folder).join(steps.to_string()))).collect()
+}

@@ -1,0 +1,126 @@
+//! The command line, and the one place where environment and threads of the machine are looked at.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use records::{
+    Exit,
+    outcome::{Ending, Usage},
+};
+
+use crate::{
+    forward::Graphs,
+    halt::{Fault, Halt},
+    probe,
+    run::{Options, train},
+};
+
+/// Trains one resolved run.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Trains the run of a folder, or goes on with it.
+    Train {
+        /// The folder with `run.json`.
+        folder: PathBuf,
+        /// The data set's folder.
+        #[arg(long)]
+        data: PathBuf,
+        /// The worker program.
+        #[arg(long)]
+        worker: PathBuf,
+        /// The folder with libtorch's libraries, for the worker.
+        #[arg(long)]
+        libraries: PathBuf,
+        /// Stop after so many steps; a later start goes on.
+        #[arg(long)]
+        until: Option<u64>,
+        /// Start the worker again each so many steps.
+        #[arg(long)]
+        restart_worker_every: Option<u64>,
+        /// Keep the graphs of micro-batches in memory, or compute them again.
+        #[arg(long, value_enum, default_value = "keep")]
+        graphs: Graphs,
+    },
+    /// Prints the digest that says where training gives equal bits.
+    Class,
+}
+
+/// Runs a command.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
+            error.print().ok();
+            return exit;
+        }
+    };
+    match dispatch(arguments.command) {
+        Ok(()) => Exit::Pass,
+        Err(halt) => {
+            tell(&halt);
+            halt.exit()
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), Halt> {
+    require_environment()?;
+    shim::ignore_file_size_signal().map_err(Fault::Signal)?;
+    shim::one_thread()?;
+    shim::pin(shim::Fill::Nothing)?;
+    match command {
+        Command::Class => println!("{}", probe::class()?),
+        Command::Train { folder, data, worker, libraries, until, restart_worker_every, graphs } => {
+            let options =
+                Options { folder, data, worker, libraries, until, restart_worker_every, graphs, loaders: loaders() };
+            let mut usage = Usage::default();
+            match train(&options, &mut usage)? {
+                Ending::Stopped => eprintln!("trainer: stopped; start it again to go on"),
+                _ => eprintln!("trainer: done"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The variables are read by libtorch's libraries as they load: they must be there from the start.
+fn require_environment() -> Result<(), Fault> {
+    for &(name, expected) in wire::environment::NUMERICS {
+        #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+        let found = std::env::var(name).unwrap_or_default();
+        if found != expected {
+            return Err(Fault::Environment { name, expected, found: format!("`{found}`") });
+        }
+    }
+    Ok(())
+}
+
+/// Decoding gets the cores that the trainer does not need; its results do not depend on their number.
+fn loaders() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 8))
+}
+
+fn tell(halt: &Halt) {
+    match halt {
+        Halt::Fail(findings) => {
+            eprintln!("trainer: FAIL: {} finding(s)", findings.len());
+            for finding in findings {
+                eprintln!("  {}  {}", finding.rule, finding.place);
+                if !finding.expected.is_empty() || !finding.found.is_empty() {
+                    eprintln!("    expected {}  found {}", finding.expected, finding.found);
+                }
+                eprintln!("    hint: {}", finding.rule.repair());
+            }
+        }
+        Halt::Inconclusive(reason) => eprintln!("trainer: INCONCLUSIVE: {}\nhint: {}", reason.why, reason.hint),
+        Halt::Fault(fault) => eprintln!("trainer: {fault}"),
+    }
+}

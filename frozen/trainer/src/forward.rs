@@ -1,0 +1,237 @@
+//! Forward and backward over a global batch, a micro-batch at a time.
+//!
+//! Whether a micro-batch's graph is kept between the two, or computed again for the second, is a matter of
+//! memory and never of bits; where it is computed again, its embeddings must agree with the first time.
+//!
+//! Shape letters: `B` pairs in the global batch, `R` of a lane, `N` of a micro-batch, `D` embedding width.
+
+use std::ops::Range;
+
+use clip::{Clip, TOKEN_EMBEDDING};
+use records::protocol::LANES;
+use tch::{Kind, TchError, Tensor, no_grad};
+
+use crate::{
+    batch::{Batch, Vocabulary},
+    halt::{Fault, Halt},
+    lanes::{Tree, add_tensors},
+};
+
+/// What happens to a micro-batch's graph between forward and backward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Graphs {
+    /// It stays in memory: faster.
+    Keep,
+    /// It is computed again: memory for one micro-batch at a time.
+    Recompute,
+}
+
+/// The two embeddings of the same rows.
+pub struct Pair<T> {
+    /// Of the images.
+    pub image: T,
+    /// Of the captions.
+    pub text: T,
+}
+
+/// The forward pass of a step, waiting for gradients.
+pub struct Forward<'a> {
+    model: &'a Clip,
+    batch: &'a Batch,
+    vocabulary: Vocabulary,
+    table: Tensor,
+    micro: usize,
+    kept: Vec<Pair<Tensor>>,
+    /// `[B, D]` each, row-major.
+    pub embeddings: Pair<Vec<f32>>,
+}
+
+/// Gradients of the model's parameters.
+pub struct Gradients {
+    /// Sorted by name; that of the token table holds the rows of `tokens` alone.
+    pub parameters: Vec<Tensor>,
+    /// The rows of the token table that the batch uses, ascending; all others have gradient 0.
+    pub tokens: Vec<i64>,
+}
+
+impl<'a> Forward<'a> {
+    /// Computes the embeddings of a batch.
+    pub fn run(model: &'a Clip, batch: &'a Batch, micro: usize, graphs: Graphs) -> Result<Self, Halt> {
+        let vocabulary = Vocabulary::of(batch);
+        let rows = Tensor::f_from_slice(&vocabulary.ids)?;
+        let table =
+            no_grad(|| model.parameters()[TOKEN_EMBEDDING].f_index_select(0, &rows))?.f_set_requires_grad(true)?;
+        let embeddings = Pair { image: Vec::new(), text: Vec::new() };
+        let mut forward = Self { model, batch, vocabulary, table, micro, kept: Vec::new(), embeddings };
+        for rows in forward.cut(0..batch.ids.len()) {
+            let pair = match graphs {
+                Graphs::Keep => forward.embed(rows)?,
+                Graphs::Recompute => no_grad(|| forward.embed(rows))?,
+            };
+            forward.embeddings.image.extend(shim::values(&pair.image)?);
+            forward.embeddings.text.extend(shim::values(&pair.text)?);
+            if graphs == Graphs::Keep {
+                forward.kept.push(pair);
+            }
+        }
+        Ok(forward)
+    }
+
+    /// Takes the gradient of every parameter, given those of the embeddings (`[B, D]`, row-major).
+    pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Halt> {
+        let lane_rows = self.batch.ids.len() / LANES;
+        let mut kept = std::mem::take(&mut self.kept).into_iter();
+        let mut tree = Tree::new(add_tensors);
+        for lane in 0..LANES {
+            let mut sums = self.zeros()?;
+            for rows in self.cut(lane * lane_rows..(lane + 1) * lane_rows) {
+                let pair = match kept.next() {
+                    Some(pair) => pair,
+                    None => self.again(rows.clone(), lane)?,
+                };
+                add_tensors(&mut sums, &self.differentiate(&pair, rows, gradients)?)?;
+            }
+            tree.push(sums)?;
+        }
+        // LANES is a power of two, so there is a sum.
+        let parameters = tree.finish().unwrap_or_default();
+        Ok(Gradients { parameters, tokens: self.vocabulary.ids })
+    }
+
+    /// Buffers start at +0.0 and are added to: autograd's first gradient could be a -0.0.
+    fn zeros(&self) -> Result<Vec<Tensor>, TchError> {
+        self.leaves().into_iter().map(|leaf| no_grad(|| leaf.f_zeros_like())).collect()
+    }
+
+    fn leaves(&self) -> Vec<&Tensor> {
+        let leaf = |(name, tensor)| if name == TOKEN_EMBEDDING { &self.table } else { tensor };
+        self.model.parameters().iter().map(|(name, tensor)| leaf((name.as_str(), tensor))).collect()
+    }
+
+    fn cut(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let micro = self.micro;
+        rows.step_by(micro).map(move |start| start..start + micro)
+    }
+
+    fn embed(&self, rows: Range<usize>) -> Result<Pair<Tensor>, Halt> {
+        let micro = self.batch.micro(rows, self.model.config(), &self.vocabulary)?;
+        let image = self.model.encode_image(&micro.images)?;
+        let text = self.model.encode_text_with(&self.table, &micro.tokens)?;
+        Ok(Pair { image, text })
+    }
+
+    /// Computes a micro-batch a second time and holds it against the first.
+    fn again(&self, rows: Range<usize>, lane: usize) -> Result<Pair<Tensor>, Halt> {
+        let pair = self.embed(rows.clone())?;
+        let width = self.model.config().embed_dim;
+        for (tower, second, first) in
+            [("image", &pair.image, &self.embeddings.image), ("text", &pair.text, &self.embeddings.text)]
+        {
+            let first = &first[rows.start * width..rows.end * width];
+            let differs = shim::values(second)?.iter().zip(first).position(|(a, b)| a.to_bits() != b.to_bits());
+            if let Some(at) = differs {
+                return Err(Fault::Twice { step: self.batch.step, lane, tower, row: rows.start + at / width }.into());
+            }
+        }
+        Ok(pair)
+    }
+
+    /// The product with a constant has exactly that constant as its gradient, so this is backward "from" it.
+    fn differentiate(
+        &self,
+        pair: &Pair<Tensor>,
+        rows: Range<usize>,
+        gradients: &Pair<Vec<f32>>,
+    ) -> Result<Vec<Tensor>, TchError> {
+        let width = self.model.config().embed_dim;
+        let part = |gradients: &[f32], tensor: &Tensor| {
+            let gradient = Tensor::f_from_slice(&gradients[rows.start * width..rows.end * width])?;
+            tensor.f_mul(&gradient.f_view_as(tensor)?)?.f_sum(Kind::Float)
+        };
+        let scalar = part(&gradients.image, &pair.image)?.f_add(&part(&gradients.text, &pair.text)?)?;
+        Tensor::f_run_backward(&[scalar], &self.leaves(), false, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clip::ModelConfig;
+    use numerics::Seed;
+
+    use super::*;
+    use crate::state::track_gradients;
+
+    const SEED: Seed = Seed([9; 32]);
+
+    fn model() -> Clip {
+        let config = ModelConfig::parse(include_str!("../../protocols/models/mini.json")).unwrap();
+        let mut model = Clip::initialise(&config, &SEED).unwrap();
+        track_gradients(&mut model).unwrap();
+        model
+    }
+
+    fn batch() -> Batch {
+        let mut stream = SEED.stream("batch", &[]);
+        let pixels = (0..16 * 32 * 32 * 3).map(|_| stream.below(256) as u8).collect();
+        let mut caption = || {
+            let words = 1 + stream.below(12) as usize;
+            let mut row: Vec<u32> = (0..words).map(|_| 300 + stream.below(9) as u32).collect();
+            row.insert(0, 49406);
+            row.push(49407);
+            row.resize(16, 0);
+            row
+        };
+        let tokens = (0..16).map(|_| caption()).collect();
+        Batch { step: 3, epoch: 0, ids: (0..16).collect(), pixels, tokens }
+    }
+
+    fn upstream() -> Pair<Vec<f32>> {
+        let mut stream = SEED.stream("upstream", &[]);
+        let mut draw = || (0..16 * 64).map(|_| stream.normal() as f32).collect();
+        Pair { image: draw(), text: draw() }
+    }
+
+    fn bits(tensor: &Tensor) -> Vec<u32> {
+        Vec::<f32>::try_from(tensor.contiguous().view([-1])).unwrap().iter().map(|x| x.to_bits()).collect()
+    }
+
+    #[test]
+    fn kept_and_recomputed_graphs_give_the_same_bits() {
+        let (model, batch) = (model(), batch());
+        let [kept, again] = [Graphs::Keep, Graphs::Recompute].map(|graphs| {
+            let forward = Forward::run(&model, &batch, 1, graphs).unwrap();
+            assert_eq!(forward.kept.len(), if graphs == Graphs::Keep { 16 } else { 0 });
+            forward.backward(&upstream()).unwrap().parameters
+        });
+        assert!(kept.iter().zip(&again).all(|(a, b)| bits(a) == bits(b)));
+    }
+
+    #[test]
+    fn the_lanes_sum_to_the_gradient_of_the_whole_batch() {
+        let (model, batch) = (model(), batch());
+        let [lanes, whole] = [1, 16].map(|micro| {
+            let forward = Forward::run(&model, &batch, 2, Graphs::Keep).unwrap();
+            match micro {
+                1 => forward.backward(&upstream()).unwrap().parameters,
+                _ => {
+                    let pair = forward.embed(0..16).unwrap();
+                    forward.differentiate(&pair, 0..16, &upstream()).unwrap()
+                }
+            }
+        });
+        for ((name, _), (a, b)) in model.parameters().iter().zip(lanes.iter().zip(&whole)) {
+            let scale = b.abs().max().double_value(&[]);
+            let difference = (a - b).abs().max().double_value(&[]);
+            assert!(scale > 0.0 && difference <= 2e-5 * scale + 1e-6, "{name}: {difference} of {scale}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_computes_otherwise_the_second_time_is_named() {
+        let (model, batch) = (model(), batch());
+        let mut forward = Forward::run(&model, &batch, 2, Graphs::Recompute).unwrap();
+        forward.embeddings.text[5 * 64 + 3] += 1e-6;
+        let Err(Halt::Fault(error)) = forward.backward(&upstream()) else { panic!("a fault was expected") };
+        assert!(matches!(error, Fault::Twice { step: 3, lane: 2, tower: "text", row: 5 }), "{error}");
+    }
+}

@@ -1,0 +1,177 @@
+//! Batches, decoded ahead of the step that needs them.
+//!
+//! Threads take steps in turn; what a batch holds is a function of its step, so neither their number nor
+//! their pace can reach a result. Every sample's content hash is checked as it is read.
+
+use std::{
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread,
+};
+
+use data::{
+    DataError, Dataset, Order, Tokenizer,
+    pixels::{self, PixelError},
+};
+use numerics::Seed;
+use records::{Reason, protocol::Augmentation};
+
+use crate::{
+    batch::Batch,
+    halt::{Fault, Halt},
+    plan::Plan,
+};
+
+/// Batches that one thread may be ahead.
+const AHEAD: usize = 2;
+
+/// A sample that cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum LoadError {
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("the image of sample {uid} (rank {rank}) cannot be decoded: {source}")]
+    Pixels { uid: data::Uid, rank: u64, source: PixelError },
+}
+
+impl From<LoadError> for Halt {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Data(error) => error.into(),
+            pixels @ LoadError::Pixels { .. } => {
+                let hint = "remove the sample, write its shard again and index the data set again".to_owned();
+                Self::Inconclusive(Reason { why: pixels.to_string(), hint })
+            }
+        }
+    }
+}
+
+/// Where batches come from.
+pub struct Loader {
+    threads: Vec<Receiver<Result<Batch, LoadError>>>,
+    first: u64,
+}
+
+/// All that a batch is a function of, besides its step.
+struct Source {
+    data: Dataset,
+    order: Order,
+    tokenizer: Tokenizer,
+    law: Augmentation,
+    seed: Seed,
+    side: u32,
+    context: usize,
+}
+
+impl Loader {
+    /// Starts to load from a step on.
+    pub fn start(plan: &Plan, data: Dataset, first: u64, threads: usize) -> Result<Self, Halt> {
+        let source = Arc::new(Source {
+            data,
+            order: plan.order()?,
+            tokenizer: Tokenizer::new(),
+            law: plan.protocol.augmentation.clone(),
+            seed: plan.seed.child("augmentation", &[]),
+            side: plan.model.vision_cfg.image_size as u32,
+            context: plan.model.text_cfg.context_length,
+        });
+        let (last, stride) = (plan.scale.steps, threads.max(1));
+        let start = |thread: usize| {
+            let (source, (sender, receiver)) = (Arc::clone(&source), sync_channel(AHEAD));
+            let steps = (first + thread as u64..last).step_by(stride);
+            thread::spawn(move || deliver(&source, steps, &sender));
+            receiver
+        };
+        Ok(Self { threads: (0..stride).map(start).collect(), first })
+    }
+
+    /// The batch of a step; steps are asked for in order, from the first on.
+    pub fn batch(&self, step: u64) -> Result<Batch, Halt> {
+        let thread = (step - self.first) as usize % self.threads.len();
+        Ok(self.threads[thread].recv().map_err(|_| Fault::Loader(step))??)
+    }
+}
+
+fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSender<Result<Batch, LoadError>>) {
+    for step in steps {
+        let batch = source.batch(step);
+        let failed = batch.is_err();
+        // A closed channel means that the run has ended.
+        if sender.send(batch).is_err() || failed {
+            return;
+        }
+    }
+}
+
+impl Source {
+    fn batch(&self, step: u64) -> Result<Batch, LoadError> {
+        let (epoch, ids) = (self.order.epoch(step), self.order.batch(step));
+        let side = self.side as usize;
+        let mut pixels = Vec::with_capacity(ids.len() * side * side * 3);
+        let mut tokens = Vec::with_capacity(ids.len());
+        for &rank in &ids {
+            let sample = self.data.sample(rank)?;
+            let image =
+                pixels::decode(&sample.image).map_err(|source| LoadError::Pixels { uid: sample.uid, rank, source })?;
+            let mut stream = self.seed.stream("sample", &[epoch, rank]);
+            pixels.extend(pixels::augment(&image, self.side, &self.law, &mut stream));
+            tokens.push(self.tokenizer.encode(&sample.caption, self.context));
+        }
+        Ok(Batch { step, epoch, ids, pixels, tokens })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use data::shapes::{Spec, generate};
+    use records::{
+        DataRoot, FrozenDigest, NumericsClass, TreeDigest, canonical,
+        protocol::Protocol,
+        run::{RUN_FORMAT, ResolvedRun},
+    };
+
+    use super::*;
+
+    fn plan(folder: &std::path::Path) -> Plan {
+        let protocol = include_str!("../../protocols/mini.toml");
+        let run = ResolvedRun {
+            format: RUN_FORMAT.into(),
+            protocol: protocol.into(),
+            protocol_digest: Protocol::parse(protocol).unwrap().1,
+            model: include_str!("../../protocols/models/mini.json").into(),
+            scale: "small".into(),
+            data: DataRoot([0; 32]),
+            frozen: FrozenDigest([0; 32]),
+            tree: TreeDigest([0; 32]),
+            config: "{}".into(),
+            seed: "07".repeat(32),
+            class: NumericsClass([0; 32]),
+        };
+        std::fs::write(folder.join("run.json"), canonical::to_file(&run).unwrap()).unwrap();
+        Plan::read(folder).unwrap()
+    }
+
+    #[test]
+    fn batches_do_not_depend_on_threads_or_on_where_loading_starts() {
+        let home = tempfile::tempdir().unwrap();
+        generate(home.path(), &Spec::mini()).unwrap();
+        let plan = plan(home.path());
+        let batches = |first: u64, threads: usize| -> Vec<Batch> {
+            let data = Dataset::open(&home.path().join("shapes-small")).unwrap();
+            let loader = Loader::start(&plan, data, first, threads).unwrap();
+            (first..7).map(|step| loader.batch(step).unwrap()).collect()
+        };
+        let one = batches(0, 1);
+        assert_eq!(one, batches(0, 3));
+        assert_eq!(one[4..], batches(4, 2));
+        assert_eq!(one[0].pixels.len(), 64 * 32 * 32 * 3);
+        // A later epoch shows a sample again, cropped otherwise.
+        let at = one[4].ids.iter().position(|id| one[0].ids.contains(id)).unwrap();
+        let before = one[0].ids.iter().position(|id| *id == one[4].ids[at]).unwrap();
+        let image = |batch: &Batch, at: usize| batch.pixels[at * 3072..(at + 1) * 3072].to_vec();
+        assert_eq!(one[4].tokens[at], one[0].tokens[before]);
+        assert_ne!(image(&one[4], at), image(&one[0], before));
+    }
+}

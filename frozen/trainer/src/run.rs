@@ -1,0 +1,243 @@
+//! A training from its folder to its end: start or resume, steps, checkpoints, published weights, outcome.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use clip::Clip;
+use data::Dataset;
+use host::{Launch, Worker};
+use records::{
+    Reason, canonical, file,
+    outcome::{Ending, Outcome, Usage},
+    transcript::{Header, Line, TRANSCRIPT_FORMAT},
+};
+use serde::Serialize;
+
+use crate::{
+    checkpoint::{self, Checkpoint},
+    forward::Graphs,
+    halt::{Halt, pass},
+    loader::Loader,
+    plan::Plan,
+    probe,
+    state::{State, track_gradients},
+    step::{Stepper, ask_publish, fingerprint_columns},
+    transcript::{Log, Trusted},
+};
+
+/// What a start of the trainer is told besides `run.json`; none of it can change a bit.
+#[derive(Debug)]
+pub struct Options {
+    /// The run folder.
+    pub folder: PathBuf,
+    /// The data set's folder.
+    pub data: PathBuf,
+    /// The worker program.
+    pub worker: PathBuf,
+    /// Where the worker finds libtorch.
+    pub libraries: PathBuf,
+    /// Steps after which to stop.
+    pub until: Option<u64>,
+    /// Steps between two restarts of the worker.
+    pub restart_worker_every: Option<u64>,
+    /// Whether graphs are kept.
+    pub graphs: Graphs,
+    /// Threads that decode.
+    pub loaders: usize,
+}
+
+/// Trains; writes `outcome.json` however it ends, unless by a fault.
+pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
+    let plan = Plan::read(&options.folder)?;
+    let mut steps = 0;
+    let ended = Training::start(&plan, options).and_then(|mut training| {
+        let ended = training.run(options, usage);
+        steps = training.steps;
+        ended
+    });
+    usage.trainer_cpu_micros = cpu_micros();
+    let (outcome, findings, reason) = match &ended {
+        Ok(ending) => (*ending, Vec::new(), None),
+        Err(Halt::Fail(findings)) => (Ending::Failed, findings.clone(), None),
+        Err(Halt::Inconclusive(reason)) => (Ending::Inconclusive, Vec::new(), Some(reason.clone())),
+        Err(Halt::Fault(_)) => return ended,
+    };
+    let outcome = Outcome { outcome, steps, findings, reason, usage: usage.clone() };
+    file::write(&options.folder.join("outcome.json"), &canonical::to_file(&outcome)?)?;
+    ended
+}
+
+/// A training on its way.
+struct Training<'a> {
+    plan: &'a Plan,
+    worker: Worker,
+    state: State,
+    columns: Vec<String>,
+    log: Log,
+    loader: Loader,
+    steps: u64,
+}
+
+impl<'a> Training<'a> {
+    fn start(plan: &'a Plan, options: &Options) -> Result<Self, Halt> {
+        require_class(plan)?;
+        let data = open_data(plan, &options.data)?;
+        let mut worker = start_worker(plan, options)?;
+        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&worker.containment())?)?;
+        let model = Clip::initialise(&plan.model, &plan.seed)?;
+        let mut state = State::initial(model, &plan.setup, worker.declaration());
+        let columns = fingerprint_columns(&state);
+        let header = Header { format: TRANSCRIPT_FORMAT.to_owned(), run: plan.digest, columns: columns.clone() };
+        let (log, steps) = match resume(plan, &header, &mut state)? {
+            Some(resumed) => resumed,
+            None => {
+                let log = Log::create(&plan.folder, &header)?;
+                checkpoint::write(&plan.folder, &state, 0, log.chain)?;
+                (log, 0)
+            }
+        };
+        track_gradients(&mut state.model)?;
+        let loader = Loader::start(plan, data, steps, options.loaders)?;
+        Ok(Self { plan, worker, state, columns, log, loader, steps })
+    }
+
+    fn run(&mut self, options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
+        let last = self.plan.scale.steps;
+        let until = options.until.unwrap_or(last).min(last);
+        while self.steps < until {
+            if options
+                .restart_worker_every
+                .is_some_and(|every| self.steps > 0 && self.steps.is_multiple_of(every.max(1)))
+            {
+                pass(self.worker.restart()?)?;
+            }
+            self.step(options.graphs, usage)?;
+            if self.plan.checkpoint_due(self.steps) || self.steps == until {
+                self.checkpoint()?;
+            }
+        }
+        if until < last {
+            return Ok(Ending::Stopped);
+        }
+        self.publish(usage)?;
+        Ok(Ending::Done)
+    }
+
+    fn step(&mut self, graphs: Graphs, usage: &mut Usage) -> Result<(), Halt> {
+        let batch = self.loader.batch(self.steps)?;
+        let mut stepper = Stepper {
+            state: &mut self.state,
+            worker: &mut self.worker,
+            usage,
+            columns: &self.columns,
+            micro: self.plan.micro(),
+            graphs,
+        };
+        let (line, row) = stepper.step(&batch)?;
+        let line = self.log.append(line, &row)?;
+        self.steps += 1;
+        usage.steps += 1;
+        report(&line, self.plan.scale.steps);
+        Ok(())
+    }
+
+    /// Evidence first: a checkpoint that stands has its transcript on disk.
+    fn checkpoint(&self) -> Result<(), Halt> {
+        self.log.sync()?;
+        checkpoint::write(&self.plan.folder, &self.state, self.steps, self.log.chain)?;
+        let due = |steps| self.plan.checkpoint_due(steps);
+        if due(self.steps) {
+            checkpoint::tidy(&self.plan.folder, due, self.steps)?;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, usage: &mut Usage) -> Result<(), Halt> {
+        let epoch = (self.steps - 1) / self.plan.setup.steps_per_epoch;
+        let (values, logit_scale) = ask_publish(&mut self.worker, &self.state, usage, self.steps, epoch)?;
+        checkpoint::publish(&self.plan.folder, &self.state, &values, logit_scale, self.log.chain, self.steps)
+    }
+}
+
+/// Goes back to the latest checkpoint that the transcript leads to.
+fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log, u64)>, Halt> {
+    let Some(trusted) = Trusted::read(&plan.folder, header)? else { return Ok(None) };
+    let say = |why: String| eprintln!("trainer: {why}");
+    let Some(checkpoint) = Checkpoint::latest(&plan.folder, |steps| trusted.chain(steps), say)? else {
+        return Ok(None);
+    };
+    let steps = checkpoint.steps;
+    checkpoint.restore(&plan.model, state)?;
+    if steps > 0 {
+        eprintln!("trainer: going on after step {steps}");
+    }
+    Ok(Some((Log::resume(&plan.folder, header, &trusted, steps)?, steps)))
+}
+
+fn require_class(plan: &Plan) -> Result<(), Halt> {
+    let found = probe::class()?;
+    if found == plan.run.class {
+        return Ok(());
+    }
+    Err(Halt::Inconclusive(Reason {
+        why: format!("this machine computes as {found}, the run was resolved for {}", plan.run.class),
+        hint: "train on a machine of that numerics class, or resolve the run again here".to_owned(),
+    }))
+}
+
+fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Halt> {
+    let data = Dataset::open(folder)?;
+    let hint = format!("give the folder of data set `{}`", plan.scale.data);
+    let refuse = |why: String| Err(Halt::Inconclusive(Reason { why, hint: hint.clone() }));
+    if data.len() != plan.scale.samples {
+        let why = format!(
+            "{} holds {} samples, scale `{}` has {}",
+            folder.display(),
+            data.len(),
+            plan.scale.name,
+            plan.scale.samples
+        );
+        return refuse(why);
+    }
+    if data.root() != plan.run.data {
+        return refuse(format!("{} has identity {}, run.json names {}", folder.display(), data.root(), plan.run.data));
+    }
+    Ok(data)
+}
+
+fn start_worker(plan: &Plan, options: &Options) -> Result<Worker, Halt> {
+    let launch = Launch {
+        program: options.worker.clone(),
+        libraries: options.libraries.clone(),
+        limits: plan.protocol.worker.clone(),
+    };
+    let seed = plan.seed.child("worker", &[]);
+    let started = Worker::start(&launch, &plan.run.config, plan.setup.clone(), &seed, &plan.protocol.state)?;
+    pass(started)
+}
+
+#[derive(Serialize)]
+struct Progress<'a> {
+    step: u64,
+    steps: u64,
+    loss: f32,
+    diagnostics: std::collections::BTreeMap<&'a str, f32>,
+}
+
+/// One line on stdout; a reader that has gone away does not end the run.
+fn report(line: &Line, steps: u64) {
+    let diagnostics =
+        line.diagnostics.iter().map(|(name, value)| (name.as_str(), value.value().unwrap_or(f32::NAN))).collect();
+    let progress = Progress { step: line.step, steps, loss: line.loss.value().unwrap_or(f32::NAN), diagnostics };
+    if let Ok(text) = serde_json::to_string(&progress) {
+        writeln!(std::io::stdout(), "{text}").ok();
+    }
+}
+
+/// CPU time of this process, all its threads.
+fn cpu_micros() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    time.tv_sec.unsigned_abs() * 1_000_000 + time.tv_nsec.unsigned_abs() / 1000
+}

@@ -1,0 +1,179 @@
+//! A bench for whole trainings: generated data, the baseline as a worker, run folders of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::OnceLock,
+};
+
+use data::shapes::{Spec, generate};
+use records::{
+    Blake3, DataRoot, FrozenDigest, TreeDigest, canonical,
+    outcome::Outcome,
+    protocol::Protocol,
+    run::{RUN_FORMAT, ResolvedRun},
+};
+use tempfile::TempDir;
+
+const PROTOCOL: &str = include_str!("../../../protocols/mini.toml");
+const MODEL: &str = include_str!("../../../protocols/models/mini.json");
+/// What `editable/config.toml` resolves to for `mini`, `small`.
+const CONFIG: &str = r#"{"adam_epsilon":1e-8,"beta1":0.9,"beta2":0.98,"gamma":0.2,"gamma_decay_epochs":12,"lr_floor":0.0,"lr_log_scale":0.0005,"lr_peak":0.002,"multiply_temperature":true,"rho":6.5,"temperature_gradient":"released","temperature_initial":0.07,"temperature_min":0.01,"u_epsilon":1e-14,"warmup_steps":10,"weight_decay":0.1}"#;
+const LIBRARIES: &str = concat!(env!("LIBTORCH"), "/lib");
+
+/// Steps of a training on the bench.
+pub const STEPS: u64 = 12;
+
+/// Made once for all tests of a program.
+struct Shared {
+    home: TempDir,
+    root: DataRoot,
+    worker: PathBuf,
+    class: String,
+}
+
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let home = tempfile::tempdir().unwrap();
+        let roots = generate(home.path(), &Spec::mini()).unwrap();
+        let class = trainer().arg("class").output().unwrap();
+        assert!(class.status.success(), "{}", String::from_utf8_lossy(&class.stderr));
+        let class = String::from_utf8(class.stdout).unwrap().trim().to_owned();
+        Shared { home, root: roots[0].1, worker: build_worker(), class }
+    })
+}
+
+/// `cargo test` builds the programs of its own package alone.
+fn build_worker() -> PathBuf {
+    let trainer = Path::new(env!("CARGO_BIN_EXE_trainer"));
+    let folder = trainer.parent().unwrap();
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", "worker", "--bin", "worker"])
+        .arg("--target-dir")
+        .arg(folder.parent().unwrap())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .unwrap();
+    assert!(built.success());
+    folder.join("worker")
+}
+
+fn trainer() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
+    command.env_clear().envs(wire::environment::NUMERICS.iter().copied());
+    command
+}
+
+/// The data set that the bench trains on.
+pub fn data() -> PathBuf {
+    shared().home.path().join("shapes-small")
+}
+
+/// A run folder.
+pub struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    /// A folder with the baseline's `run.json`.
+    pub fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// A folder whose `run.json` was changed.
+    pub fn with(change: impl FnOnce(&mut ResolvedRun)) -> Self {
+        // Two micro-batches a lane, and more than one checkpoint.
+        let protocol = PROTOCOL.replace("micro = 8", "micro = 4").replace("every_steps = 32", "every_steps = 5");
+        let protocol = protocol.replace("steps = 96", &format!("steps = {STEPS}"));
+        let mut run = ResolvedRun {
+            format: RUN_FORMAT.into(),
+            protocol_digest: Protocol::parse(&protocol).unwrap().1,
+            protocol,
+            model: MODEL.into(),
+            scale: "small".into(),
+            data: shared().root,
+            frozen: FrozenDigest([1; 32]),
+            tree: TreeDigest([2; 32]),
+            config: CONFIG.into(),
+            seed: "5e".repeat(32),
+            class: shared().class.parse().unwrap(),
+        };
+        change(&mut run);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("run.json"), canonical::to_file(&run).unwrap()).unwrap();
+        Self { folder }
+    }
+
+    /// The run folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The command that trains, with the bench's data.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.command_on(&data(), arguments)
+    }
+
+    /// The command that trains on some data.
+    pub fn command_on(&self, data: &Path, arguments: &[&str]) -> Command {
+        let mut command = trainer();
+        command.arg("train").arg(self.path()).arg("--data").arg(data).arg("--worker").arg(&shared().worker);
+        command.args(["--libraries", LIBRARIES]).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Trains to the end and expects it.
+    pub fn train(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        self.outcome()
+    }
+
+    /// `outcome.json`.
+    pub fn outcome(&self) -> Outcome {
+        canonical::from_file(&fs::read(self.path().join("outcome.json")).unwrap()).unwrap()
+    }
+
+    /// Every file but `outcome.json`, with its digest.
+    pub fn files(&self) -> BTreeMap<String, Blake3> {
+        let mut files = BTreeMap::new();
+        collect(self.path(), self.path(), &mut files);
+        files.remove("outcome.json");
+        files
+    }
+
+    /// Expects the files of the undisturbed training.
+    pub fn expect_reference(&self) {
+        static REFERENCE: OnceLock<BTreeMap<String, Blake3>> = OnceLock::new();
+        let reference = REFERENCE.get_or_init(|| {
+            let bench = Self::new();
+            bench.train(&[]);
+            bench.files()
+        });
+        assert!(
+            reference.contains_key("published/model.safetensors")
+                && reference.contains_key("checkpoints/5/manifest.json")
+        );
+        assert_eq!(&self.files(), reference);
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, Blake3>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            files.insert(name, Blake3::of(&fs::read(&path).unwrap()));
+        }
+    }
+}
+
+/// Standard error as text.
+pub fn talk(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

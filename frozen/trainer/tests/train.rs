@@ -1,0 +1,160 @@
+//! Whole trainings of the baseline under `mini`: what must not change a byte, and what must stop a run.
+
+mod bench;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use bench::{Bench, STEPS, data, talk};
+use records::{Rule, outcome::Ending};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+#[test]
+fn a_training_is_repeatable() {
+    let bench = Bench::new();
+    let outcome = bench.train(&[]);
+    assert_eq!((outcome.outcome, outcome.steps), (Ending::Done, STEPS));
+    assert_eq!(outcome.usage.questions, STEPS * 9 + 1);
+    bench.expect_reference();
+    let transcript = fs::read_to_string(bench.path().join("transcript.jsonl")).unwrap();
+    assert_eq!(transcript.lines().count() as u64, STEPS + 1);
+    let columns = transcript.lines().next().unwrap().matches("/").count();
+    assert_eq!(fs::metadata(bench.path().join("fingerprints.bin")).unwrap().len() % STEPS, 0);
+    assert!(columns > 100, "{columns}");
+}
+
+#[test]
+fn recomputed_graphs_and_restarted_workers_change_nothing() {
+    let bench = Bench::new();
+    bench.train(&["--graphs", "recompute", "--restart-worker-every", "3"]);
+    bench.expect_reference();
+}
+
+#[test]
+fn a_stopped_training_goes_on_to_the_same_bytes() {
+    let bench = Bench::new();
+    let outcome = bench.train(&["--until", "7"]);
+    assert_eq!((outcome.outcome, outcome.steps), (Ending::Stopped, 7));
+    assert!(bench.path().join("checkpoints/7").exists() && !bench.path().join("published").exists());
+    assert_eq!(bench.train(&[]).usage.steps, STEPS - 7);
+    bench.expect_reference();
+}
+
+#[test]
+fn a_killed_training_goes_on_to_the_same_bytes() {
+    let bench = Bench::new();
+    let mut child = bench.command(&[]).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.take(9).filter(Result::is_ok).count(), 9);
+    child.kill().unwrap();
+    assert!(child.wait().unwrap().code().is_none());
+    assert!(!bench.path().join("published").exists());
+    bench.train(&[]);
+    bench.expect_reference();
+}
+
+#[test]
+fn a_damaged_transcript_or_checkpoint_is_done_again() {
+    let bench = Bench::new();
+    bench.train(&[]);
+    let transcript = bench.path().join("transcript.jsonl");
+    let bytes = fs::read(&transcript).unwrap();
+    fs::write(&transcript, &bytes[..bytes.len() * 3 / 4]).unwrap();
+    let state = bench.path().join("checkpoints/5/state.safetensors");
+    let mut bytes = fs::read(&state).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&state, bytes).unwrap();
+    let output = bench.command(&[]).output().unwrap();
+    let talk = talk(&output);
+    assert_eq!(output.status.code(), Some(0), "{talk}");
+    assert!(talk.contains("checkpoint 10 is not used: the transcript does not lead to it"), "{talk}");
+    assert!(talk.contains("checkpoint 5 is not used: state.safetensors does not have the SHA-256"), "{talk}");
+    bench.expect_reference();
+}
+
+#[test]
+fn a_refused_write_is_a_fault_and_leaves_whole_records() {
+    let bench = Bench::new();
+    let mut child = bench.command(&[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().is_some_and(|line| line.is_ok()));
+    let limit = Rlimit { current: Some(4096), maximum: None };
+    prlimit(Some(Pid::from_child(&child)), Resource::Fsize, limit).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let talk = talk(&output);
+    assert_eq!(output.status.code(), Some(70), "{talk}");
+    assert!(talk.contains("cannot write") && talk.contains("File too large"), "{talk}");
+    let parts = bench.files().into_keys().filter(|name| name.contains(".part")).collect::<Vec<_>>();
+    assert!(parts.is_empty(), "{parts:?}");
+    let transcript = fs::read_to_string(bench.path().join("transcript.jsonl")).unwrap();
+    assert!(transcript.ends_with('\n') && !bench.path().join("outcome.json").exists());
+    bench.train(&[]);
+    bench.expect_reference();
+}
+
+#[test]
+fn a_damaged_sample_is_named_by_shard_and_key() {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(data()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let shard = copy.path().join("00000001.tar");
+    let mut bytes = fs::read(&shard).unwrap();
+    // In every sample's image, so that the first batch meets one.
+    (700..bytes.len()).step_by(1000).for_each(|at| bytes[at] ^= 0x10);
+    fs::write(&shard, bytes).unwrap();
+    let bench = Bench::new();
+    let output = bench.command_on(copy.path(), &[]).output().unwrap();
+    let talk = talk(&output);
+    assert_eq!(output.status.code(), Some(3), "{talk}");
+    assert!(talk.contains("00000001.tar") && talk.contains("sample `") && talk.contains("damaged"), "{talk}");
+    assert!(!bench.path().join("published").exists());
+}
+
+#[test]
+fn a_machine_without_the_data_or_of_another_class_cannot_judge() {
+    let bench = Bench::new();
+    let output = bench.command_on(&bench.path().join("nowhere"), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert!(talk(&output).contains("nowhere") && talk(&output).contains("hint: "), "{}", talk(&output));
+    let bench = Bench::with(|run| run.class.0[3] ^= 1);
+    let output = bench.command(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", talk(&output));
+    assert_eq!(bench.outcome().outcome, Ending::Inconclusive);
+}
+
+#[test]
+fn a_broken_configuration_key_is_the_entrys_fault() {
+    let bench = Bench::with(|run| run.config = run.config.replace("\"rho\":6.5", "\"rho\":\"six\""));
+    let output = bench.command(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", talk(&output));
+    assert_eq!(bench.outcome().findings[0].rule, Rule::ConfigKey);
+}
+
+#[test]
+fn a_step_that_is_not_finite_is_not_taken() {
+    let bench = Bench::with(|run| run.config = run.config.replace("\"lr_peak\":0.002", "\"lr_peak\":1e39"));
+    let output = bench.command(&[]).output().unwrap();
+    let talk = talk(&output);
+    assert_eq!(output.status.code(), Some(1), "{talk}");
+    let outcome = bench.outcome();
+    let finding = &outcome.findings[0];
+    assert_eq!(finding.rule, Rule::NotFinite);
+    assert!(finding.place.starts_with("step 0, update, `value/") && finding.found.contains("element"), "{finding:?}");
+    assert_eq!((outcome.outcome, outcome.steps), (Ending::Failed, 0));
+    let transcript = fs::read_to_string(bench.path().join("transcript.jsonl")).unwrap();
+    assert_eq!(transcript.lines().count(), 1);
+}
+
+#[test]
+fn another_environment_is_refused() {
+    let bench = Bench::new();
+    let output = bench.command(&[]).env("ATEN_CPU_CAPABILITY", "default").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(talk(&output).contains("ATEN_CPU_CAPABILITY=avx2, found `default`"), "{}", talk(&output));
+}
