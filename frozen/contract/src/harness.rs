@@ -6,9 +6,10 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use numerics::Seed;
+pub use numerics::Seed;
 use tch::Tensor;
-use wire::session::{Declaration, Setup};
+use wire::session::Setup;
+pub use wire::session::{Declaration, Learnable};
 
 use crate::{Algorithm, Batch, Error, Parameter, ParameterShape, Parameters, Progress, Result, SampleRows, parameters};
 
@@ -105,6 +106,51 @@ pub fn loss<A: Algorithm>(
     let learnables = inputs.learnables.keys().map(|name| Ok((name.clone(), next()?))).collect::<Result<_>>()?;
     let (rows, diagnostics) = memory.finish(&rows)?;
     Ok(LossAnswer { loss: plain(&loss)?, image, text, learnables, rows: all(rows)?, diagnostics: all(diagnostics)? })
+}
+
+/// Asks `loss` of each of `lanes` equal parts of the batch and adds the answers up, as a step does.
+///
+/// Gradients are added in a binary tree over the lanes; per-anchor values stand in the batch's order.
+pub fn whole<A: Algorithm>(
+    algorithm: &A,
+    moment: &Moment<'_>,
+    lanes: usize,
+    inputs: &LossInputs,
+) -> Result<LossAnswer> {
+    let rows = moment.setup.batch / lanes;
+    let answers = (0..lanes).map(|lane| loss(algorithm, moment, lane as u64, lane * rows..(lane + 1) * rows, inputs));
+    let mut answers = answers.collect::<Result<Vec<_>>>()?;
+    while answers.len() > 1 {
+        let mut pairs = answers.into_iter();
+        let mut joined = Vec::new();
+        while let Some(left) = pairs.next() {
+            joined.push(match pairs.next() {
+                Some(right) => left.joined(&right)?,
+                None => left,
+            });
+        }
+        answers = joined;
+    }
+    answers.pop().ok_or(Error::NotHere("a step without lanes"))
+}
+
+impl LossAnswer {
+    /// The answer for the rows of both.
+    fn joined(&self, right: &Self) -> Result<Self> {
+        let both = |left: &Named, right: &Named, join: fn(&Tensor, &Tensor) -> Result<Tensor>| -> Result<Named> {
+            left.iter().zip(right.values()).map(|((name, a), b)| Ok((name.clone(), join(a, b)?))).collect()
+        };
+        let add = |a: &Tensor, b: &Tensor| Ok(a.f_add(b)?);
+        let append = |a: &Tensor, b: &Tensor| Ok(Tensor::f_cat(&[a, b], 0)?);
+        Ok(Self {
+            loss: append(&self.loss, &right.loss)?,
+            image: add(&self.image, &right.image)?,
+            text: add(&self.text, &right.text)?,
+            learnables: both(&self.learnables, &right.learnables, add)?,
+            rows: both(&self.rows, &right.rows, append)?,
+            diagnostics: both(&self.diagnostics, &right.diagnostics, append)?,
+        })
+    }
 }
 
 /// The same memory as a tensor that gradients are taken for.

@@ -39,8 +39,9 @@ pub fn cosine(position: u64, length: u64, from: f64, to: f64) -> f64 {
     if position >= length {
         return to;
     }
-    let share = position as f64 / length as f64;
-    to + 0.5 * (1.0 + libm::cos(PI * share)) * (from - to)
+    // Weights rather than a difference: exactly `from` at the start.
+    let weight = 0.5 * (1.0 + libm::cos(PI * (position as f64 / length as f64)));
+    weight * from + (1.0 - weight) * to
 }
 
 /// A straight line: `from` at position 0, `to` at position `length` and beyond.
@@ -77,10 +78,13 @@ mod tests {
             let schedule = WarmupCosine { peak, floor: peak * share, warmup_steps: warmup, steps: warmup + rest };
             for step in 1..warmup + rest {
                 let (before, now) = (schedule.at(step - 1), schedule.at(step));
-                if step < warmup { prop_assert!(now > before) } else { prop_assert!(now <= before.max(peak)) }
-                if step > warmup { prop_assert!(now <= before) }
-                prop_assert!(now > 0.0 && now <= peak && (step < warmup || now >= schedule.floor * (1.0 - 1e-15)));
+                let rounding = 1e-15 * peak;
+                if step < warmup { prop_assert!(now > before) }
+                if step > warmup { prop_assert!(now <= before + rounding) }
+                prop_assert!(now > 0.0 && now <= peak + rounding);
+                prop_assert!(step < warmup || now >= schedule.floor - rounding);
             }
+            prop_assert_eq!(schedule.at(warmup), peak);
             prop_assert_eq!(schedule.at(warmup + rest), schedule.floor);
         }
 
