@@ -271,17 +271,18 @@ fn members_are_grouped_as_webdataset_groups_them() {
 #[test]
 fn a_sample_that_is_not_whole_is_named() {
     let whole: [(&str, &[u8]); 3] = [("a.jpg", b"1"), ("a.txt", b"2"), ("a.json", JSON)];
-    for (at, members, why) in [
-        (0, &[][..], "exactly one image"),
-        (0, &[("a.jpg", &b"1"[..]), ("a.png", b"1")][..], "exactly one image"),
-        (1, &[][..], "no `.txt`"),
-        (1, &[("a.txt", b"\xff")][..], "caption"),
-        (1, &[("a.txt", b"2"), ("a.txt", b"3")][..], "two members of kind `txt`"),
-        (2, &[][..], "no `.json`"),
-        (2, &[("a.json", b"{")][..], "JSON"),
-        (2, &[("a.json", b"{\"uid\":7}")][..], "no text `uid`"),
-        (2, &[("a.json", b"{\"uid\":\"12\"}")][..], "not a uid"),
-    ] {
+    let cases: [(usize, &[(&str, &[u8])], &str); 9] = [
+        (0, &[], "exactly one image"),
+        (0, &[("a.jpg", b"1"), ("a.png", b"1")], "exactly one image"),
+        (1, &[], "no `.txt`"),
+        (1, &[("a.txt", b"\xff")], "caption"),
+        (1, &[("a.txt", b"2"), ("a.txt", b"3")], "two members of kind `txt`"),
+        (2, &[], "no `.json`"),
+        (2, &[("a.json", b"{")], "JSON"),
+        (2, &[("a.json", b"{\"uid\":7}")], "no text `uid`"),
+        (2, &[("a.json", b"{\"uid\":\"12\"}")], "not a uid"),
+    ];
+    for (at, members, why) in cases {
         let parts = [&whole[..at], members, &whole[at + 1..]].concat();
         let text = index_members(&parts).unwrap_err().to_string();
         assert!(text.contains(why) && text.contains("sample `a` of shard"), "{why}: {text}");

@@ -42,8 +42,13 @@ pub struct Window {
 pub fn resample(image: &Image, area: Box, columns: Window, rows: Window) -> Image {
     let across = kernels(area.width, columns);
     let down = kernels(area.height, rows);
-    let first = down.first().map_or(0, |kernel| kernel.first);
-    let last = down.iter().map(|kernel| kernel.first + kernel.weights.len()).max().unwrap_or(0);
+    let same_height = u64::from(area.height) == rows.whole;
+    let (first, last) = if same_height {
+        (rows.start as usize, rows.start as usize + rows.length as usize)
+    } else {
+        let last = down.iter().map(|kernel| kernel.first + kernel.weights.len()).max();
+        (down.first().map_or(0, |kernel| kernel.first), last.unwrap_or(0))
+    };
     let mut narrow = Vec::with_capacity((last - first) * across.len() * 3);
     for row in first..last {
         let start = ((area.top as usize + row) * image.width as usize + area.left as usize) * 3;
@@ -56,7 +61,7 @@ pub fn resample(image: &Image, area: Box, columns: Window, rows: Window) -> Imag
         }
     }
     let stride = across.len() * 3;
-    if u64::from(area.height) == rows.whole {
+    if same_height {
         return Image { width: columns.length, height: rows.length, pixels: narrow };
     }
     let mut pixels = Vec::with_capacity(down.len() * stride);
