@@ -279,3 +279,98 @@ impl Parameters {
         Error::unknown("parameter", name, names.iter())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    fn full(value: f64) -> Tensor {
+        Tensor::full([2, 3], value, (Kind::Float, Device::Cpu))
+    }
+
+    fn place(value: f64, read_only: bool) -> Place {
+        Place::new(full(value), (!read_only).then(|| full(-1.0)))
+    }
+
+    /// Parameters as `update` sees them, or as `publish` does.
+    fn parameters(publish: bool) -> Parameters {
+        let parameter = |name: &str, kind| {
+            let shape = ParameterShape { name: name.into(), kind, shape: vec![2, 3] };
+            let slots = [("ema".to_owned(), place(5.0, publish))].into();
+            Parameter::new(shape, place(1.0, false), (!publish).then(|| full(0.5)), slots)
+        };
+        let all = vec![parameter("w", ParameterKind::Matrix), parameter("learnables.s", ParameterKind::Learnable)];
+        let diagnostics: &[String] = if publish { &[] } else { &["norm".to_owned()] };
+        Parameters::new(all, [("count".to_owned(), place(9.0, publish))].into(), diagnostics)
+    }
+
+    fn first(tensor: &Tensor) -> f64 {
+        tensor.double_value(&[0, 0])
+    }
+
+    #[test]
+    fn what_is_set_is_read_back_and_what_was_read_does_not_change() {
+        let mut parameters = parameters(false);
+        let w = parameters.get_mut("w").unwrap();
+        let before = w.value().unwrap();
+        w.set(&full(2.0)).unwrap();
+        let between = w.value().unwrap();
+        w.set(&full(3.0)).unwrap();
+        w.set_slot("ema", &(w.slot("ema").unwrap() + 1.0)).unwrap();
+        assert_eq!([&before, &between, &w.value().unwrap(), &w.slot("ema").unwrap()].map(first), [1.0, 2.0, 3.0, 6.0]);
+        parameters.set_global("count", &full(10.0)).unwrap();
+        assert_eq!(first(&parameters.global("count").unwrap()), 10.0);
+    }
+
+    #[test]
+    fn what_is_not_set_stays() {
+        let mut parameters = parameters(false);
+        parameters.learnable_mut("s").unwrap().set(&full(4.0)).unwrap();
+        parameters.report("norm", 0.25).unwrap();
+        assert_eq!(parameters.finish().unwrap(), [("norm".to_owned(), 0.25)].into());
+        let after = |place: &Place| first(place.after.as_ref().unwrap());
+        let found: Vec<_> = parameters.iter().map(|p| (after(&p.value), after(&p.slots["ema"]))).collect();
+        assert_eq!(found, [(1.0, 5.0), (4.0, 5.0)]);
+        assert_eq!(after(&parameters.globals["count"]), 9.0);
+    }
+
+    #[test]
+    fn names_shapes_and_numbers_of_reports_are_checked() {
+        let mut parameters = parameters(false);
+        assert!(matches!(parameters.get("v"), Err(Error::Unknown { .. })));
+        assert!(matches!(parameters.learnable_mut("w"), Err(Error::Unknown { .. })));
+        assert!(matches!(parameters.set_global("x", &full(0.0)), Err(Error::Unknown { .. })));
+        let w = parameters.get_mut("w").unwrap();
+        assert!(matches!(w.slot("momentum"), Err(Error::Unknown { .. })));
+        assert!(matches!(w.set_slot("momentum", &full(0.0)), Err(Error::Unknown { .. })));
+        // One value would be broadcast by libtorch; here it is a mistake.
+        assert!(matches!(w.set(&Tensor::from(1.0f32)), Err(Error::Shape { .. })));
+        assert!(matches!(parameters.finish(), Err(Error::Diagnostic { .. })));
+        parameters.report("norm", 1.0).unwrap();
+        assert!(matches!(parameters.report("norm", 1.0), Err(Error::Diagnostic { .. })));
+        assert!(matches!(parameters.report("other", 1.0), Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn publish_sets_values_and_nothing_else() {
+        let mut parameters = parameters(true);
+        assert!(matches!(parameters.set_global("count", &full(0.0)), Err(Error::NotHere(_))));
+        let w = parameters.get_mut("w").unwrap();
+        assert!(matches!(w.gradient(), Err(Error::NotHere(_))));
+        assert!(matches!(w.set_slot("ema", &full(0.0)), Err(Error::NotHere(_))));
+        w.set(&w.slot("ema").unwrap()).unwrap();
+        parameters.finish().unwrap();
+        assert_eq!(first(&parameters.get("w").unwrap().value().unwrap()), 5.0);
+    }
+
+    #[test]
+    fn a_value_is_taken_without_its_graph() {
+        let mut parameters = parameters(false);
+        let w = parameters.get_mut("w").unwrap();
+        let with_graph = full(1.0).set_requires_grad(true) * 2.0;
+        w.set(&with_graph).unwrap();
+        assert!(!w.value().unwrap().requires_grad());
+    }
+}

@@ -65,3 +65,52 @@ impl Progress {
         Random::new(self.seed.stream("random", &[count]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+
+    fn progress(key: u64) -> Progress {
+        let setup = Setup {
+            batch: 8,
+            lane_rows: 1,
+            width: 4,
+            samples: 80,
+            steps: 25,
+            epochs: 3,
+            steps_per_epoch: 10,
+            parameters: Vec::new(),
+        };
+        Progress::new(Seed([3; 32]).child("loss", &[key]), 12, 1, &setup)
+    }
+
+    #[test]
+    fn streams_repeat_and_differ() {
+        let draw = |random: &mut Random| (random.unit(), random.below(1 << 40));
+        let (a, b) = (progress(0), progress(0));
+        let (first, second) = (draw(&mut a.random()), draw(&mut a.random()));
+        assert_eq!(first, draw(&mut b.random()));
+        assert_eq!(second, draw(&mut b.random()));
+        assert_ne!(first, second);
+        assert_ne!(first, draw(&mut progress(1).random()));
+        assert_eq!((a.step(), a.steps(), a.epoch(), a.epochs(), a.steps_per_epoch()), (12, 25, 1, 3, 10));
+    }
+
+    #[test]
+    fn tensors_have_the_shape_and_the_law() {
+        let mut random = progress(0).random();
+        let normal = random.normal(&[100, 50]).unwrap();
+        assert_eq!((normal.size(), normal.kind()), (vec![100, 50], Kind::Float));
+        // Four standard errors.
+        assert!(normal.mean(Kind::Double).double_value(&[]).abs() < 0.06);
+        let uniform = random.uniform(&[5000]).unwrap();
+        assert!((uniform.mean(Kind::Double).double_value(&[]) - 0.5).abs() < 0.02);
+        assert!(uniform.max().double_value(&[]) < 1.0 && uniform.min().double_value(&[]) >= 0.0);
+        let order = random.permutation(100).unwrap();
+        assert_ne!(Vec::<i64>::try_from(&order).unwrap(), (0..100).collect::<Vec<_>>());
+        assert_eq!(Vec::<i64>::try_from(order.sort(0, false).0).unwrap(), (0..100).collect::<Vec<_>>());
+        assert_eq!(random.uniform(&[]).unwrap().size(), [0i64; 0]);
+    }
+}
