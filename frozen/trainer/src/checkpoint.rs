@@ -196,6 +196,6 @@ pub fn listed(folder: &Path) -> Result<Vec<u64>, FileError> {
 /// Removes checkpoints that only a stop had asked for, once a due one stands: the folder is then that of an
 /// undisturbed run.
 pub fn tidy(folder: &Path, due: impl Fn(u64) -> bool, before: u64) -> Result<(), FileError> {
-    let extra = listed(folder)?.into_iter().filter(|&steps| steps < before && !due(steps));
-    extra.map(|steps| remove(&checkpoints(folder).join(steps.to_string()))).collect()
+    let mut extra = listed(folder)?.into_iter().filter(|&steps| steps < before && !due(steps));
+    extra.try_for_each(|steps| remove(&checkpoints(folder).join(steps.to_string())))
 }

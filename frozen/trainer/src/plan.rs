@@ -39,6 +39,9 @@ impl Plan {
     pub fn read(folder: &Path) -> Result<Self, Halt> {
         let path = folder.join("run.json");
         let usage = |why: String| Fault::Usage { path: path.clone(), why };
+        if !path.exists() {
+            return Err(usage("is not there\nhint: give the folder of a resolved run".to_owned()).into());
+        }
         let run: ResolvedRun = canonical::from_file(&file::read(&path)?).map_err(|error| usage(error.to_string()))?;
         if run.format != RUN_FORMAT {
             return Err(usage(format!("format `{}`, this trainer reads `{RUN_FORMAT}`", run.format)).into());

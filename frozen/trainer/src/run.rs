@@ -84,7 +84,7 @@ impl<'a> Training<'a> {
     fn start(plan: &'a Plan, options: &Options) -> Result<Self, Halt> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
-        let mut worker = start_worker(plan, options)?;
+        let worker = start_worker(plan, options)?;
         file::write(&plan.folder.join("containment.json"), &canonical::to_file(&worker.containment())?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;
         let mut state = State::initial(model, &plan.setup, worker.declaration());

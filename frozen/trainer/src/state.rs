@@ -147,8 +147,8 @@ pub fn parameter_values(parameters: &BTreeMap<String, Tensor>) -> Result<Vec<(&S
 /// Marks what autograd differentiates for: every parameter but the token table, whose used rows are a leaf
 /// of their own in each step.
 pub fn track_gradients(model: &mut Clip) -> Result<(), TchError> {
-    let tracked = model.parameters_mut().iter_mut().filter(|(name, _)| *name != clip::TOKEN_EMBEDDING);
-    tracked.map(|(_, tensor)| tensor.f_set_requires_grad(true).map(drop)).collect()
+    let mut tracked = model.parameters_mut().iter_mut().filter(|(name, _)| *name != clip::TOKEN_EMBEDDING);
+    tracked.try_for_each(|(_, tensor)| tensor.f_set_requires_grad(true).map(drop))
 }
 
 #[cfg(test)]

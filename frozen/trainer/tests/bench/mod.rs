@@ -1,5 +1,7 @@
 //! A bench for whole trainings: generated data, the baseline as a worker, run folders of its own.
 
+#![expect(clippy::unwrap_used, reason = "a bench: what fails ends the test")]
+
 use std::{
     collections::BTreeMap,
     fs,
