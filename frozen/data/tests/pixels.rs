@@ -1,5 +1,7 @@
 //! Known answers of decoding, made with Pillow 9.3.0, and hostile files.
 
+#![expect(clippy::unwrap_used, reason = "a test whose scene cannot be set should stop there")]
+
 use data::pixels::{PIXELS_MAX, PixelError, decode};
 
 /// A PNG of one colour type and depth with the given rows, uncompressed.

@@ -10,9 +10,15 @@ use data::{
 use records::Blake3;
 
 /// What every machine must generate. A change here is a change of protocol `mini`.
-const ROOTS: [(&str, &str); 3] = [("shapes-small", "data:0"), ("shapes-medium", "data:0"), ("shapes-large", "data:0")];
-const TASKS: [(&str, &str); 2] =
-    [("shapes-classification/test/0.tar", "b3:0"), ("shapes-retrieval/test/0.tar", "b3:0")];
+const ROOTS: [(&str, &str); 3] = [
+    ("shapes-small", "data:49395ec473644ee3ea973db631e96d32aca61cc5855a5b853a34aafc48a53f36"),
+    ("shapes-medium", "data:13b6621e527d2f19b09412baca0e3ad58cad35486a5c103385a861451f981c80"),
+    ("shapes-large", "data:00c5df87a3f6af919622a4d6820439389de3ee587403e55b2a633e415bbcfba8"),
+];
+const TASKS: [(&str, &str); 2] = [
+    ("shapes-classification/test/0.tar", "b3:833c18fd307306392aeea1b6dee3a8a17db19ed6be9e2524d2018a2f6fce897e"),
+    ("shapes-retrieval/test/0.tar", "b3:2194acc1f6d66d522bae9e2d52852c8d908c34c7496b49e933c8c3f5c1f1d6de"),
+];
 
 #[test]
 fn the_home_of_mini_is_the_same_everywhere() {

@@ -1,5 +1,7 @@
 //! Shards, index and identity together, on real folders.
 
+#![expect(clippy::unwrap_used, reason = "a test whose scene cannot be set should stop there")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -239,8 +241,11 @@ fn scales_must_be_nested() {
     assert!(matches!(error, DataError::NotNested { missing: 0, changed: 1, first, .. } if first == uid(5)), "{error}");
 }
 
+/// Names and contents of a tar's members.
+type Members<'a> = [(&'a str, &'a [u8])];
+
 /// Writes one tar of named members and indexes its folder.
-fn index_members(members: &[(&str, &[u8])]) -> Result<records::DataRoot, DataError> {
+fn index_members(members: &Members) -> Result<records::DataRoot, DataError> {
     let bench = Bench::new();
     let mut tar = tar::Builder::new(fs::File::create(bench.0.path().join("0.tar")).unwrap());
     for (name, bytes) in members {
@@ -271,7 +276,7 @@ fn members_are_grouped_as_webdataset_groups_them() {
 #[test]
 fn a_sample_that_is_not_whole_is_named() {
     let whole: [(&str, &[u8]); 3] = [("a.jpg", b"1"), ("a.txt", b"2"), ("a.json", JSON)];
-    let cases: [(usize, &[(&str, &[u8])], &str); 9] = [
+    let cases: [(usize, &Members, &str); 9] = [
         (0, &[], "exactly one image"),
         (0, &[("a.jpg", b"1"), ("a.png", b"1")], "exactly one image"),
         (1, &[], "no `.txt`"),

@@ -22,7 +22,7 @@ pub struct Normalisation {
 
 /// The constants of CLIP's own preprocessing.
 pub const NORMALISATION: Normalisation =
-    Normalisation { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_58, 0.275_777_11] };
+    Normalisation { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], std: [0.268_629_54, 0.261_302_6, 0.275_777_1] };
 
 /// A decoded image.
 #[derive(Clone, PartialEq, Eq)]
