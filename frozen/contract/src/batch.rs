@@ -34,13 +34,11 @@ impl Batch {
     ///
     /// - Shapes: `[B, D]`, rows of unit L2 norm; row `i` belongs to row `i` of [`Batch::text`].
     /// - In `loss` they require grad; in `update` they are constants.
-    #[must_use]
     pub fn image(&self) -> &Tensor {
         &self.image
     }
 
     /// Text embeddings of the global batch; as [`Batch::image`].
-    #[must_use]
     pub fn text(&self) -> &Tensor {
         &self.text
     }

@@ -97,8 +97,9 @@ macro_rules! bail {
 #[macro_export]
 macro_rules! ensure {
     ($holds:expr, $($text:tt)*) => {
-        if !$holds {
-            $crate::bail!($($text)*);
+        match $holds {
+            true => {}
+            false => $crate::bail!($($text)*),
         }
     };
 }

@@ -152,7 +152,6 @@ impl Parameter {
     }
 
     /// Value, gradient and two slots, for a step in place.
-    #[expect(clippy::type_complexity, reason = "one caller, which takes them apart at once")]
     pub(crate) fn for_step(&mut self, names: [&str; 2]) -> Result<(&mut Tensor, &Tensor, [&mut Tensor; 2])> {
         if let Some(missing) = names.iter().find(|&&name| !self.slots.contains_key(name)) {
             return Err(Error::unknown("slot", missing, self.slots.keys()));
@@ -264,7 +263,6 @@ impl Parameters {
     }
 
     /// The learnables under their declared names, and the globals, as they stand now.
-    #[expect(clippy::type_complexity, reason = "two maps of one caller")]
     pub(crate) fn for_batch(&self) -> Result<(BTreeMap<String, Tensor>, BTreeMap<String, Tensor>)> {
         let learnables = self.all.iter().filter_map(|parameter| {
             let name = parameter.name().strip_prefix(LEARNABLE)?;

@@ -77,7 +77,6 @@ impl SampleRows {
     }
 
     /// New values of every column at `rows` (old ones where none were set), and every diagnostic.
-    #[expect(clippy::type_complexity, reason = "two maps of one caller")]
     pub(crate) fn finish(self, rows: &Range<usize>) -> Result<(BTreeMap<String, Tensor>, BTreeMap<String, Tensor>)> {
         let columns = self.columns.into_iter().map(|(name, column)| {
             let unchanged = || column.before.f_narrow(0, rows.start as i64, rows.len() as i64);

@@ -1,5 +1,7 @@
 //! What passes between a participant's answer and the wire.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 
 use contract::{

@@ -1,5 +1,7 @@
 //! Lanes against autograd over the whole batch, written down the plain way; and the configuration file.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use contract::{
     Algorithm, Kind, Setup, Tensor,
     harness::{Declaration, LossInputs, Moment, Named, Seed, whole},
