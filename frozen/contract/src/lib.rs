@@ -22,7 +22,7 @@
 //! Tensors are `tch`'s. Its plain methods and operators panic where shapes do not fit; the forms that start
 //! with `f_` return a result instead. Either way the entry fails with libtorch's message.
 //!
-//! ```no_run
+//! ```no_run,standalone_crate
 //! use contract::{Algorithm, AdamW, Batch, Kind, Parameters, Progress, Result, SampleRows, Setup, State, Tensor};
 //!
 //! /// Pulls pairs together and does nothing else: the smallest entry that trains (and collapses).

@@ -15,7 +15,7 @@ use wire::session::{Column, Declaration, Global, Learnable, Slot};
 /// `_`, unique within their sort. The trainer owns the state: it is fingerprinted at each step, hashed, and
 /// stands in every checkpoint.
 ///
-/// ```no_run
+/// ```no_run,standalone_crate
 /// let state = contract::State::new()
 ///     .learnable("log_scale", &[], 2.66)
 ///     .column("u_image", 0.0)
