@@ -1,6 +1,6 @@
 //! A child a question: fork, wait with a limit, exit without ceremony.
 
-use std::{fs, io, os::fd::OwnedFd};
+use std::{fs, io, os::fd::OwnedFd, ptr};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -135,6 +135,15 @@ pub fn clock_off() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
+}
+
+/// The version of Landlock that the kernel offers; 0 where it has none or has it switched off.
+#[must_use]
+pub fn landlock_version() -> u32 {
+    const VERSION: libc::c_int = 1;
+    // SAFETY: with this flag the call takes no attributes and answers with a number.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, ptr::null::<u8>(), 0, VERSION) };
+    u32::try_from(version).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::{
     ffi::{CStr, CString},
     io::{self, Read as _},
-    os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
     ptr,
 };
 
@@ -117,6 +117,13 @@ impl Drop for Started {
         let ended = end(self.pid);
         debug_assert!(ended.is_ok(), "{ended:?}");
     }
+}
+
+/// A duplicate of a descriptor that this program was started with.
+pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: borrowed for this call only; a number that is not open is the call's error.
+    let file = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(fcntl_dupfd_cloexec(file, 3)?)
 }
 
 fn end(pid: Pid) -> io::Result<i32> {

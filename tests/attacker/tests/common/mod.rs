@@ -1,0 +1,117 @@
+//! A small set-up, driven through `host` as the trainer would.
+
+use std::path::{Path, PathBuf};
+
+use host::{Answer, Launch, Worker};
+use numerics::Seed;
+use records::{
+    Finding, Rule, Verdict,
+    protocol::{StateLimits, WorkerLimits},
+};
+use wire::{ParameterKind, ParameterShape, Setup};
+
+pub const BATCH: usize = 16;
+pub const ROWS: usize = 2;
+pub const WIDTH: usize = 8;
+pub const LIMITS: StateLimits =
+    StateLimits { column_values_max: 8, global_values_max: 100, learnable_values_max: 50_000, slots_max: 3 };
+
+pub fn launch() -> Launch {
+    Launch {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_attacker")),
+        libraries: Path::new(env!("LIBTORCH")).join("lib"),
+        limits: WorkerLimits { cpu_seconds: 1, memory_mib: 512 },
+    }
+}
+
+pub fn setup(batch: usize, width: usize) -> Setup {
+    let parameter =
+        |name: &str, kind, shape: &[usize]| ParameterShape { name: name.to_owned(), kind, shape: shape.to_vec() };
+    Setup {
+        batch,
+        lane_rows: batch / 8,
+        width,
+        samples: 100,
+        steps: 20,
+        epochs: 4,
+        steps_per_epoch: 6,
+        parameters: vec![
+            parameter("a.bias", ParameterKind::Bias, &[5]),
+            parameter("a.weight", ParameterKind::Matrix, &[5, 3]),
+        ],
+    }
+}
+
+pub fn start_with(launch: &Launch, config: &str) -> Verdict<Worker> {
+    Worker::start(launch, config, setup(BATCH, WIDTH), &Seed([9; 32]), &LIMITS).unwrap()
+}
+
+pub fn config(attack: &str) -> String {
+    format!(r#"{{"attack":"{attack}","rate":0.1}}"#)
+}
+
+/// A worker that answers `declare`, with inputs written.
+pub fn start(attack: &str) -> Worker {
+    let mut worker = pass(start_with(&launch(), &config(attack)));
+    fill(&mut worker);
+    worker
+}
+
+pub fn fill(worker: &mut Worker) {
+    let layout = worker.layout().clone();
+    for place in &layout.loss_inputs {
+        noise(&place.name, worker.loss_input(&place.name));
+    }
+    for place in &layout.update_inputs {
+        noise(&place.name, worker.update_input(&place.name));
+    }
+}
+
+/// The same values for the same name, small and not zero.
+fn noise(name: &str, values: &mut [f32]) {
+    let mut stream = Seed([1; 32]).stream(name, &[]);
+    values.iter_mut().for_each(|value| *value = stream.uniform(-0.5, 0.5) as f32);
+}
+
+pub fn pass<T>(verdict: Verdict<T>) -> T {
+    match verdict {
+        Verdict::Pass(value) => value,
+        Verdict::Fail(findings) => panic!("{findings:#?}"),
+        Verdict::Inconclusive(reason) => panic!("{reason:?}"),
+    }
+}
+
+pub fn finding<T>(verdict: Verdict<T>) -> Finding {
+    match verdict {
+        Verdict::Pass(_) => panic!("passed"),
+        Verdict::Fail(mut findings) => {
+            assert_eq!(findings.len(), 1, "{findings:#?}");
+            findings.remove(0)
+        }
+        Verdict::Inconclusive(reason) => panic!("{reason:?}"),
+    }
+}
+
+/// What an attack in `loss` comes to.
+pub fn attacked(attack: &str) -> Finding {
+    let finding = finding(start(attack).ask_loss(3, 0, 1));
+    assert_eq!(finding.place, "step 3, loss, lane 1");
+    finding
+}
+
+/// Every result of an answer.
+pub fn copies(answer: &Answer<'_>) -> Vec<(String, Vec<u32>)> {
+    let copy = |place: &wire::Place| {
+        let mut values = vec![0.0; place.values()];
+        assert!(answer.copy(&place.name, &mut values).finite, "{}", place.name);
+        (place.name.clone(), values.iter().map(|value| value.to_bits()).collect())
+    };
+    answer.places().iter().map(copy).collect()
+}
+
+/// Panics unless a system call of this name was refused.
+pub fn refused(attack: &str, call: &str) {
+    let finding = attacked(attack);
+    assert_eq!(finding.rule, Rule::ForbiddenCall, "{finding:#?}");
+    assert!(finding.found.starts_with(&format!("`{call}` (")), "{finding:#?}");
+}
