@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Bytes in, verdict out: what judges a submission and its certificate.
+//!
+//! Sees no file system, clock, environment or libtorch: what a verdict may depend on comes in as values,
+//! so that the same bytes get the same verdict on every machine.
+
+pub mod certificate;
+pub mod checkpoint;
+pub mod config;
+pub mod diff;
+pub mod envelope;
+pub mod evidence;
+pub mod frozen;
+pub mod gate;
+pub mod intake;
+pub mod keys;
+pub mod policy;
+pub mod replay;
+pub mod transcript;
+pub mod tree;

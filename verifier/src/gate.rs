@@ -1,0 +1,105 @@
+//! The three portable stages on the bytes of a ZIP: their verdict depends on those bytes and on this
+//! release alone.
+
+use records::{
+    Exit, Finding, FrozenDigest, Sha256, TreeDigest, Verdict,
+    protocol::ProtocolError,
+    statement::{Entry, Stage, StageValue},
+};
+use serde::Serialize;
+
+use crate::{config::Names, diff, frozen::FrozenTree, intake, policy, tree::Tree};
+
+/// What the gate says of a ZIP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judgement {
+    /// SHA-256 of the ZIP.
+    pub archive: Sha256,
+    /// What it was compared with.
+    pub frozen: FrozenDigest,
+    /// The identity of the admitted tree; absent where a ZIP has no one reading or holds something else.
+    pub submission: Option<TreeDigest>,
+    /// What `submission.toml` says; absent where a stage failed.
+    pub entry: Option<Entry>,
+    /// `intake`, `diff` and `policy`, up to the first that could not be applied.
+    pub stages: Vec<Stage>,
+    /// The admitted tree itself.
+    #[serde(skip)]
+    pub tree: Option<Tree>,
+}
+
+impl Judgement {
+    /// Every finding of every stage, in order.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.stages.iter().flat_map(|stage| match &stage.value {
+            StageValue::Fail(findings) => findings.as_slice(),
+            StageValue::Pass | StageValue::Inconclusive(_) => &[],
+        })
+    }
+
+    /// Pass where no stage found anything.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        if self.findings().next().is_none() { Exit::Pass } else { Exit::Fail }
+    }
+}
+
+/// Applies intake, diff and policy to a ZIP.
+///
+/// Errors: a protocol that is compiled in does not parse: this release is broken, and no ZIP is at fault.
+pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolError> {
+    let names = Names::of(&frozen.protocols()?);
+    let mut judgement = Judgement {
+        archive: Sha256::of(zip),
+        frozen: frozen.digest(),
+        submission: None,
+        entry: None,
+        stages: Vec::new(),
+        tree: None,
+    };
+    let mut stage = |name: &str, value: StageValue, note: String| {
+        judgement.stages.push(Stage { name: name.to_owned(), value, note });
+    };
+    let admitted = match split(intake::admit(zip)) {
+        Ok(admitted) => admitted,
+        Err(value) => {
+            stage("intake", value, format!("{} bytes", zip.len()));
+            return Ok(judgement);
+        }
+    };
+    let note = format!("{}, one way to read them", counted(admitted.entries, "entry", "entries"));
+    stage("intake", StageValue::Pass, note);
+    let copies = admitted.files.keys().filter(|path| frozen.get(path).is_some()).count();
+    let tree = match split(diff::compare(admitted.files, frozen)) {
+        Ok(tree) => tree,
+        Err(value) => {
+            stage("diff", value, format!("{}, compared with {}", counted(copies, "copy", "copies"), frozen.digest().short()));
+            return Ok(judgement);
+        }
+    };
+    stage("diff", StageValue::Pass, format!("0 of {} frozen files differ from {}", frozen.len(), frozen.digest().short()));
+    let bytes: usize = tree.sources().map(|(_, bytes)| bytes.len()).sum();
+    let note = format!("{} of {bytes} bytes", counted(tree.sources().count(), "source", "sources"));
+    match split(policy::apply(&tree, &names)) {
+        Ok(entry) => {
+            stage("policy", StageValue::Pass, note);
+            judgement.entry = Some(entry);
+        }
+        Err(value) => stage("policy", value, note),
+    }
+    judgement.submission = Some(tree.digest());
+    judgement.tree = Some(tree);
+    Ok(judgement)
+}
+
+fn split<T>(verdict: Verdict<T>) -> Result<T, StageValue> {
+    match verdict {
+        Verdict::Pass(value) => Ok(value),
+        Verdict::Fail(findings) => Err(StageValue::Fail(findings)),
+        Verdict::Inconclusive(reason) => Err(StageValue::Inconclusive(reason)),
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

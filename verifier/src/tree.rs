@@ -1,0 +1,96 @@
+//! The admitted tree: the editable files of a submission, and its digest.
+
+use std::collections::BTreeMap;
+
+use records::{Blake3, TreeDigest};
+
+/// Where the sources are.
+pub const SOURCES: &str = "editable/src/";
+/// The file that the library starts from.
+pub const ROOT: &str = "editable/src/lib.rs";
+/// The algorithm's configuration.
+pub const CONFIG: &str = "editable/config.toml";
+/// What people call the entry.
+pub const SUBMISSION: &str = "editable/submission.toml";
+
+/// Whether a path is one that participants own.
+#[must_use]
+pub fn is_editable(path: &str) -> bool {
+    path == CONFIG || path == SUBMISSION || (path.starts_with(SOURCES) && path.ends_with(".rs"))
+}
+
+/// The editable files of a submission, by path from the root: `editable/src/lib.rs`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Paths and contents.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Tree {
+    /// The identity that results and seeds are bound to; see [`TreeDigest`] for its bytes.
+    #[must_use]
+    pub fn digest(&self) -> TreeDigest {
+        let mut listing = Vec::new();
+        for (path, bytes) in self.files.iter().filter(|(path, _)| *path != SUBMISSION) {
+            listing.extend_from_slice(path.as_bytes());
+            listing.push(0);
+            listing.extend_from_slice(bytes.len().to_string().as_bytes());
+            listing.push(0);
+            listing.extend_from_slice(blake3::hash(bytes).to_hex().as_bytes());
+            listing.push(b'\n');
+        }
+        TreeDigest(Blake3::of(&listing).0)
+    }
+
+    /// The sources, in order of their paths.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.files.iter().filter(|(path, _)| path.starts_with(SOURCES)).map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
+    /// The text of `config.toml`; empty where there is none or where it is not UTF-8, which policy refuses.
+    #[must_use]
+    pub fn config(&self) -> &str {
+        self.files.get(CONFIG).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> Tree {
+        Tree { files: files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect() }
+    }
+
+    #[test]
+    fn the_digest_is_of_the_documented_listing() {
+        let listing = format!("{CONFIG}\0{}\0{}\n", 3, blake3::hash(b"a=1").to_hex());
+        assert_eq!(tree(&[(CONFIG, "a=1")]).digest().0, Blake3::of(listing.as_bytes()).0);
+    }
+
+    #[test]
+    fn a_new_name_of_the_entry_keeps_the_digest() {
+        let one = tree(&[(CONFIG, "a=1"), (SUBMISSION, "name = \"a\"")]);
+        let two = tree(&[(CONFIG, "a=1"), (SUBMISSION, "name = \"b\"")]);
+        assert_eq!(one.digest(), two.digest());
+    }
+
+    #[test]
+    fn only_sources_and_two_files_are_editable() {
+        assert!(is_editable("editable/src/loss/global.rs"));
+        for path in ["editable/src/data.bin", "editable/build.rs", "editable/Cargo.toml", "src/lib.rs", "editable/src"] {
+            assert!(!is_editable(path), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn moving_bytes_between_files_changes_the_digest(a in "[a-z]{0,8}", b in "[a-z]{1,8}") {
+            let one = tree(&[("editable/src/a.rs", &a), ("editable/src/b.rs", &b)]);
+            let two = tree(&[("editable/src/a.rs", &format!("{a}{}", &b[..1])), ("editable/src/b.rs", &b[1..])]);
+            prop_assert_ne!(one.digest(), two.digest());
+        }
+    }
+}
