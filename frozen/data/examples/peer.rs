@@ -1,6 +1,7 @@
 //! Prints what this crate makes of images and texts, for a script that compares it with Pillow and open_clip.
 //!
 //! `peer pixels SIZE FILE..` prints a line an image: digests of its decoded pixels and of its evaluation crop.
+//! `peer shapes FOLDER` writes the data of protocol `mini`.
 //! `peer tokens CONTEXT` reads a JSON text a line and prints its tokens.
 
 use std::{
@@ -16,7 +17,8 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["pixels", size, ref files @ ..] => print_pixels(size, files),
         ["tokens", context] => print_tokens(context),
-        _ => Err("usage: peer pixels SIZE FILE.. | peer tokens CONTEXT".into()),
+        ["shapes", folder] => print_shapes(folder),
+        _ => Err("usage: peer pixels SIZE FILE.. | peer tokens CONTEXT | peer shapes FOLDER".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,6 +51,13 @@ fn print_pixels(size: &str, files: &[&str]) -> Done {
 
 fn digits(pixels: &[u8]) -> String {
     records::Sha256::of(pixels).bare()
+}
+
+fn print_shapes(folder: &str) -> Done {
+    for (name, root) in data::shapes::generate(folder.as_ref(), &data::shapes::Spec::mini())? {
+        println!("{name} {root}");
+    }
+    Ok(())
 }
 
 fn print_tokens(context: &str) -> Done {

@@ -17,10 +17,10 @@ pub(super) fn png(scene: &Scene, stream: &mut Stream) -> Result<Vec<u8>, Encodin
     let (width, height) = (SIDE + stream.below(SIDE_SPREAD) as u32, SIDE + stream.below(SIDE_SPREAD) as u32);
     let palette = [tint(scene.ground.1, stream), tint(scene.colour.1, stream)].concat();
     // Lengths are in half pixels: a centre may lie between two.
-    let share = if scene.large { 70 + stream.below(14) } else { 40 + stream.below(8) };
+    let share = if scene.large { 78 + stream.below(12) } else { 50 + stream.below(8) };
     let radius = (u64::from(width.min(height)) * share / 100) as i32;
     let mut place = |side: u32| {
-        let room = (side as i32 - radius).max(0) / 2;
+        let room = (side as i32 - radius).max(0) / 4;
         side as i32 + stream.below(2 * room as u64 + 1) as i32 - room
     };
     let (x, y) = (place(width), place(height));
@@ -54,7 +54,7 @@ fn tint(colour: [u8; 3], stream: &mut Stream) -> Vec<u8> {
 /// Whether a figure of a radius covers a point given from its centre; the second axis points down.
 fn covers(figure: Figure, x: i32, y: i32, radius: i32) -> bool {
     match figure {
-        Figure::Circle => x * x + y * y <= radius * radius,
+        Figure::Ring => (radius * radius / 4..=radius * radius).contains(&(x * x + y * y)),
         Figure::Square => x.abs().max(y.abs()) <= radius * 7 / 8,
         // From its tip at -radius it widens to 2 * radius at its foot.
         Figure::Triangle => (-radius..=radius).contains(&y) && 2 * x.abs() <= y + radius,

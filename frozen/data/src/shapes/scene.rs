@@ -5,7 +5,7 @@ use numerics::Stream;
 /// A figure's outline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Figure {
-    Circle,
+    Ring,
     Square,
     Triangle,
     Cross,
@@ -21,20 +21,21 @@ pub(super) struct Scene {
 }
 
 const COLOURS: [(&str, [u8; 3]); 8] = [
-    ("red", [215, 35, 40]),
-    ("green", [30, 160, 60]),
-    ("blue", [35, 70, 215]),
-    ("yellow", [238, 215, 40]),
-    ("purple", [140, 45, 175]),
-    ("pink", [248, 135, 190]),
-    ("cyan", [45, 205, 215]),
-    ("brown", [125, 75, 35]),
+    ("red", [243, 48, 48]),
+    ("green", [40, 200, 70]),
+    ("blue", [62, 105, 243]),
+    ("yellow", [243, 224, 48]),
+    ("purple", [170, 72, 236]),
+    ("pink", [243, 145, 205]),
+    ("cyan", [60, 224, 236]),
+    ("white", [240, 240, 240]),
 ];
 
 const FIGURES: [(&str, Figure); 4] =
-    [("circle", Figure::Circle), ("square", Figure::Square), ("triangle", Figure::Triangle), ("cross", Figure::Cross)];
+    [("ring", Figure::Ring), ("square", Figure::Square), ("triangle", Figure::Triangle), ("cross", Figure::Cross)];
 
-const GROUNDS: [(&str, [u8; 3]); 3] = [("black", [16, 16, 16]), ("grey", [128, 128, 128]), ("white", [236, 236, 236])];
+/// Dark, all of them: what is figure and what is ground can be told from lightness.
+const GROUNDS: [(&str, [u8; 3]); 3] = [("black", [12, 12, 12]), ("grey", [76, 76, 76]), ("navy", [14, 20, 84])];
 
 /// Classes: colour and figure.
 pub(super) const CLASSES: u64 = (COLOURS.len() * FIGURES.len()) as u64;
@@ -47,7 +48,7 @@ pub(super) const TEMPLATES: [&str; 3] = ["a photo of a {c}", "a drawing of a {c}
 
 const OPENINGS: [&str; 4] = ["", "a photo of ", "a drawing of ", "a picture of "];
 
-/// The name of a class: `red circle`.
+/// The name of a class: `red ring`.
 pub(super) fn class_name(class: u64) -> String {
     let scene = Scene::of_number(class);
     format!("{} {}", scene.colour.0, scene.figure.0)
@@ -107,6 +108,6 @@ mod tests {
         let captions: BTreeSet<String> =
             (0..SCENES).flat_map(|number| Scene::of_number(number).full_captions()).collect();
         assert_eq!(captions.len() as u64, SCENES * 3);
-        assert!(captions.contains("a photo of a small red circle on a white background"), "{captions:?}");
+        assert!(captions.contains("a photo of a small red ring on a navy background"), "{captions:?}");
     }
 }
