@@ -1,0 +1,130 @@
+//! `maxclip show`: a certificate on one screen, with what it holds and nothing else.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use records::{
+    Exit, Verdict,
+    statement::{Outcome, Predicate, StageValue, Statement},
+    verdict::escape,
+};
+use verifier::envelope::{self, CERTIFICATE_MAX};
+
+use super::verify;
+use crate::{
+    board,
+    plain::read_named,
+    terminal::{Paint, Terminal},
+};
+
+/// Arguments of `maxclip show`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The certificate
+    certificate: PathBuf,
+    /// Public keys that you trust; without them signatures are not judged
+    #[arg(long, num_args = 1..)]
+    trust: Vec<PathBuf>,
+}
+
+/// Shows.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
+    let (statement, signers) = if args.trust.is_empty() {
+        match envelope::peek(&bytes) {
+            Ok((envelope, statement)) => {
+                let ids: Vec<_> = envelope.signatures.iter().map(|signature| signature.keyid.as_str()).collect();
+                (statement, format!("names {} (not judged: no --trust)", ids.join(", ")))
+            }
+            Err(finding) => return verify::tell_findings(&[finding], false, terminal),
+        }
+    } else {
+        match envelope::open(&bytes, &verify::trust(&args.trust)?) {
+            Verdict::Pass(opened) => {
+                let word = |trusted| if trusted { "trusted" } else { "not in your list" };
+                let ids: Vec<_> =
+                    opened.signers.iter().map(|signer| format!("{} ({})", signer.id, word(signer.trusted))).collect();
+                (opened.statement, format!("signed by {}", ids.join(", ")))
+            }
+            Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+            Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
+        }
+    };
+    tell(&statement, &signers, terminal);
+    Ok(Exit::Pass)
+}
+
+fn tell(statement: &Statement, signers: &str, terminal: &mut Terminal) {
+    let predicate = &statement.predicate;
+    let (paint, word) = match predicate.outcome {
+        Outcome::Pass => (Paint::Good, "PASS"),
+        Outcome::Fail => (Paint::Bad, "FAIL"),
+    };
+    let word = terminal.paint(paint, word);
+    let round = escape(&format!("{} round {}", predicate.round.competition, predicate.round.round));
+    terminal.line(format_args!("{word}         {round}   {}", escape(signers)));
+    for (label, text) in head(predicate) {
+        terminal.line(format_args!("{label:<12} {}", escape(&text)));
+    }
+    tell_runs(predicate, terminal);
+    tell_stages(predicate, terminal);
+    let files = statement.subject.len() - 1;
+    terminal.line(format_args!("{:<12} {files} beside the certificate; `maxclip verify` checks them", "files"));
+}
+
+fn head(predicate: &Predicate) -> Vec<(&'static str, String)> {
+    let none = || "none".to_owned();
+    let (entry, submission, against) = (&predicate.entry, &predicate.submission, &predicate.against);
+    let tree = submission.tree.map_or_else(|| format!("zip {}", submission.archive.short()), |tree| tree.short());
+    vec![
+        ("entry", format!("{}, team {}, {}   {tree}", entry.name, entry.team, entry.organization)),
+        ("writeup", entry.writeup.clone()),
+        ("against", format!("{} {}   {}", against.protocol, against.protocol_digest.short(), against.frozen.short())),
+        ("worker", submission.object.map_or_else(none, |object| object.short())),
+        ("compiler", against.rustc.clone().unwrap_or_else(none)),
+        ("class", against.class.map_or_else(none, |class| class.short())),
+        ("golden", against.golden.map_or_else(none, |golden| golden.short())),
+        ("seed", format!("from commitment {}, beacon {}", predicate.round.commitment.short(), predicate.round.beacon)),
+    ]
+}
+
+fn tell_runs(predicate: &Predicate, terminal: &mut Terminal) {
+    if predicate.runs.is_empty() {
+        return;
+    }
+    terminal.line("");
+    terminal.line(format_args!("  {:<10} {:>14} {:>8}  {:<14} {:<14} data", "scale", "mean", "steps", "transcript", "checkpoint"));
+    for run in &predicate.runs {
+        let score = format!("{} ±{}", board::share(&run.mean), board::decimal(board::scale_error(run)));
+        let (transcript, checkpoint, data) = (run.transcript.short(), run.checkpoint.short(), run.data.short());
+        terminal.line(format_args!(
+            "  {:<10} {score:>14} {:>8}  {transcript:<14} {checkpoint:<14} {data}",
+            escape(&run.scale),
+            run.steps
+        ));
+        for score in &run.scores {
+            let share = board::decimal(score.main_metric.value());
+            let (hits, trials) = (score.main_metric.numerator, score.main_metric.denominator);
+            terminal.line(format_args!("             {share:>8}   {hits} of {trials}   {}", escape(&score.key)));
+        }
+    }
+    let (mean, error) = board::mean(&predicate.runs);
+    terminal.line(format_args!("  {:<10} {:>14}", "mean", format!("{} ±{}", board::decimal(mean), board::decimal(error))));
+    terminal.line("");
+}
+
+fn tell_stages(predicate: &Predicate, terminal: &mut Terminal) {
+    let passed: Vec<_> =
+        predicate.stages.iter().filter(|stage| stage.value == StageValue::Pass).map(|stage| stage.name.as_str()).collect();
+    let text = if passed.is_empty() { "none passed".to_owned() } else { format!("{}: pass", passed.join(" ")) };
+    terminal.line(format_args!("{:<12} {}", "stages", escape(&text)));
+    for stage in &predicate.stages {
+        if let StageValue::Fail(findings) = &stage.value {
+            terminal.line(format_args!("{:<12} {}: FAIL, {} findings", "", escape(&stage.name), findings.len()));
+            verify::tell_findings(findings, false, terminal).ok();
+        }
+    }
+    if !predicate.containment.is_empty() {
+        terminal.line(format_args!("{:<12} {}", "confinement", escape(&predicate.containment.join(", "))));
+    }
+}

@@ -1,0 +1,93 @@
+//! `maxclip sign`: reads an entry's evidence again and signs its statement.
+//!
+//! A step of its own, best on a machine where no entry ever runs.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use records::{Exit, canonical, file, statement::Statement};
+use verifier::{
+    certificate, envelope,
+    keys::{Role, SecretKey},
+};
+
+use super::verify;
+use crate::{
+    plain::{PlainFolder, read_named},
+    problem::Problem,
+    terminal::Terminal,
+};
+
+/// Arguments of `maxclip sign`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The entry's folder, with statement.json and the evidence
+    entry: PathBuf,
+    /// The secret key; its public half lies beside it as .pub
+    #[arg(long)]
+    key: PathBuf,
+    /// What the key is called, where there is no .pub beside it
+    #[arg(long)]
+    name: Option<String>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Signs.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let key = load(&args.key, args.name.as_deref())?;
+    let path = args.entry.join("statement.json");
+    let bytes = read_named(&path, envelope::CERTIFICATE_MAX)?;
+    let statement: Statement = canonical::from_file(&bytes)
+        .map_err(|error| Problem::usage(format!("{} is not a statement: {error}", path.display())))?;
+    let (_, findings) = certificate::judge(&statement, &PlainFolder::of(&path))?;
+    if !findings.is_empty() {
+        verify::tell_findings(&findings, args.json, terminal)?;
+        terminal.say("not signed: the evidence is not what the statement says");
+        return Ok(Exit::Fail);
+    }
+    let certificate = args.entry.join("certificate.json");
+    let before = match std::fs::symlink_metadata(&certificate) {
+        Err(_) => None,
+        Ok(_) => Some(existing(&certificate)?),
+    };
+    let sealed = envelope::seal(&statement, before.as_ref(), &key).map_err(Problem::usage)?;
+    file::write(&certificate, &canonical::to_file(&sealed)?)?;
+    if !args.json {
+        let signed = format!("signed     {}   {}", certificate.display(), key.public().id());
+        terminal.line(signed);
+    } else {
+        terminal.json(&serde_json::json!({"exit": Exit::Pass, "keyid": key.public().id()}))?;
+    }
+    Ok(Exit::Pass)
+}
+
+fn existing(path: &Path) -> Result<records::statement::Envelope> {
+    let bytes = read_named(path, envelope::CERTIFICATE_MAX)?;
+    let (envelope, _) = envelope::peek(&bytes)
+        .map_err(|finding| Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found)))?;
+    Ok(envelope)
+}
+
+/// A secret key with the name and role of the public half beside it.
+fn load(path: &Path, name: Option<&str>) -> Result<SecretKey> {
+    let pem = read_named(path, 64 << 10)?;
+    let pem = std::str::from_utf8(&pem).ok().context(Problem::usage(format!("{} is not text", path.display())))?;
+    let refuse = |error| Problem::usage(format!("{}: {error}", path.display()));
+    if let Some(name) = name {
+        return Ok(SecretKey::parse(pem, name, Role::Certify).map_err(refuse)?);
+    }
+    let public = path.with_extension("pub");
+    let [ref half] = verify::trust(std::slice::from_ref(&public))
+        .with_context(|| Problem::usage("no public half beside the key").hint("name the key with --name"))?
+        .keys[..]
+    else {
+        return Err(Problem::usage(format!("{} holds more than one key", public.display())).into());
+    };
+    let key = SecretKey::parse(pem, &half.name, half.role).map_err(refuse)?;
+    if key.public() != half {
+        return Err(Problem::usage(format!("{} is not the public half of {}", public.display(), path.display())).into());
+    }
+    Ok(key)
+}

@@ -1,0 +1,119 @@
+//! `maxclip verify`: whether a certificate and every file beside it are what a trusted key signed.
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use records::{Exit, Finding, Reason, Verdict, statement::Outcome};
+use serde_json::json;
+use verifier::{
+    certificate::{self, Verified},
+    envelope::CERTIFICATE_MAX,
+    keys::Trust,
+};
+
+use crate::{
+    plain::{PlainFolder, read_named},
+    problem::Problem,
+    terminal::{Paint, Terminal},
+};
+
+/// The longest list of keys, in bytes.
+const TRUST_MAX: u64 = 1 << 20;
+
+/// Arguments of `maxclip verify`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The certificate; the files that it names lie beside it
+    certificate: PathBuf,
+    /// Public keys that you trust: one or more `.pub` files
+    #[arg(long, required = true, num_args = 1..)]
+    trust: Vec<PathBuf>,
+    /// Print the verdict as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Verifies.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let trust = trust(&args.trust)?;
+    let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
+    match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate))? {
+        Verdict::Pass(verified) => tell_pass(&verified, args.json, terminal),
+        Verdict::Fail(findings) => tell_findings(&findings, args.json, terminal),
+        Verdict::Inconclusive(reason) => tell_reason(&reason, args.json, terminal),
+    }
+}
+
+/// Reads lists of public keys.
+pub fn trust(paths: &[PathBuf]) -> Result<Trust> {
+    let mut text = String::new();
+    for path in paths {
+        let bytes = read_named(path, TRUST_MAX)?;
+        let one = String::from_utf8(bytes).ok().context(Problem::usage(format!("{} is not text", path.display())))?;
+        Trust::parse(&one).map_err(|error| Problem::usage(format!("{}: {error}", path.display())))?;
+        text.push_str(&one);
+        text.push('\n');
+    }
+    Ok(Trust::parse(&text).map_err(|error| Problem::usage(format!("the lists of --trust together: {error}")))?)
+}
+
+fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    let counts = &verified.counts;
+    let outcome = verified.statement.predicate.outcome;
+    if json {
+        let signers: Vec<_> = verified.signers.iter().map(|signer| json!({"keyid": signer.id, "trusted": signer.trusted})).collect();
+        terminal.json(&json!({"exit": Exit::Pass, "outcome": outcome, "signers": signers, "checked": counts}))?;
+        return Ok(Exit::Pass);
+    }
+    let word = terminal.paint(Paint::Good, "pass");
+    let lines: u64 = verified.statement.predicate.runs.iter().map(|run| run.lines).sum();
+    terminal.line(format_args!(
+        "{word}       signature good, {0} of {0} files as signed, {1} checkpoints, {2} transcript lines",
+        counts.files, counts.checkpoints, lines
+    ));
+    for signer in &verified.signers {
+        let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
+        terminal.line(format_args!("           signed by {}   {note}", records::verdict::escape(&signer.id)));
+    }
+    if outcome == Outcome::Fail {
+        terminal.line("           what it certifies is a FAIL: see `maxclip show`");
+    }
+    Ok(Exit::Pass)
+}
+
+/// Prints findings, one block each; the file first and the place in it below.
+pub fn tell_findings(findings: &[Finding], json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    if json {
+        terminal.json(&json!({"exit": Exit::Fail, "findings": findings}))?;
+        return Ok(Exit::Fail);
+    }
+    let word = terminal.paint(Paint::Bad, "FAIL");
+    for finding in findings {
+        let (file, within) = finding.place.split_once(' ').unwrap_or((&finding.place, ""));
+        terminal.line(format_args!("{word}       {:<20} {file}", finding.rule));
+        if !within.is_empty() {
+            terminal.line(format_args!("           {within}"));
+        }
+        for (label, text) in [("expected", &finding.expected), ("found", &finding.found)] {
+            if !text.is_empty() {
+                terminal.line(format_args!("           {label:<9} {text}"));
+            }
+        }
+        if let Some(attachment) = &finding.attachment {
+            terminal.line(format_args!("           said      {}", records::verdict::escape(&attachment.text)));
+        }
+    }
+    Ok(Exit::Fail)
+}
+
+/// Prints why this cannot be judged here.
+pub fn tell_reason(reason: &Reason, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    if json {
+        terminal.json(&json!({"exit": Exit::Inconclusive, "reason": reason}))?;
+    } else {
+        let word = terminal.paint(Paint::Doubt, "unknown");
+        terminal.line(format_args!("{word}    {}", reason.why));
+        terminal.hint(&reason.hint);
+    }
+    Ok(Exit::Inconclusive)
+}
