@@ -19,7 +19,7 @@ use serde::Deserialize;
 /// The longest safetensors header that is read; the format's own limit is 100 MB.
 const HEADER_MAX: u64 = 16 << 20;
 /// How many bytes may be hashed to find a flipped bit without a fingerprint.
-const SEARCH_BYTES: u64 = 1 << 28;
+const SEARCH_BYTES: u64 = 1 << 24;
 
 /// The fingerprint that a tensor of the checkpoint had, by its name.
 pub type Prints<'a> = &'a dyn Fn(&str) -> Option<u64>;
