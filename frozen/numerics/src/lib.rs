@@ -5,6 +5,7 @@
 
 pub mod fingerprint;
 pub mod permutation;
+pub mod pin;
 pub mod stream;
 
 pub use fingerprint::fingerprint;

@@ -1,0 +1,85 @@
+//! The commands of the documentation, in the order in which a participant, an organizer and a reviewer
+//! would give them, in an empty folder.
+
+use std::{fs, path::Path};
+
+use flows::{maxclip, root};
+
+/// The commands of a page: lines of its `console` blocks that begin with `$ maxclip`.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if inside && let Some(command) = line.strip_prefix("$ maxclip ") {
+            found.push(words(command));
+        }
+    }
+    assert!(!found.is_empty(), "{page} has no commands");
+    found
+}
+
+fn words(command: &str) -> Vec<String> {
+    let quoted = command.split('"').enumerate();
+    quoted
+        .flat_map(|(index, part)| {
+            let whole = index % 2 == 1;
+            let words: Vec<_> = if whole { vec![part] } else { part.split_whitespace().collect() };
+            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn all_pass(page: &str, folder: &Path) {
+    for command in commands(page) {
+        let arguments: Vec<_> = command.iter().map(String::as_str).collect();
+        let ended = maxclip(folder, &arguments);
+        assert_eq!(ended.code, Some(0), "docs/{page}: maxclip {}\n{}{}", command.join(" "), ended.out, ended.err);
+    }
+}
+
+#[test]
+fn a_participant_an_organizer_and_a_reviewer_get_through_their_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    all_pass("participants.md", folder.path());
+    all_pass("organizers.md", folder.path());
+
+    let runs = fs::read_dir(folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let entries: Vec<_> = runs.filter(|path| path.join("statement.json").is_file()).collect();
+    let [entry] = entries.as_slice() else { panic!("one entry expected, found {entries:?}") };
+    let signed = maxclip(folder.path(), &["sign", &entry.to_string_lossy(), "--key", "organizer.key"]);
+    assert_eq!(signed.code, Some(0), "{}{}", signed.out, signed.err);
+
+    fs::copy(folder.path().join("organizer.pub"), entry.join("organizer.pub")).unwrap();
+    all_pass("reviewers.md", entry);
+    changed_bytes_are_found(entry);
+}
+
+/// The verifier's own tests change every kind of byte; here the real files of a real run are changed once each.
+fn changed_bytes_are_found(entry: &Path) {
+    let verify = ["verify", "certificate.json", "--trust", "organizer.pub"];
+    for name in [
+        "certificate.json",
+        "small/transcript.jsonl",
+        "medium/fingerprints.bin",
+        "large/published/model.safetensors",
+        "large/eval_results.jsonl",
+    ] {
+        let path = entry.join(name);
+        let bytes = fs::read(&path).unwrap();
+        let mut changed = bytes.clone();
+        let at = bytes.len() * 2 / 3;
+        changed[at] ^= 1;
+        fs::write(&path, &changed).unwrap();
+        let ended = maxclip(entry, &verify);
+        assert_eq!(ended.code, Some(1), "{name}: {}{}", ended.out, ended.err);
+        assert!(format!("{}{}", ended.out, ended.err).contains(name), "{name}: {}{}", ended.out, ended.err);
+        fs::write(&path, &bytes).unwrap();
+    }
+    assert_eq!(maxclip(entry, &verify).code, Some(0));
+    let other = maxclip(entry, &["key", "new", "--name", "stranger", "--out", "stranger"]);
+    assert_eq!(other.code, Some(0), "{}", other.err);
+    assert_eq!(maxclip(entry, &["verify", "certificate.json", "--trust", "stranger.pub"]).code, Some(3));
+}

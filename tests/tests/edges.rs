@@ -1,0 +1,82 @@
+//! The map in ARCHITECTURE.md, held: who may name whom, and who may link libtorch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Who names whom, development dependencies left out. Anything that is not here is refused.
+const EDGES: &[(&str, &[&str])] = &[
+    ("records", &[]),
+    ("numerics", &[]),
+    ("wire", &["records"]),
+    ("host", &["numerics", "records", "wire"]),
+    ("data", &["numerics", "records"]),
+    ("tasks", &["data", "records"]),
+    ("shim", &[]),
+    ("contract", &["numerics", "shim", "wire"]),
+    ("worker", &["contract", "editable", "shim", "wire"]),
+    ("clip", &["numerics", "records", "shim"]),
+    ("trainer", &["clip", "data", "host", "numerics", "records", "shim", "wire"]),
+    ("evaluator", &["clip", "data", "numerics", "records", "shim", "tasks"]),
+    ("openclip", &["contract"]),
+    ("editable", &["contract"]),
+    ("verifier", &["numerics", "records", "tasks"]),
+    ("maxclip", &["data", "numerics", "records", "tasks", "verifier"]),
+    ("xtask", &["records"]),
+    ("flows", &["records"]),
+    ("attacker", &["contract", "host", "numerics", "records", "wire", "worker"]),
+];
+
+/// Who may link libtorch, directly or through others.
+const WITH_LIBTORCH: &[&str] =
+    &["shim", "contract", "worker", "clip", "trainer", "evaluator", "openclip", "editable", "attacker"];
+
+fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = MetadataCommand::new().current_dir(flows::root()).other_options(["--offline".into()]).exec().unwrap();
+    let kind = |kind: DependencyKind| development || kind != DependencyKind::Development;
+    let package = |package: &cargo_metadata::Package| {
+        let names = package.dependencies.iter().filter(|dependency| kind(dependency.kind));
+        (package.name.to_string(), names.map(|dependency| dependency.name.clone()).collect())
+    };
+    metadata.packages.iter().filter(|p| metadata.workspace_members.contains(&p.id)).map(package).collect()
+}
+
+#[test]
+fn crates_name_only_whom_the_map_allows() {
+    let allowed: BTreeMap<_, BTreeSet<_>> = EDGES.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let found = edges(false);
+    for (from, to) in &found {
+        let allowed = allowed.get(from.as_str()).unwrap_or_else(|| panic!("`{from}` is not on the map"));
+        let ours = to.iter().map(String::as_str).filter(|name| found.contains_key(*name));
+        let over: Vec<_> = ours.filter(|name| !allowed.contains(name)).collect();
+        assert!(over.is_empty(), "`{from}` must not name {over:?}");
+    }
+    assert_eq!(found.len(), EDGES.len(), "the map names crates that are gone");
+}
+
+#[test]
+fn only_the_named_crates_link_libtorch() {
+    let found = edges(false);
+    let links = |name: &str| -> bool {
+        let (mut open, mut seen) = (vec![name.to_owned()], BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if name == "tch" || name == "torch-sys" {
+                return true;
+            }
+            if seen.insert(name.clone()) {
+                open.extend(found.get(&name).into_iter().flatten().cloned());
+            }
+        }
+        false
+    };
+    for name in found.keys() {
+        assert_eq!(links(name), WITH_LIBTORCH.contains(&name.as_str()), "{name}");
+    }
+}
+
+#[test]
+fn nothing_but_the_worker_names_the_submission() {
+    for (from, to) in edges(true) {
+        assert!(!to.contains("editable") || from == "worker" || from == "trainer", "`{from}` names editable");
+    }
+}
