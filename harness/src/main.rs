@@ -3,8 +3,26 @@
 //! This file folds every error into an exit code with one meaning ([`records::Exit`]) and reads what
 //! the environment says about the terminal; nothing below it does. No libtorch is linked here.
 
+mod archive;
+mod board;
+mod certify;
 mod commands;
+mod compile;
+mod curve;
+mod datahome;
+mod entry;
+mod findings;
+mod folders;
+mod frozen;
+mod golden;
+mod halt;
+mod kit;
+mod launch;
+mod overrides;
+mod plain;
 mod problem;
+mod resolve;
+mod round;
 mod terminal;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{Exit, evaluation::Fraction, file};
+use records::{Exit, evaluation::Fraction, file, outcome::Outcome};
 
 use crate::{
     certify::statement::results,
@@ -18,7 +18,7 @@ use crate::{
     frozen,
     halt::{Halt, Went, settle},
     kit::Kit,
-    launch::{self, Evaluation, Outcome, Training},
+    launch::{self, Evaluation, Training},
     overrides,
     problem::Problem,
     resolve::{self, Law, Where, Who},
@@ -68,7 +68,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
         Err(Halt::Fail(findings)) => {
-            super::check::print(&findings, terminal);
+            crate::findings::print(&findings.iter().collect::<Vec<_>>(), None, terminal);
             Ok(Exit::Fail)
         }
         Err(Halt::Inconclusive(reason)) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
@@ -83,7 +83,7 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
         Problem::usage(format!("protocol `{}` has no scale `{}`", args.protocol, args.scale)).hint(known.join(", "))
     })?;
     let home = Home(args.home.clone());
-    let mut tried = super::check::folder(&args.entry)?;
+    let mut tried = Entry::folder(&args.entry)?;
     if let Some(path) = &args.config {
         tried.config = String::from_utf8(file::read(path)?).map_err(|_| Problem::usage(format!("{} is not UTF-8", path.display())))?;
     }
@@ -94,9 +94,9 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let at = Where { frozen: frozen::digest(), class: launch::class(kit)? };
     let number = next(&home)?;
     let side = |entry: Entry, folder: PathBuf| -> Went<Side> {
-        let build = home.build(&entry.tree);
+        let build = home.build(&entry.digest);
         settle(compile::build(kit, &entry.sources(), &build)?)?;
-        let who = Who { tree: entry.tree, config: &entry.config };
+        let who = Who { tree: entry.digest, config: &entry.config };
         let index = law.protocol.scales.iter().position(|other| other.name == scale.name).unwrap_or(0);
         let run = resolve::run(&law, scale, &who, &Round::practice(), roots[index], at)?;
         resolve::place(&run, &folder)?;
@@ -183,10 +183,10 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
         let Some(other) = base.get(&key) else { continue };
         terminal.line(format_args!("  {key:<28} {}", compare(share, *other)));
     }
-    let cost = |outcome: &Outcome| (outcome.worker_cpu_micros + outcome.trainer_cpu_micros) as f64;
+    let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
     let ratio = cost(outcome) / cost(other).max(1.0);
     terminal.line(format_args!("  cost        {ratio:.2} x the baseline's CPU time"));
-    terminal.line(format_args!("  {}   submission:{}", mine.folder.display(), mine.entry.tree.stem()));
+    terminal.line(format_args!("  {}   submission:{}", mine.folder.display(), mine.entry.digest.stem()));
     Ok(())
 }
 

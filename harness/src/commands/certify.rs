@@ -1,13 +1,16 @@
 //! `maxclip certify`: from a ZIP to an unsigned statement with its evidence.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use records::{Exit, Sha256, file, statement::Outcome};
+use records::{
+    Exit, canonical, file,
+    statement::{Outcome, StageValue, Statement},
+};
 
 use crate::{
-    certify::{Certification, Ended},
-    entry::Entry,
+    certify::{Certification, Ended, statement},
+    entry::{self, Entry},
     folders::Home,
     kit::Kit,
     problem::Problem,
@@ -52,22 +55,23 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let round = Round::load(args.round.as_deref())?;
     let home = Home(args.home);
     let bytes = file::read(&args.zip)?;
-    let archive = Sha256::of(&bytes);
-    let gate = match Entry::admit(&bytes) {
-        Ok(gate) => gate,
-        Err(refused) => return super::check::refuse(&args.zip, refused, args.json, terminal),
-    };
-    let kit = Kit::find(args.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
-    let (entry, stages) = gate;
-    let folder = home.entry(&entry.tree, &law.protocol.name);
-    for (name, bytes) in &entry.files {
-        file::write(&folder.0.join("entry").join(name), bytes)?;
-    }
+    let judgement = entry::gate(&bytes)?;
     if !args.json {
-        for stage in &stages {
+        for stage in judgement.stages.iter().filter(|stage| stage.value == StageValue::Pass) {
             let word = terminal.paint(Paint::Good, "pass");
             terminal.line(format_args!("    {:<12} {word}   {}", stage.name, stage.note));
         }
+    }
+    let Some(entry) = Entry::admitted(&judgement) else {
+        let statement = statement::refused(&judgement, &law, &round);
+        let path = home.refused(&judgement.archive, &law.protocol.name).statement();
+        file::write(&path, &canonical::to_file(&statement)?)?;
+        return tell(&statement, &path, args.json, terminal);
+    };
+    let kit = Kit::find(args.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
+    let folder = home.entry(&entry.digest, &law.protocol.name);
+    for (name, bytes) in &entry.tree.files {
+        file::write(&folder.0.join("entry").join(name), bytes)?;
     }
     let job = Certification {
         kit: &kit,
@@ -76,22 +80,29 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         law: &law,
         round: &round,
         entry: &entry,
-        archive,
+        archive: judgement.archive,
         jobs: args.jobs,
         quiet: args.json,
     };
-    match job.run(stages, terminal)? {
+    match job.run(judgement.stages.clone(), terminal)? {
         Ended::Inconclusive(reason) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
-        Ended::Judged(statement) => {
-            let passed = statement.predicate.outcome == Outcome::Pass;
-            if args.json {
-                terminal.json(&statement)?;
-            } else {
-                let word = if passed { terminal.paint(Paint::Good, "PASS") } else { terminal.paint(Paint::Bad, "FAIL") };
-                super::check::findings(&statement.predicate.stages, terminal);
-                terminal.line(format_args!("    {word}         {}", job.folder.statement().display()));
-            }
-            Ok(if passed { Exit::Pass } else { Exit::Fail })
-        }
+        Ended::Judged(statement) => tell(&statement, &job.folder.statement(), args.json, terminal),
     }
+}
+
+/// Prints a verdict and gives its exit code.
+fn tell(statement: &Statement, path: &Path, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    let passed = statement.predicate.outcome == Outcome::Pass;
+    if json {
+        terminal.json(statement)?;
+    } else {
+        let word = if passed { terminal.paint(Paint::Good, "PASS") } else { terminal.paint(Paint::Bad, "FAIL") };
+        for stage in &statement.predicate.stages {
+            if let StageValue::Fail(findings) = &stage.value {
+                crate::findings::print(&findings.iter().collect::<Vec<_>>(), None, terminal);
+            }
+        }
+        terminal.line(format_args!("    {word}         {}", path.display()));
+    }
+    Ok(if passed { Exit::Pass } else { Exit::Fail })
 }

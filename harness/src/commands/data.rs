@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use data::{Dataset, index, shapes};
+use data::{dataset::Dataset, index, shapes::{self, Spec}};
 use records::Exit;
 
 use crate::terminal::Terminal;
@@ -46,13 +46,14 @@ enum Act {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
         Act::Index { folder } => {
-            let set = index::build(&folder)?;
+            index::build(&folder)?;
+            let set = Dataset::open(&folder)?;
             terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
         }
         Act::Verify { folder } => {
             let set = Dataset::open(&folder)?;
-            let mut bar = terminal.progress("verify", set.len() as u64);
-            for rank in 0..set.len() as u64 {
+            let mut bar = terminal.progress("verify", set.len());
+            for rank in 0..set.len() {
                 set.sample(rank)?;
                 bar.add(1);
             }
@@ -62,13 +63,14 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Act::Nested { folders } => {
             let sets = folders.iter().map(|folder| Dataset::open(folder)).collect::<Result<Vec<_>, _>>()?;
             for (pair, names) in sets.windows(2).zip(folders.windows(2)) {
-                pair[0].nested_in(&pair[1])?;
+                pair[0].check_within(&pair[1])?;
                 terminal.line(format_args!("{} is contained in {}", names[0].display(), names[1].display()));
             }
         }
         Act::Shapes { folder } => {
-            shapes::generate(&folder)?;
-            terminal.line(folder.display());
+            for (name, root) in shapes::generate(&folder, &Spec::mini())? {
+                terminal.line(format_args!("{}   {root}", folder.join(name).display()));
+            }
         }
     }
     Ok(Exit::Pass)

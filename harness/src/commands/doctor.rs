@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use landlock::ABI;
+use landlock::{ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _};
 use records::Exit;
 use serde::Serialize;
 
@@ -72,10 +72,14 @@ fn seccomp() -> Line {
 }
 
 fn landlock() -> Line {
-    let abi = ABI::new_current();
-    let good = abi != ABI::Unsupported;
-    let found = if good { format!("{abi:?}") } else { "not in this kernel; used where it is".to_owned() };
-    Line { what: "Landlock", found, needed: false, good }
+    // A ruleset that is created and dropped restricts nothing; the newest that the kernel takes is its version.
+    let takes = |abi: &ABI| {
+        let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        rules.handle_access(AccessFs::from_all(*abi)).and_then(Ruleset::create).is_ok()
+    };
+    let found = [ABI::V5, ABI::V3, ABI::V2, ABI::V1].into_iter().find(takes);
+    let text = found.map_or("not in this kernel; used where it is".to_owned(), |abi| format!("files, as of {abi:?}"));
+    Line { what: "Landlock", found: text, needed: false, good: found.is_some() }
 }
 
 fn namespaces() -> Line {

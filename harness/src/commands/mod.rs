@@ -9,7 +9,7 @@ use crate::terminal::Terminal;
 /// Declares the modules, the subcommands and what runs them.
 macro_rules! commands {
     ($($(#[$meta:meta])* $name:ident = $module:ident;)+) => {
-        $(mod $module;)+
+        $(pub mod $module;)+
 
         /// What to do.
         #[derive(Debug, clap::Subcommand)]
@@ -29,6 +29,39 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Writes a complete entry to start from.
+    New = new;
+    /// Makes the ZIP of an entry's folder.
+    Pack = pack;
+    /// Judges a ZIP by all that needs no training.
+    Check = check;
     /// Prints every rule that a submission can break, and the limits.
     Rules = rules;
+    /// Says what this machine can do.
+    Doctor = doctor;
+    /// Makes shards a data set, and says what a data set is.
+    Data = data;
+    /// Trains for a while beside the baseline. Not a verdict.
+    Try = attempt;
+    /// Records, or repeats, the run that this class of machines must repeat.
+    Golden = golden;
+    /// Takes a submission from its ZIP to an unsigned statement.
+    Certify = certify;
+    /// Makes a key pair.
+    Key = key;
+    /// Reads an entry's evidence again and signs its statement.
+    Sign = sign;
+    /// Judges a certificate and every file that it names.
+    Verify = verify;
+    /// Shows a certificate on one screen.
+    Show = show;
+    /// Makes a leaderboard of certificates.
+    Leaderboard = leaderboard;
+    /// Writes a page with the curves and tables of runs.
+    Report = report;
+    /// Finds the first step where two runs part.
+    Compare = compare;
+    /// Becomes a program within limits; `maxclip` starts compilers with it.
+    #[command(hide = true)]
+    Confined = confined;
 }

@@ -1,0 +1,135 @@
+//! A participant's folder, and the ZIP of it: the same folder gives the same bytes.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{Cursor, Read as _, Write as _},
+    path::Path,
+};
+
+use anyhow::{Context as _, Result};
+use records::file::{self, FileError};
+use verifier::{intake, tree};
+use zip::{DateTime, ZipWriter, write::SimpleFileOptions};
+
+use crate::problem::Problem;
+
+/// What stands before every path of a submission.
+const EDITABLE: &str = "editable/";
+
+/// The content of a participant's folder.
+#[derive(Debug, Default)]
+pub struct Folder {
+    /// What belongs in a ZIP, by its path there: `editable/src/lib.rs`.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What does not, by its path below the folder; folders end with `/`.
+    pub left_out: Vec<String>,
+}
+
+/// Reads a folder of the layout that `maxclip new` writes. Links are refused: a ZIP holds none.
+pub fn read_folder(root: &Path) -> Result<Folder> {
+    let mut folder = Folder::default();
+    read_below(root, "", &mut folder)?;
+    if !folder.files.contains_key(tree::ROOT) {
+        let problem = Problem::usage(format!("{} holds no src/lib.rs", root.display()));
+        let hint = if root.join(tree::ROOT).is_file() {
+            format!("the entry is the folder in it: {}", root.join("editable").display())
+        } else {
+            "`maxclip new DIR` writes a complete kit".to_owned()
+        };
+        return Err(problem.hint(hint).into());
+    }
+    Ok(folder)
+}
+
+fn read_below(root: &Path, below: &str, folder: &mut Folder) -> Result<()> {
+    let here = root.join(below);
+    let mut entries = fs::read_dir(&here)
+        .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
+        .map_err(FileError::at("read", &here))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_str().with_context(|| Problem::usage(format!("{name:?} is not UTF-8")).hint("rename it"))?;
+        let path = format!("{below}{name}");
+        let kind = entry.file_type().map_err(FileError::at("read", entry.path()))?;
+        if kind.is_dir() && (path == "src" || path.starts_with("src/")) {
+            read_below(root, &format!("{path}/"), folder)?;
+        } else if kind.is_dir() {
+            folder.left_out.push(format!("{path}/"));
+        } else if !tree::is_editable(&format!("{EDITABLE}{path}")) {
+            folder.left_out.push(path);
+        } else if kind.is_file() {
+            folder.files.insert(format!("{EDITABLE}{path}"), file::read(&entry.path())?);
+        } else {
+            let problem = Problem::usage(format!("{} is not a plain file", entry.path().display()));
+            return Err(problem.hint("a ZIP holds no links: put the file itself there").into());
+        }
+    }
+    Ok(())
+}
+
+/// Writes a ZIP: sorted, deflated, at the first time that the format knows, mode 644.
+pub fn zip(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .compression_level(Some(6))
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o644);
+    for (path, bytes) in files {
+        writer.start_file(path, options)?;
+        writer.write_all(bytes)?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+/// Reads a ZIP, and one byte more than the largest: intake says that it is too large, not we.
+pub fn read_zip(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = intake::ARCHIVE_BYTES_MAX as u64 + 1;
+    fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(FileError::at("read", path))
+        .with_context(|| match path.is_dir() {
+            true => Problem::usage(format!("{} is a folder", path.display())).hint("`maxclip pack` makes a ZIP of it"),
+            false => Problem::usage("no ZIP to check"),
+        })?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use records::Verdict;
+
+    use super::*;
+
+    #[test]
+    fn a_zip_depends_on_its_files_alone_and_is_admitted() {
+        let files = crate::frozen::kit().files;
+        let bytes = zip(&files).unwrap();
+        assert_eq!(bytes, zip(&files).unwrap());
+        let Verdict::Pass(read) = intake::admit(&bytes) else { panic!("refused") };
+        assert_eq!(read.files, files);
+    }
+
+    /// One thousand changed archives of the baseline: none passes with other content.
+    #[test]
+    fn a_changed_archive_never_passes_with_other_content() {
+        let files = crate::frozen::kit().files;
+        let good = zip(&files).unwrap();
+        let mut passed = 0;
+        for round in 0..1000usize {
+            let mut bytes = good.clone();
+            // Places spread over the archive, and its last 400 bytes (directory and end record) more often.
+            let at = if round % 2 == 0 { round * good.len() / 1000 } else { good.len() - 1 - round * 400 / 1000 };
+            bytes[at] ^= 1 << (round % 8);
+            if let Verdict::Pass(read) = intake::admit(&bytes) {
+                assert_eq!(read.files, files, "byte {at}");
+                passed += 1;
+            }
+        }
+        // What may change: "version made by", internal attributes, permissions.
+        assert!(passed < 200, "{passed}");
+    }
+}

@@ -1,0 +1,263 @@
+//! `certify`: every stage from the admitted tree to an unsigned statement.
+//!
+//! Each stage either passes, or ends the chain with findings, or cannot judge here. What a stage did is
+//! beside its evidence, so a certification that was killed goes on where it stopped: stages that are
+//! recorded are not done again, and a training resumes from its last checkpoint to the same bytes.
+
+pub mod prefix;
+mod record;
+pub mod statement;
+mod trial;
+
+use std::{fmt::Display, fs, path::Path, sync::Mutex};
+
+use anyhow::{Context as _, Result};
+use rayon::prelude::*;
+use records::{
+    Blake3, Finding, Rule, Sha256, canonical, file,
+    protocol::Scale,
+    run::ResolvedRun,
+    statement::{Stage, StageValue, Statement},
+};
+
+use self::{record::once, statement::Known};
+use crate::{
+    compile, datahome,
+    entry::Entry,
+    folders::{EntryFolder, Home},
+    frozen,
+    golden::{Bench, Golden},
+    halt::{Halt, Went, settle},
+    kit::Kit,
+    launch::{self, Evaluation, Training},
+    resolve::{self, Law, Where, Who},
+    round::Round,
+    terminal::{Paint, Terminal},
+};
+
+/// One certification.
+pub struct Certification<'a> {
+    /// Programs.
+    pub kit: &'a Kit,
+    /// Folders.
+    pub home: &'a Home,
+    /// The entry's folder.
+    pub folder: EntryFolder,
+    /// The protocol.
+    pub law: &'a Law,
+    /// The round.
+    pub round: &'a Round,
+    /// What was admitted.
+    pub entry: &'a Entry,
+    /// SHA-256 of the ZIP.
+    pub archive: Sha256,
+    /// Programs at once.
+    pub jobs: usize,
+    /// Whether stages are printed as they end.
+    pub quiet: bool,
+}
+
+/// One scale and its resolved run.
+pub struct Scaled<'a> {
+    /// The protocol's scale.
+    pub scale: &'a Scale,
+    /// Its run.
+    pub run: ResolvedRun,
+}
+
+/// How a certification ended.
+pub enum Ended {
+    /// Judged, one way or the other.
+    Judged(Box<Statement>),
+    /// This machine cannot judge.
+    Inconclusive(records::Reason),
+}
+
+impl<'a> Certification<'a> {
+    /// Does every stage after the gate; `gate` holds the stages that passed before.
+    pub fn run(&self, gate: Vec<Stage>, terminal: &mut Terminal) -> Result<Ended> {
+        let mut known = Known { stages: gate, ..Known::default() };
+        let mut scales = Vec::new();
+        match self.stages(&mut known, &mut scales, terminal) {
+            Ok(()) => {}
+            Err(Halt::Fail(findings)) => {
+                let name = next(&known);
+                self.tell(terminal, name, Paint::Bad, "FAIL", &format!("{} findings", findings.len()));
+                known.stages.push(Stage { name: name.to_owned(), value: StageValue::Fail(findings), note: String::new() });
+            }
+            Err(Halt::Inconclusive(reason)) => return Ok(Ended::Inconclusive(reason)),
+            Err(Halt::Error(error)) => return Err(error),
+        }
+        let statement = statement::assemble(self, &known, &scales)?;
+        file::write(&self.folder.statement(), &canonical::to_file(&statement)?)?;
+        Ok(Ended::Judged(Box::new(statement)))
+    }
+
+    fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<()> {
+        let bar = terminal.progress("build", 0);
+        let built = settle(compile::build(self.kit, &self.entry.sources(), &self.folder.worker())?)?;
+        drop(bar);
+        let note = built.object.short();
+        known.built = Some(built);
+        self.pass(known, terminal, "build", note);
+
+        let class = launch::class(self.kit)?;
+        let bench = Bench { kit: self.kit, home: self.home, law: self.law, class };
+        let golden = self.replay(bench, terminal, "golden")?;
+        let note = format!("{} of {} steps equal", golden.steps, golden.steps);
+        known.golden = Some(golden);
+        self.pass(known, terminal, "golden", note);
+
+        *scales = self.scaled(Where { frozen: frozen::digest(), class })?;
+        let trial = self.trial(scales, terminal)?;
+        let note = format!("{} runs, 1 transcript: {}", trial::VARIANTS.len(), trial::VARIANTS.join(" = "));
+        self.pass(known, terminal, "trial", note);
+
+        self.train(scales, &trial, terminal)?;
+        known.containment = containment(&self.folder.scale(&scales[0].scale.name))?;
+        let note = scales.iter().map(|scale| self.curve(scale)).collect::<Result<Vec<_>>>()?;
+        self.pass(known, terminal, "train", note.join("; "));
+
+        self.evaluate(scales, terminal)?;
+        let tasks = self.law.protocol.evaluation.tasks.len();
+        self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()));
+
+        self.replay(bench, terminal, "golden-after")?;
+        self.pass(known, terminal, "golden-after", "unchanged".to_owned());
+        Ok(())
+    }
+
+    fn pass(&self, known: &mut Known, terminal: &mut Terminal, name: &str, note: String) {
+        self.tell(terminal, name, Paint::Good, "pass", &note);
+        known.stages.push(Stage { name: name.to_owned(), value: StageValue::Pass, note });
+    }
+
+    fn tell(&self, terminal: &mut Terminal, name: &str, paint: Paint, word: &str, note: &str) {
+        if !self.quiet {
+            let word = terminal.paint(paint, word);
+            terminal.line(format_args!("    {name:<12} {word}   {note}"));
+        }
+    }
+
+    fn replay(&self, bench: Bench<'_>, terminal: &Terminal, name: &str) -> Went<Golden> {
+        let mut bar = terminal.progress(name, self.law.protocol.golden.steps);
+        bench.replay(|_| bar.add(1))
+    }
+
+    /// The resolved run of every scale.
+    fn scaled(&self, at: Where) -> Went<Vec<Scaled<'a>>> {
+        let roots = datahome::provide(&self.home.data(), &self.law.protocol)?;
+        let who = Who { tree: self.entry.digest, config: &self.entry.config };
+        self.law
+            .protocol
+            .scales
+            .iter()
+            .zip(roots)
+            .map(|(scale, data)| Ok(Scaled { scale, run: resolve::run(self.law, scale, &who, self.round, data, at)? }))
+            .collect()
+    }
+
+    fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<Vec<Blake3>> {
+        let digests = digests(scales)?;
+        let inputs: Vec<&dyn Display> = digests.iter().map(|digest| digest as &dyn Display).collect();
+        once(&self.folder, "trial", &inputs, || {
+            let bar = Mutex::new(terminal.progress("trial", trial::steps(self)));
+            trial::run(self, scales, &|| tick(&bar))
+        })
+    }
+
+    /// Trains every scale, and holds the start of each against its trial.
+    fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
+        let total = scales.iter().map(|scale| scale.scale.steps).sum();
+        let bar = Mutex::new(terminal.progress("train", total));
+        let ended = self.parallel(scales, |scale| -> Went<()> {
+            let folder = self.folder.scale(&scale.scale.name);
+            resolve::place(&scale.run, &folder)?;
+            let training = Training {
+                folder,
+                data: self.home.data().join(&scale.scale.data),
+                worker: compile::program(&self.folder.worker()),
+                until: None,
+                restart_worker_every: None,
+                recompute: false,
+            };
+            settle(launch::train(self.kit, &training, |_| tick(&bar))?)?;
+            Ok(())
+        });
+        ended.into_iter().collect::<Went<Vec<()>>>()?;
+        for (scale, expected) in scales.iter().zip(trial) {
+            let start = prefix::lines(&self.folder.scale(&scale.scale.name), self.law.protocol.trial.steps)?;
+            if Blake3::of(&start) != *expected {
+                let place = format!("{}, the first {} steps", scale.scale.name, self.law.protocol.trial.steps);
+                let finding = Finding::new(Rule::Diverged, place).expected("the trial's").found("another transcript");
+                return Err(Halt::Fail(vec![finding]));
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<()> {
+        let mut inputs = digests(scales)?;
+        for scale in scales {
+            let manifest = self.folder.scale(&scale.scale.name).join("published/manifest.json");
+            inputs.push(Blake3::of(&file::read(&manifest)?).to_string());
+        }
+        let inputs: Vec<&dyn Display> = inputs.iter().map(|digest| digest as &dyn Display).collect();
+        once(&self.folder, "evaluate", &inputs, || {
+            let _bar = terminal.progress("evaluate", 0);
+            self.parallel(scales, |scale| self.score(scale)).into_iter().collect::<Went<Vec<()>>>()
+        })?;
+        Ok(())
+    }
+
+    fn score(&self, scale: &Scaled<'_>) -> Went<()> {
+        let folder = self.folder.scale(&scale.scale.name);
+        let evaluation = Evaluation {
+            checkpoint: folder.join("published"),
+            model: crate::folders::model(&folder),
+            tasks: self.home.data(),
+            names: self.law.protocol.evaluation.tasks.clone(),
+            batch: self.law.protocol.evaluation.batch,
+            out: folder.join("eval_results.jsonl"),
+        };
+        settle(launch::evaluate(self.kit, &evaluation, |_| ())?)
+    }
+
+    /// A training in a few words: where its loss began and ended.
+    fn curve(&self, scale: &Scaled<'_>) -> Result<String> {
+        let losses = crate::curve::losses(&self.folder.scale(&scale.scale.name))?;
+        Ok(format!("{} {}", scale.scale.name, crate::curve::line(&losses)))
+    }
+
+    /// Does work on several items at once, as many as `jobs` says; results in the items' order.
+    fn parallel<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+        match rayon::ThreadPoolBuilder::new().num_threads(self.jobs).build() {
+            Ok(pool) => pool.install(|| items.par_iter().map(&work).collect()),
+            // No threads to be had: one after the other gives the same.
+            Err(_) => items.iter().map(work).collect(),
+        }
+    }
+}
+
+fn digests(scales: &[Scaled<'_>]) -> Result<Vec<String>> {
+    scales.iter().map(|scale| Ok(scale.run.digest()?.to_string())).collect()
+}
+
+fn tick(bar: &Mutex<crate::terminal::Progress>) {
+    if let Ok(mut bar) = bar.lock() {
+        bar.add(1);
+    }
+}
+
+/// The stage that comes after those that passed.
+fn next(known: &Known) -> &'static str {
+    const ORDER: [&str; 9] =
+        ["intake", "diff", "policy", "build", "golden", "trial", "train", "evaluate", "golden-after"];
+    ORDER.get(known.stages.len()).copied().unwrap_or("golden-after")
+}
+
+fn containment(folder: &Path) -> Result<Vec<String>> {
+    let path = folder.join("containment.json");
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
+}

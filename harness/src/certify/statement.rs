@@ -1,0 +1,162 @@
+//! The unsigned statement: what the stages left behind, in the words of a certificate.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use records::{
+    Blake3, Sha256, canonical, checkpoint::Manifest,
+    evaluation::{self, TaskResult},
+    file,
+    statement::{
+        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement, Subject,
+        SubjectDigest, Submission,
+    },
+    transcript::{self, Line},
+};
+
+use verifier::{certificate, gate::Judgement};
+
+use super::{Certification, Scaled};
+use crate::{compile::Built, golden::Golden, resolve::Law, round::Round};
+
+/// What is known when the stages end, however they ended.
+#[derive(Default)]
+pub struct Known {
+    /// Stages so far.
+    pub stages: Vec<Stage>,
+    /// The worker.
+    pub built: Option<Built>,
+    /// The golden that was repeated.
+    pub golden: Option<Golden>,
+    /// What stood around the worker.
+    pub containment: Vec<String>,
+}
+
+/// The statement of an entry whose gate passed.
+pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -> Result<Statement> {
+    let failed = known.stages.iter().any(|stage| matches!(stage.value, StageValue::Fail(_)));
+    let scales = if failed { &[] } else { scales };
+    let submission = Submission {
+        archive: job.archive,
+        tree: Some(job.entry.digest),
+        object: known.built.as_ref().map(|built| built.object),
+    };
+    let mut subject = vec![certificate::submission_subject(&submission)];
+    for scale in scales {
+        files(&job.folder.0, &job.folder.scale(&scale.scale.name), &mut subject)?;
+    }
+    subject[1..].sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Statement {
+        kind: STATEMENT_TYPE.to_owned(),
+        subject,
+        predicate_type: PREDICATE_TYPE.to_owned(),
+        predicate: Predicate {
+            outcome: if failed { Outcome::Fail } else { Outcome::Pass },
+            round: job.round.public(),
+            entry: job.entry.about.clone(),
+            submission,
+            against: Against {
+                protocol: job.law.protocol.name.clone(),
+                protocol_digest: job.law.digest,
+                frozen: crate::frozen::digest(),
+                rustc: known.built.as_ref().map(|built| built.rustc.clone()),
+                class: known.golden.as_ref().map(|golden| golden.class),
+                golden: known.golden.as_ref().map(|golden| golden.transcript),
+            },
+            containment: known.containment.clone(),
+            stages: known.stages.clone(),
+            runs: scales.iter().map(|scale| run(job, scale)).collect::<Result<_>>()?,
+        },
+    })
+}
+
+/// The statement of a ZIP that the gate refused.
+#[must_use]
+pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
+    let submission = Submission { archive: judgement.archive, tree: judgement.submission, object: None };
+    let nobody = || {
+        let [name, team, organization, writeup, contact] = <[String; 5]>::default();
+        Entry { name, team, organization, writeup, contact }
+    };
+    Statement {
+        kind: STATEMENT_TYPE.to_owned(),
+        subject: vec![certificate::submission_subject(&submission)],
+        predicate_type: PREDICATE_TYPE.to_owned(),
+        predicate: Predicate {
+            outcome: Outcome::Fail,
+            round: round.public(),
+            entry: judgement.entry.clone().unwrap_or_else(nobody),
+            submission,
+            against: Against {
+                protocol: law.protocol.name.clone(),
+                protocol_digest: law.digest,
+                frozen: judgement.frozen,
+                rustc: None,
+                class: None,
+                golden: None,
+            },
+            containment: Vec::new(),
+            stages: judgement.stages.clone(),
+            runs: Vec::new(),
+        },
+    }
+}
+
+/// Every file of a run that its verdict rests on.
+fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
+    let mut names: Vec<_> = ["run.json", "model.json", "transcript.jsonl", "fingerprints.bin", "eval_results.jsonl"]
+        .map(|name| folder.join(name))
+        .to_vec();
+    let mut checkpoints = vec![folder.join("published")];
+    let entries = fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
+    for entry in entries {
+        checkpoints.push(entry?.path());
+    }
+    for checkpoint in checkpoints {
+        let names_here = ["manifest.json", "model.safetensors", "state.safetensors"].map(|name| checkpoint.join(name));
+        names.extend(names_here.into_iter().filter(|path| path.is_file()));
+    }
+    for path in names {
+        let name = path.strip_prefix(home).context("a subject outside of the entry's folder")?;
+        let digest = Sha256::of(&file::read(&path)?);
+        subject.push(Subject {
+            name: name.to_string_lossy().into_owned(),
+            digest: SubjectDigest { sha256: digest.bare() },
+        });
+    }
+    Ok(())
+}
+
+fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
+    let folder = job.folder.scale(&scale.scale.name);
+    let bytes = file::read(&folder.join("transcript.jsonl"))?;
+    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
+    let last: Line = canonical::from_file(lines.last().context("an empty transcript")?)?;
+    let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
+    let results = results(&folder)?;
+    let shares: Vec<_> = results.iter().map(|(_, result)| result.maxclip.main_metric).collect();
+    let scores = results.into_iter().map(|(line, result)| Score { key: result.key, main_metric: result.maxclip.main_metric, line });
+    Ok(Run {
+        scale: scale.scale.name.clone(),
+        run: scale.run.digest()?,
+        data: scale.run.data,
+        steps: scale.scale.steps,
+        lines: lines.len() as u64,
+        transcript: transcript::root(&bytes),
+        chain: last.chain,
+        checkpoint: published.root,
+        scores: scores.collect(),
+        mean: evaluation::mean(&shares),
+    })
+}
+
+/// The lines of `eval_results.jsonl`, each with its digest.
+pub fn results(folder: &Path) -> Result<Vec<(Blake3, TaskResult)>> {
+    let path = folder.join("eval_results.jsonl");
+    let bytes = file::read(&path)?;
+    let parse = |line: &[u8]| {
+        let result = serde_json::from_slice(line).with_context(|| format!("{} is damaged", path.display()))?;
+        Ok((Blake3::of(line), result))
+    };
+    bytes.split_inclusive(|byte| *byte == b'\n').map(parse).collect()
+}

@@ -1,0 +1,75 @@
+//! The trial: the first steps of each real run, done several ways; all must be equal, bit for bit.
+//!
+//! Same model, data, seed and `Progress`, so nothing tells an algorithm that it is on trial. What is
+//! different each time must not matter: a second process, a worker started again after every step, a stop
+//! and a resume from a checkpoint, graphs computed again.
+
+use std::fs;
+
+use anyhow::Context as _;
+use records::Blake3;
+
+use super::{Certification, Scaled, prefix};
+use crate::{
+    compile,
+    halt::{Halt, Went, settle},
+    launch::{self, Training},
+    resolve,
+};
+
+/// The ways, the first of which the others are compared with.
+pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "recomputed"];
+
+/// Runs the trial of every scale; gives the digest of each plain prefix.
+pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
+    let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
+    job.parallel(&pairs, |(scale, variant)| one(job, scale, variant, on_step)).into_iter().collect::<Went<Vec<()>>>()?;
+    scales.iter().map(|scale| equal(job, scale)).collect()
+}
+
+/// Steps that the whole trial does, for a progress bar.
+pub fn steps(job: &Certification<'_>) -> u64 {
+    job.law.protocol.trial.steps * (job.law.protocol.scales.len() * VARIANTS.len()) as u64
+}
+
+fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, on_step: &impl Fn()) -> Went<()> {
+    let steps = job.law.protocol.trial.steps;
+    let folder = job.folder.trial(&scale.scale.name, variant);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    resolve::place(&scale.run, &folder)?;
+    let training = Training {
+        folder: folder.clone(),
+        data: job.home.data().join(&scale.scale.data),
+        worker: compile::program(&job.folder.worker()),
+        until: Some(steps),
+        restart_worker_every: (variant == "restarted").then_some(1),
+        recompute: variant == "recomputed",
+    };
+    if variant == "resumed" {
+        let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };
+        settle(launch::train(job.kit, &half, |_| on_step())?)?;
+    }
+    settle(launch::train(job.kit, &training, |_| on_step())?)?;
+    let checkpoints = folder.join("checkpoints");
+    fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display()))?;
+    Ok(())
+}
+
+fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
+    let steps = job.law.protocol.trial.steps;
+    let folder = |variant| job.folder.trial(&scale.scale.name, variant);
+    let plain = folder(VARIANTS[0]);
+    for variant in &VARIANTS[1..] {
+        let findings = prefix::compare(&plain, &folder(variant), steps)?;
+        if !findings.is_empty() {
+            let named = |mut finding: records::Finding| {
+                finding.place = format!("{}, trial {variant}: {}", scale.scale.name, finding.place);
+                finding
+            };
+            return Err(Halt::Fail(findings.into_iter().map(named).collect()));
+        }
+    }
+    Ok(Blake3::of(&prefix::lines(&plain, steps)?))
+}

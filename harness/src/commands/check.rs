@@ -1,0 +1,56 @@
+//! `maxclip check`: what the gate says of a ZIP. Needs no libtorch, no data and no network.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use records::{Exit, statement::StageValue};
+
+use crate::{
+    archive, entry, findings,
+    terminal::{Paint, Terminal},
+};
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The submission.
+    #[arg(value_name = "ZIP")]
+    archive: PathBuf,
+    /// The verdict as one line of canonical JSON: it depends on the ZIP and on this release alone.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks it.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let judgement = entry::gate(&archive::read_zip(&args.archive)?)?;
+    if args.json {
+        terminal.json(&judgement)?;
+        return Ok(judgement.exit());
+    }
+    let found: Vec<_> = judgement.findings().collect();
+    match (&judgement.submission, &judgement.entry) {
+        (Some(submission), Some(entry)) if found.is_empty() => {
+            let pass = terminal.paint(Paint::Good, "PASS");
+            terminal.line(format_args!("{pass}  {}  {} by {}", submission.short(), entry.name, entry.team));
+        }
+        _ => {
+            let plural = if found.len() == 1 { "" } else { "s" };
+            let fail = terminal.paint(Paint::Bad, "FAIL");
+            terminal.line(format_args!("{fail}: {} finding{plural}", found.len()));
+        }
+    }
+    for stage in &judgement.stages {
+        let value = match &stage.value {
+            StageValue::Pass => terminal.paint(Paint::Good, "pass"),
+            StageValue::Fail(_) => terminal.paint(Paint::Bad, "fail"),
+            StageValue::Inconclusive(_) => terminal.paint(Paint::Doubt, "none"),
+        };
+        terminal.line(format_args!("  {:<8} {value}  {}", stage.name, stage.note));
+    }
+    if !found.is_empty() {
+        terminal.line("");
+        findings::print(&found, judgement.tree.as_ref(), terminal);
+    }
+    Ok(judgement.exit())
+}

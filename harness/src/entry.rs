@@ -1,0 +1,89 @@
+//! An entry: what the gate admitted, and what a build and a run take from it.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use records::{TreeDigest, file, statement};
+use verifier::{
+    config::Names,
+    gate::{self, Judgement},
+    tree::{CONFIG, SUBMISSION, Tree},
+};
+
+use crate::{
+    frozen,
+    halt::{Went, settle},
+    problem::Problem,
+};
+
+/// The folder that stands before every path of a tree.
+const EDITABLE: &str = "editable/";
+
+/// An admitted tree with what it means.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The editable files.
+    pub tree: Tree,
+    /// Their identity.
+    pub digest: TreeDigest,
+    /// `submission.toml`.
+    pub about: statement::Entry,
+    /// `config.toml`.
+    pub config: String,
+}
+
+impl Entry {
+    /// The entry of a judgement that passed.
+    #[must_use]
+    pub fn admitted(judgement: &Judgement) -> Option<Self> {
+        let (tree, about) = (judgement.tree.clone()?, judgement.entry.clone()?);
+        Some(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
+    }
+
+    /// The baseline: the starter kit as it is compiled into this program.
+    pub fn baseline() -> Went<Self> {
+        Self::judge(frozen::kit())
+    }
+
+    /// A folder that holds `src/`, `config.toml` and `submission.toml`, judged like the ZIP of it.
+    pub fn folder(folder: &Path) -> Went<Self> {
+        let mut files = BTreeMap::new();
+        for name in [CONFIG, SUBMISSION] {
+            let bytes = file::read(&folder.join(name.trim_start_matches(EDITABLE)))
+                .with_context(|| Problem::usage(format!("{} is not an entry", folder.display())).hint("`maxclip new` writes one"))?;
+            files.insert(name.to_owned(), bytes);
+        }
+        sources(folder, &folder.join("src"), &mut files)?;
+        Self::judge(Tree { files })
+    }
+
+    fn judge(tree: Tree) -> Went<Self> {
+        let names = Names::of(&frozen::tree().protocols()?);
+        let about = settle(verifier::policy::apply(&tree, &names))?;
+        Ok(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
+    }
+
+    /// What rustc is given: `src/..` and nothing else.
+    #[must_use]
+    pub fn sources(&self) -> BTreeMap<String, Vec<u8>> {
+        let source = |(name, bytes): (&str, &[u8])| (name.trim_start_matches(EDITABLE).to_owned(), bytes.to_vec());
+        self.tree.sources().map(source).collect()
+    }
+}
+
+/// Judges a ZIP.
+pub fn gate(zip: &[u8]) -> Result<Judgement> {
+    Ok(gate::judge(zip, frozen::tree())?)
+}
+
+fn sources(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| Problem::usage(format!("{} cannot be read", folder.display())))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            sources(root, &path, files)?;
+        } else if let Ok(name) = path.strip_prefix(root) {
+            files.insert(format!("{EDITABLE}{}", name.display()), file::read(&path)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,140 @@
+//! The golden: a recorded run of the baseline that a machine must repeat, bit for bit, before and after it
+//! judges.
+//!
+//! One a protocol and numerics class. Recording is an organizer's act and keeps its reason; replaying is
+//! everyone's. A machine that does not repeat it cannot judge: that never says anything about a submission.
+
+use std::{fs, path::{Path, PathBuf}};
+
+use anyhow::Context as _;
+use records::{Blake3, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file, verdict::Reason};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    certify::prefix,
+    compile, datahome,
+    entry::Entry,
+    folders::Home,
+    frozen,
+    halt::{Halt, Went, settle},
+    kit::Kit,
+    launch::{self, Training},
+    resolve::{self, Law, Where, Who},
+    round::Round,
+};
+
+/// `golden.json` beside the recorded run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Golden {
+    /// The protocol's name.
+    pub protocol: String,
+    /// Its identity.
+    pub protocol_digest: ProtocolDigest,
+    /// The frozen tree.
+    pub frozen: FrozenDigest,
+    /// The baseline.
+    pub tree: TreeDigest,
+    /// Where it was recorded.
+    pub class: NumericsClass,
+    /// Steps.
+    pub steps: u64,
+    /// BLAKE3 of the transcript.
+    pub transcript: Blake3,
+    /// Why it was recorded.
+    pub reason: String,
+}
+
+/// What recording and replaying need.
+#[derive(Clone, Copy)]
+pub struct Bench<'a> {
+    /// Programs.
+    pub kit: &'a Kit,
+    /// Folders.
+    pub home: &'a Home,
+    /// The protocol.
+    pub law: &'a Law,
+    /// This machine's class.
+    pub class: NumericsClass,
+}
+
+impl Bench<'_> {
+    /// Runs the baseline and keeps what it did.
+    pub fn record(&self, reason: &str, on_step: impl FnMut(launch::Step)) -> Went<Golden> {
+        let baseline = Entry::baseline()?;
+        let folder = self.home.golden(&self.law.protocol.name, &self.class);
+        let part = folder.with_extension("part");
+        let run = self.train(&baseline, &part, on_step)?;
+        let transcript = file::read(&run.join("transcript.jsonl"))?;
+        let golden = Golden {
+            protocol: self.law.protocol.name.clone(),
+            protocol_digest: self.law.digest,
+            frozen: frozen::digest(),
+            tree: baseline.digest,
+            class: self.class,
+            steps: self.law.protocol.golden.steps,
+            transcript: Blake3::of(&transcript),
+            reason: reason.to_owned(),
+        };
+        fs::remove_dir_all(run.join("checkpoints")).context("cannot drop the golden's checkpoints")?;
+        file::write(&run.join("golden.json"), &canonical::to_file(&golden)?)?;
+        if folder.exists() {
+            fs::remove_dir_all(&folder).with_context(|| format!("cannot replace {}", folder.display()))?;
+        }
+        fs::rename(&part, &folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        Ok(golden)
+    }
+
+    /// Runs the baseline again and compares every step.
+    pub fn replay(&self, on_step: impl FnMut(launch::Step)) -> Went<Golden> {
+        let name = &self.law.protocol.name;
+        let folder = self.home.golden(name, &self.class);
+        let record = format!("maxclip golden record --protocol {name} --reason \"..\"");
+        let cannot = |why: String| Halt::Inconclusive(Reason { why, hint: format!("an organizer records one with: {record}") });
+        let Ok(bytes) = file::read(&folder.join("golden.json")) else {
+            return Err(cannot(format!("no golden of protocol `{name}` is recorded for {}", self.class.short())));
+        };
+        let golden: Golden = canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
+        let baseline = Entry::baseline()?;
+        let here = (self.law.digest, frozen::digest(), baseline.digest);
+        if (golden.protocol_digest, golden.frozen, golden.tree) != here {
+            return Err(cannot(format!("the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline")));
+        }
+        let replay = self.home.0.join("golden").join(format!("replay-{}", std::process::id()));
+        let run = self.train(&baseline, &replay, on_step)?;
+        let findings = prefix::compare(&folder, &run, golden.steps)?;
+        fs::remove_dir_all(&replay).with_context(|| format!("cannot remove {}", replay.display()))?;
+        match findings.first() {
+            None => Ok(golden),
+            Some(first) => Err(Halt::Inconclusive(Reason {
+                why: format!("this machine does not repeat the golden: {} ({})", first.place, first.found),
+                hint: "its memory, processor or software differs from where it was recorded; see `maxclip doctor`".to_owned(),
+            })),
+        }
+    }
+
+    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(launch::Step)) -> Went<PathBuf> {
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        let protocol = &self.law.protocol;
+        let roots = datahome::provide(&self.home.data(), protocol)?;
+        let out = self.home.build(&baseline.digest);
+        settle(compile::build(self.kit, &baseline.sources(), &out)?)?;
+        let (scale, data) = (&protocol.scales[0], roots[0]);
+        let who = Who { tree: baseline.digest, config: &baseline.config };
+        let at = Where { frozen: frozen::digest(), class: self.class };
+        let run = resolve::run(self.law, scale, &who, &Round::practice(), data, at)?;
+        resolve::place(&run, folder)?;
+        let training = Training {
+            folder: folder.to_owned(),
+            data: self.home.data().join(&scale.data),
+            worker: compile::program(&out),
+            until: Some(protocol.golden.steps),
+            restart_worker_every: None,
+            recompute: false,
+        };
+        settle(launch::train(self.kit, &training, on_step)?)?;
+        Ok(folder.to_owned())
+    }
+}

@@ -1,0 +1,161 @@
+//! Starts the trainer and the evaluator, follows what they say and never drops how they ended.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+use numerics::pin;
+use records::{Exit, NumericsClass, Verdict, file, outcome::Outcome, verdict::Reason};
+use serde::Deserialize;
+
+use crate::kit::Kit;
+
+/// One training, as the trainer is asked to do it.
+#[derive(Debug, Clone)]
+pub struct Training {
+    /// The run folder; holds `run.json`.
+    pub folder: PathBuf,
+    /// The data set.
+    pub data: PathBuf,
+    /// The worker program.
+    pub worker: PathBuf,
+    /// Stops after this many steps, resumable.
+    pub until: Option<u64>,
+    /// Starts the worker's server again after every so many steps.
+    pub restart_worker_every: Option<u64>,
+    /// Computes graphs again instead of keeping them.
+    pub recompute: bool,
+}
+
+/// A step, as the trainer tells it while it works.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Step {
+    /// Steps done.
+    pub step: u64,
+    /// Steps of the run.
+    pub steps: u64,
+    /// The loss.
+    pub loss: f64,
+}
+
+/// Trains; `on_step` sees every step as it happens.
+pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Step)) -> Result<Verdict<Outcome>> {
+    let mut command = pinned(kit, &kit.trainer);
+    command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
+    command.arg("--worker").arg(&training.worker).arg("--libraries").arg(&kit.libraries);
+    if let Some(step) = training.until {
+        command.arg("--until").arg(step.to_string());
+    }
+    if let Some(steps) = training.restart_worker_every {
+        command.arg("--restart-worker-every").arg(steps.to_string());
+    }
+    command.arg("--graphs").arg(if training.recompute { "recompute" } else { "keep" });
+    let exit = follow(command, &training.folder.join("trainer.log"), on_step)?;
+    let outcome = || -> Result<Outcome> {
+        let path = training.folder.join("outcome.json");
+        serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
+    };
+    match exit {
+        Exit::Pass => Ok(Verdict::Pass(outcome()?)),
+        Exit::Fail => Ok(Verdict::Fail(outcome()?.findings)),
+        Exit::Inconclusive => match outcome()?.reason {
+            Some(reason) => Ok(Verdict::Inconclusive(reason)),
+            None => ended("trainer", exit, &training.folder.join("trainer.log")),
+        },
+        other => ended("trainer", other, &training.folder.join("trainer.log")),
+    }
+}
+
+/// One evaluation.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The checkpoint's folder.
+    pub checkpoint: PathBuf,
+    /// The model's configuration.
+    pub model: PathBuf,
+    /// The folder that holds the tasks' folders.
+    pub tasks: PathBuf,
+    /// Their names.
+    pub names: Vec<String>,
+    /// Items at once.
+    pub batch: u32,
+    /// Where the results go.
+    pub out: PathBuf,
+}
+
+/// How far an evaluation is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Done {
+    /// Items done.
+    pub done: u64,
+    /// Items of the task.
+    pub of: u64,
+}
+
+/// Evaluates.
+pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Done)) -> Result<Verdict<()>> {
+    let mut command = pinned(kit, &kit.evaluator);
+    command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.tasks);
+    for name in &evaluation.names {
+        command.arg("--task").arg(name);
+    }
+    command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
+    let log = evaluation.out.with_extension("log");
+    match follow(command, &log, on_progress)? {
+        Exit::Pass => Ok(Verdict::Pass(())),
+        other => ended("evaluator", other, &log),
+    }
+}
+
+/// Measures what class of numerics this machine has.
+pub fn class(kit: &Kit) -> Result<NumericsClass> {
+    let output = pinned(kit, &kit.trainer).arg("class").output().context("cannot start the trainer")?;
+    if !output.status.success() {
+        bail!("the trainer cannot measure this machine:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.trim().parse().with_context(|| format!("the trainer answered `{}`", text.trim()))
+}
+
+/// A program of ours, with the numerics pin as its whole environment.
+fn pinned(kit: &Kit, program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(pin::ENVIRONMENT.iter().copied()).env("LD_LIBRARY_PATH", &kit.libraries);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
+fn follow<T: for<'de> Deserialize<'de>>(mut command: Command, log: &Path, mut on_line: impl FnMut(T)) -> Result<Exit> {
+    if let Some(folder) = log.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    }
+    let stderr = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child =
+        command.stdout(Stdio::piped()).stderr(stderr).spawn().with_context(|| format!("cannot start {program}"))?;
+    let stdout = child.stdout.take().context("a child without stdout")?;
+    for line in BufReader::new(stdout).lines() {
+        // A line that is not progress is talk; only the exit status and the files decide.
+        if let Ok(progress) = serde_json::from_str(&line?) {
+            on_line(progress);
+        }
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
+    Ok(status.code().map_or(Exit::Fault, Exit::from_code))
+}
+
+/// What an exit that is neither a pass nor a finding means.
+fn ended<T>(program: &str, exit: Exit, log: &Path) -> Result<Verdict<T>> {
+    let said = file::read(log).map(|bytes| records::Attachment::of(&bytes).text).unwrap_or_default();
+    match exit {
+        Exit::Inconclusive => {
+            Ok(Verdict::Inconclusive(Reason { why: said.trim().to_owned(), hint: format!("see {}", log.display()) }))
+        }
+        _ => bail!("the {program} could not work ({}):\n{}", log.display(), said.trim()),
+    }
+}

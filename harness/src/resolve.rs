@@ -1,0 +1,111 @@
+//! From names to a resolved run: a protocol, a scale, an entry and this machine give one `run.json`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use records::{
+    DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
+    protocol::{Protocol, Scale},
+    run::{RUN_FORMAT, ResolvedRun},
+};
+
+use crate::{
+    frozen,
+    halt::{Went, settle},
+    problem::Problem,
+    round::Round,
+};
+
+/// A protocol with its text and identity.
+#[derive(Debug, Clone)]
+pub struct Law {
+    /// Parsed.
+    pub protocol: Protocol,
+    /// The file.
+    pub text: String,
+    /// Its SHA-256.
+    pub digest: ProtocolDigest,
+    /// The model's configuration file.
+    pub model: String,
+}
+
+impl Law {
+    /// The frozen protocol of a name.
+    pub fn named(name: &str) -> Result<Self> {
+        let text = frozen::text(&format!("frozen/protocols/{name}.toml")).ok_or_else(|| {
+            Problem::usage(format!("there is no protocol `{name}`")).hint(format!("known: {}", frozen::protocols().join(", ")))
+        })?;
+        Self::of(text)
+    }
+
+    /// The law that a text states.
+    pub fn of(text: String) -> Result<Self> {
+        let (protocol, digest) = Protocol::parse(&text)?;
+        let model = format!("frozen/protocols/models/{}.json", protocol.model);
+        let model = frozen::text(&model).with_context(|| format!("{model} is not in the frozen tree"))?;
+        Ok(Self { protocol, text, digest, model })
+    }
+
+    /// The same law with another number of steps, and golden and trial cut to fit: for trying things out.
+    pub fn with_steps(&self, steps: u64) -> Result<Self> {
+        let mut protocol = self.protocol.clone();
+        for scale in &mut protocol.scales {
+            scale.steps = steps;
+        }
+        protocol.golden.steps = protocol.golden.steps.min(steps);
+        protocol.trial.steps = protocol.trial.steps.min(steps);
+        protocol.checkpoint.every_steps = steps;
+        Self::of(toml::to_string(&protocol)?)
+    }
+}
+
+/// Who is trained.
+#[derive(Debug, Clone)]
+pub struct Who<'a> {
+    /// The admitted tree.
+    pub tree: TreeDigest,
+    /// `config.toml`.
+    pub config: &'a str,
+}
+
+/// Everything else that a run depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Where {
+    /// The frozen tree.
+    pub frozen: FrozenDigest,
+    /// This machine's class.
+    pub class: NumericsClass,
+}
+
+/// The run of one scale.
+pub fn run(law: &Law, scale: &Scale, who: &Who<'_>, round: &Round, data: DataRoot, at: Where) -> Went<ResolvedRun> {
+    let config = settle(verifier::config::resolve(who.config, &law.protocol.name, &scale.name, &frozen::names()?))?;
+    let seed = round.seed(&who.tree, &law.digest, &scale.name);
+    Ok(ResolvedRun {
+        format: RUN_FORMAT.to_owned(),
+        protocol: law.text.clone(),
+        protocol_digest: law.digest,
+        model: law.model.clone(),
+        scale: scale.name.clone(),
+        data,
+        frozen: at.frozen,
+        tree: who.tree,
+        config,
+        seed: seed.0.iter().map(|byte| format!("{byte:02x}")).collect(),
+        class: at.class,
+    })
+}
+
+/// Writes `run.json`, and the model's configuration for the evaluator, into a run folder.
+///
+/// A folder that holds another run is emptied first: a run is never continued under another law.
+pub fn place(run: &ResolvedRun, folder: &Path) -> Result<()> {
+    let bytes = canonical::to_file(run)?;
+    let path = folder.join("run.json");
+    if folder.exists() && file::read(&path).ok().as_deref() != Some(&bytes[..]) {
+        std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    file::write(&crate::folders::model(folder), run.model.as_bytes())?;
+    Ok(file::write(&path, &bytes)?)
+}
+
