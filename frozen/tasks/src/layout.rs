@@ -199,6 +199,25 @@ impl Task {
         Ok(DataRoot(merkle::root(&all).0))
     }
 
+    /// Counts the samples by their labels, without reading them.
+    pub fn count(&self) -> Result<u64, LayoutError> {
+        let label = match self.about.kind {
+            Kind::Classification => "cls",
+            Kind::Retrieval => "txt",
+        };
+        let mut count = 0;
+        for shard in 0..self.shards {
+            let path = self.folder.join(format!("test/{shard}.tar"));
+            let mut archive = tar::Archive::new(whole_tar(&path)?);
+            for entry in archive.entries_with_seek().map_err(FileError::at("read", &path))? {
+                let entry = entry.map_err(FileError::at("read", &path))?;
+                let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+                count += u64::from(split(&name).is_some_and(|(_, suffix)| suffix == label));
+            }
+        }
+        Ok(count)
+    }
+
     /// As [`Self::visit`], for the identity alone.
     pub fn root(&self) -> Result<DataRoot, LayoutError> {
         self.visit(|_| Ok(()))
@@ -400,6 +419,7 @@ mod tests {
         assert_eq!(task.classes, ["cat", "dog"]);
         assert_eq!(task.prompts().collect::<Vec<_>>(), ["a cat.", "many cats", "a dog.", "many dogs"]);
         assert_eq!((task.about.key.as_str(), task.about.main_metric.as_str()), ("pets", "acc1"));
+        assert_eq!(task.count().unwrap(), 2);
         let (samples, _) = visit(&home).unwrap();
         let image = |text: &str| text.as_bytes().to_vec();
         assert_eq!(

@@ -219,8 +219,11 @@ impl Score {
         let main = self.metrics.get(&about.main_metric).copied().flatten();
         let main_metric = main.ok_or_else(|| ScoreError::MainMetric(about.main_metric.clone()))?;
         let number = |share: &Option<Fraction>| share.map_or(Value::Null, |share| share.value().into());
-        let mut metrics: Map<_, _> = self.metrics.iter().map(|(name, share)| (name.clone(), number(share))).collect();
+        let mut metrics: BTreeMap<_, _> =
+            self.metrics.iter().map(|(name, share)| (name.clone(), number(share))).collect();
         metrics.insert("main_metric".to_owned(), main_metric.value().into());
+        // In sorted order: whether a map of `serde_json` sorts is a feature that any crate can switch.
+        let metrics: Map<_, _> = metrics.into_iter().collect();
         Ok(TaskResult {
             key: about.key.clone(),
             dataset: about.name.clone(),

@@ -1,0 +1,97 @@
+//! Prints what our model and our metrics make of given numbers, for a script that compares them with
+//! open_clip and CLIP_benchmark.
+//!
+//! `peer initial MODEL.json FOLDER` writes initial weights as `model.safetensors`.
+//! `peer features MODEL.json FOLDER` reads `model.safetensors` and `inputs.safetensors` (images, tokens) and
+//! writes `features.safetensors` (image, text).
+//! `peer scores FOLDER` reads `scores.safetensors` (images, texts, owners, classes, labels) and prints the
+//! metrics as JSON; `classes` holds `templates` rows a class.
+
+use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
+
+use clip::{Clip, ModelConfig, NamedValues, Values, values};
+use records::evaluation::Fraction;
+use tasks::{Features, Score, score};
+use tch::{Kind, Tensor};
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["initial", model, folder] => initial(model, folder.as_ref()),
+        ["features", model, folder] => features(model, folder.as_ref()),
+        ["scores", folder] => scores(folder.as_ref()),
+        _ => Err("usage: peer initial MODEL FOLDER | peer features MODEL FOLDER | peer scores FOLDER".into()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn initial(model: &str, folder: &Path) -> Done {
+    let mut values = values::initial(&ModelConfig::parse(&fs::read_to_string(model)?)?, &numerics::Seed([11; 32]));
+    values.insert("logit_scale".to_owned(), Values { shape: Vec::new(), data: vec![clip::LOGIT_SCALE_INITIAL] });
+    write(&folder.join("model.safetensors"), &values)
+}
+
+fn features(model: &str, folder: &Path) -> Done {
+    shim::one_thread()?;
+    shim::pin(shim::Fill::Nothing)?;
+    let config = ModelConfig::parse(&fs::read_to_string(model)?)?;
+    let clip = Clip::load(&config, &folder.join("model.safetensors"))?;
+    let inputs = values::from_file(&fs::read(folder.join("inputs.safetensors"))?)?;
+    let tokens = tensor(take(&inputs, "tokens")?)?.f_to_kind(Kind::Int64)?;
+    let images = tensor(take(&inputs, "images")?)?;
+    let found = [
+        ("image".to_owned(), named(&tch::no_grad(|| clip.encode_image(&images))?)?),
+        ("text".to_owned(), named(&tch::no_grad(|| clip.encode_text(&tokens))?)?),
+    ];
+    write(&folder.join("features.safetensors"), &BTreeMap::from(found))
+}
+
+fn scores(folder: &Path) -> Done {
+    let inputs = values::from_file(&fs::read(folder.join("scores.safetensors"))?)?;
+    let rows = |name: &str| -> Done<Features> {
+        let values = take(&inputs, name)?;
+        let mut features = Features::new(*values.shape.last().ok_or("a tensor without a width")?);
+        features.extend(&values.data)?;
+        Ok(features)
+    };
+    let whole = |name: &str| -> Done<Vec<u32>> { Ok(take(&inputs, name)?.data.iter().map(|&at| at as u32).collect()) };
+    let images = rows("images")?;
+    let owners: Vec<usize> = whole("owners")?.into_iter().map(|at| at as usize).collect();
+    let classifier = rows("classes")?.classifier(whole("templates")?[0] as usize)?;
+    let found = [
+        score::retrieval(&images, &rows("texts")?, &owners)?,
+        score::classification(&images, &whole("labels")?, &classifier)?,
+    ];
+    let all: BTreeMap<String, Option<f64>> =
+        found.into_iter().flat_map(|Score { metrics }| metrics).map(|(name, share)| (name, share.map(Fraction::value))).collect();
+    println!("{}", serde_json::to_string(&all)?);
+    Ok(())
+}
+
+fn take<'a>(values: &'a NamedValues, name: &str) -> Done<&'a Values> {
+    values.get(name).ok_or_else(|| format!("no tensor `{name}`").into())
+}
+
+fn tensor(values: &Values) -> Done<Tensor> {
+    let shape: Vec<i64> = values.shape.iter().map(|&length| length as i64).collect();
+    Ok(Tensor::f_from_slice(&values.data)?.f_reshape(shape)?)
+}
+
+fn named(tensor: &Tensor) -> Done<Values> {
+    let flat = tensor.f_contiguous()?.f_reshape([-1])?;
+    Ok(Values { shape: tensor.size().iter().map(|&length| length as usize).collect(), data: Vec::try_from(&flat)? })
+}
+
+fn write(path: &Path, values: &NamedValues) -> Done {
+    let tensors: Vec<_> =
+        values.iter().map(|(name, value)| (name.clone(), value.shape.clone(), values::bytes(&value.data))).collect();
+    Ok(fs::write(path, values::to_file(&tensors)?)?)
+}

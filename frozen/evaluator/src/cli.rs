@@ -1,0 +1,87 @@
+//! The command line, and the one place where the machine is looked at.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use clip::ModelConfig;
+use records::{Exit, file};
+use tasks::Task;
+
+use crate::{
+    checkpoint::Checkpoint,
+    encode::Encoder,
+    halt::{Fault, Halt},
+    task::{Progress, score},
+};
+
+/// Scores a checkpoint on tasks.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The checkpoint's folder, with `model.safetensors` and `manifest.json`.
+    checkpoint: PathBuf,
+    /// The model's configuration: open_clip's JSON.
+    #[arg(long)]
+    model: PathBuf,
+    /// The folder that holds the tasks' folders.
+    #[arg(long)]
+    tasks: PathBuf,
+    /// A task's folder; repeat it for more.
+    #[arg(long = "task", required = true)]
+    names: Vec<String>,
+    /// Where to write a line a task, in the order given.
+    #[arg(long)]
+    out: PathBuf,
+    /// Images or texts that go through the model at once; may decide bits.
+    #[arg(long, default_value = "64", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: u32,
+}
+
+/// Runs it.
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
+            error.print().ok();
+            return exit;
+        }
+    };
+    match evaluate(&arguments) {
+        Ok(()) => Exit::Pass,
+        Err(halt) => {
+            eprintln!("evaluator: {halt}");
+            halt.exit()
+        }
+    }
+}
+
+fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
+    prepare()?;
+    let text = String::from_utf8(file::read(&arguments.model).map_err(Fault::File)?)
+        .map_err(|_| Fault::Usage { path: arguments.model.clone(), why: "not UTF-8".to_owned() })?;
+    let config = ModelConfig::parse(&text).map_err(Fault::Config)?;
+    // All tasks are opened before the first is scored: a missing one costs seconds and not hours.
+    let open = |name: &String| Task::open(&arguments.tasks, name);
+    let opened: Vec<Task> = arguments.names.iter().map(open).collect::<Result<_, _>>().map_err(Halt::from)?;
+    let checkpoint = Checkpoint::read(&arguments.checkpoint)?;
+    let encoder = Encoder::new(&config, checkpoint.values, arguments.batch as usize)?;
+    let mut lines = Vec::new();
+    for task in &opened {
+        let progress = Progress::new(&task.about.key, task.count().map_err(Halt::from)?);
+        let result = score(task, &encoder, checkpoint.root, progress)?;
+        lines.extend(serde_json::to_vec(&result).map_err(Fault::Json)?);
+        lines.push(b'\n');
+    }
+    Ok(file::write(&arguments.out, &lines).map_err(Fault::File)?)
+}
+
+/// One thread, deterministic operators, and the kernels that every run uses.
+fn prepare() -> Result<(), Fault> {
+    shim::ignore_file_size_signal().map_err(Fault::Signal)?;
+    shim::plain_errors()?;
+    shim::one_thread()?;
+    shim::pin(shim::Fill::Nothing)?;
+    let found = shim::cpu_capability()?;
+    if found == "AVX2" { Ok(()) } else { Err(Fault::Kernels { found }) }
+}

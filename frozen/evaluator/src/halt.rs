@@ -1,0 +1,114 @@
+//! Why an evaluation ends without a score.
+
+use std::path::PathBuf;
+
+use clip::{ClipError, ConfigError};
+use records::{Exit, Rule, canonical::CanonicalError, file::FileError};
+use shim::ShimError;
+use tasks::{FeatureError, LayoutError, ScoreError};
+use tch::TchError;
+
+/// What ends an evaluation early.
+#[derive(Debug, thiserror::Error)]
+pub enum Halt {
+    /// The checkpoint's features cannot be scored: that is the checkpoint's, not the machine's.
+    #[error("FAIL: {rule}  task `{task}`, {tower} features\n    {source}", rule = Rule::NonFinite)]
+    Features {
+        /// The task's folder.
+        task: String,
+        /// `image` or `text`.
+        tower: &'static str,
+        /// What is wrong with them.
+        source: FeatureError,
+    },
+    /// The checkpoint is not what its manifest says.
+    #[error("FAIL: {rule}  {place}\n    {why}", rule = Rule::CheckpointChanged)]
+    Checkpoint {
+        /// The file or tensor.
+        place: String,
+        /// What differs.
+        why: String,
+    },
+    /// A task's data are missing or damaged: nothing can be said about the checkpoint until they are repaired.
+    #[error("INCONCLUSIVE: {0}\nhint: fetch the task's data again")]
+    Data(#[from] LayoutError),
+    /// An image that cannot be decoded.
+    #[error("INCONCLUSIVE: task `{task}`, sample `{key}`: {why}\nhint: fetch the task's data again")]
+    Image {
+        /// The task's folder.
+        task: String,
+        /// The sample.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something that could not be done.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+/// Something that could not be done; never says anything about a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A file that the caller named is not what it should be.
+    #[error("{}: {why}", path.display())]
+    Usage {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The environment differs from the one that decides bits.
+    #[error(
+        "libtorch uses its {found} kernels, scores are made with AVX2\n\
+         hint: `maxclip` starts the evaluator with ATEN_CPU_CAPABILITY=avx2"
+    )]
+    Kernels {
+        /// libtorch's name for its kernels.
+        found: String,
+    },
+    /// The model's configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The model's weights do not fit its configuration, or libtorch.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// The file system.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The manifest.
+    #[error("{}: {source}", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: CanonicalError,
+    },
+    /// libtorch's switches.
+    #[error(transparent)]
+    Shim(#[from] ShimError),
+    /// libtorch.
+    #[error("libtorch: {0}")]
+    Torch(#[from] TchError),
+    /// Features that do not fit the task.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// A result without a JSON form.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// A signal's disposition.
+    #[error("cannot ignore SIGXFSZ: {0}")]
+    Signal(std::io::Error),
+}
+
+impl Halt {
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Features { .. } | Self::Checkpoint { .. } => Exit::Fail,
+            Self::Data(_) | Self::Image { .. } => Exit::Inconclusive,
+            Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. }) => Exit::Usage,
+            Self::Fault(_) => Exit::Fault,
+        }
+    }
+}
