@@ -9,7 +9,7 @@ mod scores;
 use std::collections::BTreeMap;
 
 use records::{
-    Blake3, Finding, ProtocolDigest, Rule, Sha256, Verdict, canonical,
+    Blake3, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
     canonical::CanonicalError,
     checkpoint::Manifest,
     protocol::Protocol,
@@ -202,7 +202,11 @@ impl<'a> Desk<'a> {
     ) -> Result<(), ReadError> {
         let name = format!("{folder}/manifest.json");
         let Some(piece) = self.take(&name)? else { return Ok(()) };
-        let (manifest, findings) = check_manifest(&piece.bytes, run, published, evidence, &name);
+        let (manifest, mut findings) = check_manifest(&piece.bytes, run, published, evidence, &name);
+        if !piece.intact {
+            // One change of a manifest contradicts much at once; the first contradiction is its place.
+            findings.truncate(1);
+        }
         self.note(&name, &piece, findings);
         let Some(manifest) = manifest.filter(|_| piece.intact) else { return Ok(()) };
         self.counts.checkpoints += 1;
@@ -265,8 +269,11 @@ fn check_resolved(bytes: &[u8], statement: &Statement, run: &Run, name: &str) ->
     };
     let mut findings = Vec::new();
     let against = &statement.predicate.against;
-    let found = Blake3::of(bytes);
-    compare(&mut findings, Rule::FileChanged, name.to_owned(), &run.run.to_string(), &records::RunDigest(found.0).to_string());
+    let found = RunDigest(Blake3::of(bytes).0);
+    compare(&mut findings, Rule::FileChanged, name.to_owned(), &run.run, &found);
+    if !findings.is_empty() {
+        return (Some(resolved), findings);
+    }
     let text = |value: Option<String>| value.unwrap_or_else(|| "none".to_owned());
     let class = text(against.class.map(|class| class.to_string()));
     let tree = text(statement.predicate.submission.tree.map(|tree| tree.to_string()));
