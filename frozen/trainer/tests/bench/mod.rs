@@ -30,8 +30,6 @@ pub const STEPS: u64 = 12;
 
 /// Made once for all tests of a program.
 struct Shared {
-    home: TempDir,
-    root: DataRoot,
     worker: PathBuf,
     class: String,
 }
@@ -39,12 +37,10 @@ struct Shared {
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let home = tempfile::tempdir().unwrap();
-        let roots = generate(home.path(), &Spec::mini()).unwrap();
         let class = trainer().arg("class").output().unwrap();
         assert!(class.status.success(), "{}", String::from_utf8_lossy(&class.stderr));
         let class = String::from_utf8(class.stdout).unwrap().trim().to_owned();
-        Shared { home, root: roots[0].1, worker: build_worker(), class }
+        Shared { worker: build_worker(), class }
     })
 }
 
@@ -69,14 +65,18 @@ fn trainer() -> Command {
     command
 }
 
-/// The data set that the bench trains on.
-pub fn data() -> PathBuf {
-    shared().home.path().join("shapes-small")
+/// The training set of the bench, and tasks that nothing here looks at.
+fn generate_data(home: &Path) -> DataRoot {
+    let task = |name: &str| (name.to_owned(), 8);
+    let sets = vec![("shapes-small".to_owned(), 256)];
+    let spec = Spec { sets, classification: task("classification"), retrieval: task("retrieval"), ..Spec::mini() };
+    generate(home, &spec).unwrap()[0].1
 }
 
-/// A run folder.
+/// A run folder and its data.
 pub struct Bench {
     folder: TempDir,
+    home: TempDir,
 }
 
 impl Bench {
@@ -87,6 +87,7 @@ impl Bench {
 
     /// A folder whose `run.json` was changed.
     pub fn with(change: impl FnOnce(&mut ResolvedRun)) -> Self {
+        let home = tempfile::tempdir().unwrap();
         // Two micro-batches a lane, and more than one checkpoint.
         let protocol = PROTOCOL.replace("micro = 8", "micro = 4").replace("every_steps = 32", "every_steps = 5");
         let protocol = protocol.replace("steps = 96", &format!("steps = {STEPS}"));
@@ -96,7 +97,7 @@ impl Bench {
             protocol,
             model: MODEL.into(),
             scale: "small".into(),
-            data: shared().root,
+            data: generate_data(home.path()),
             frozen: FrozenDigest([1; 32]),
             tree: TreeDigest([2; 32]),
             config: CONFIG.into(),
@@ -106,7 +107,7 @@ impl Bench {
         change(&mut run);
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("run.json"), canonical::to_file(&run).unwrap()).unwrap();
-        Self { folder }
+        Self { folder, home }
     }
 
     /// The run folder.
@@ -114,9 +115,14 @@ impl Bench {
         self.folder.path()
     }
 
+    /// The data set.
+    pub fn data(&self) -> PathBuf {
+        self.home.path().join("shapes-small")
+    }
+
     /// The command that trains, with the bench's data.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        self.command_on(&data(), arguments)
+        self.command_on(&self.data(), arguments)
     }
 
     /// The command that trains on some data.
