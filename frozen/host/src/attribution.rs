@@ -156,8 +156,9 @@ fn call(number: u64) -> String {
     let name = calls::name(number).unwrap_or("unknown");
     let who = match name {
         "getrandom" => ": `HashMap` and `HashSet` ask for it",
-        "clone" | "clone3" | "fork" | "vfork" => ": a thread or a process",
+        "clone" | "clone3" | "fork" | "vfork" | "execve" => ": a thread or a process",
         "open" | "openat" | "openat2" => ": a file, or libtorch's random numbers outside `progress.random()`",
+        "rt_sigaction" | "mprotect" => ": the C library's first step to a thread, or a signal handler",
         "clock_gettime" => ": the clock",
         _ => "",
     };

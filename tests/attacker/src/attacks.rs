@@ -87,22 +87,27 @@ fn calls(attack: &str, batch: &Batch) {
                 });
             }
             "thread" => drop(thread::spawn(|| ())),
-            "fork" => drop(libc::fork()),
+            "raw-thread" => {
+                let flags =
+                    libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD;
+                libc::syscall(libc::SYS_clone, libc::c_long::from(flags), 0, 0, 0, 0);
+            }
+            "fork" => _ = libc::fork(),
             "execve" => drop(std::process::Command::new("/bin/true").status()),
             "open" => drop(std::fs::read("/etc/passwd")),
             "reopen-input" => drop(std::fs::OpenOptions::new().write(true).open("/proc/self/fd/5")),
-            "resize" => drop(libc::ftruncate(6, 0)),
+            "resize" => _ = libc::ftruncate(6, 0),
             "map-input" => {
                 let access = libc::PROT_READ | libc::PROT_WRITE;
                 libc::mmap(ptr::null_mut(), 4096, access, libc::MAP_SHARED, 5, 0);
             }
-            "unprotect-input" => drop(libc::mprotect(input, 4096, libc::PROT_READ | libc::PROT_WRITE)),
+            "unprotect-input" => _ = libc::mprotect(input, 4096, libc::PROT_READ | libc::PROT_WRITE),
             "execute" => {
                 let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
                 libc::mmap(ptr::null_mut(), 4096, libc::PROT_READ | libc::PROT_EXEC, flags, -1, 0);
             }
             "udp" => drop(std::net::UdpSocket::bind("127.0.0.1:0")),
-            "prlimit" => drop(libc::syscall(libc::SYS_prlimit64, PARENT, libc::RLIMIT_CPU, &raw const limit, 0)),
+            "prlimit" => _ = libc::syscall(libc::SYS_prlimit64, PARENT, libc::RLIMIT_CPU, &raw const limit, 0),
             "affinity" => {
                 libc::CPU_SET(0, &mut set);
                 libc::sched_setaffinity(PARENT, size_of_val(&set), &raw const set);
@@ -111,14 +116,14 @@ fn calls(attack: &str, batch: &Batch) {
                 let there = libc::iovec { iov_base: input, iov_len: 4 };
                 libc::process_vm_writev(PARENT, &raw const there, 1, &raw const there, 1, 0);
             }
-            "ptrace" => drop(libc::ptrace(libc::PTRACE_ATTACH, PARENT, 0, 0)),
-            "kill-parent" => drop(libc::kill(PARENT, libc::SIGKILL)),
-            "tgkill-parent" => drop(libc::syscall(libc::SYS_tgkill, PARENT, PARENT, libc::SIGKILL)),
-            "memfd" => drop(libc::memfd_create(c"x".as_ptr(), 0)),
-            "read-socket" => drop(libc::read(3, input, 1)),
-            "write-socket" => drop(libc::write(3, input, 64)),
-            "io-uring" => drop(libc::syscall(libc::SYS_io_uring_setup, 1, 0)),
-            "handler" => drop(libc::signal(libc::SIGSYS, libc::SIG_IGN)),
+            "ptrace" => _ = libc::ptrace(libc::PTRACE_ATTACH, PARENT, 0, 0),
+            "kill-parent" => _ = libc::kill(PARENT, libc::SIGKILL),
+            "tgkill-parent" => _ = libc::syscall(libc::SYS_tgkill, PARENT, PARENT, libc::SIGKILL),
+            "memfd" => _ = libc::memfd_create(c"x".as_ptr(), 0),
+            "read-socket" => _ = libc::read(3, input, 1),
+            "write-socket" => _ = libc::write(3, input, 64),
+            "io-uring" => _ = libc::syscall(libc::SYS_io_uring_setup, 1, 0),
+            "handler" => _ = libc::signal(libc::SIGSYS, libc::SIG_IGN),
             "blocked" => {
                 libc::sigfillset((&raw mut set).cast());
                 libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_BLOCK, &raw const set, 0, 8);
@@ -141,13 +146,16 @@ fn ends(attack: &str) {
         }
         "panic" => panic!("no \u{1b}[31mway\u{1b}[0m \u{202e}back"),
         "abort" => std::process::abort(),
-        "exit" => std::process::exit(0),
-        "exit-70" => std::process::exit(70),
+        "exit" => wire::process::fork::exit_now(0),
+        "exit-70" => wire::process::fork::exit_now(70),
         "claim" => {
             wire::process::signals::say(wire::words::Kind::Lock, 0, b"this machine is at fault");
-            std::process::exit(70);
+            wire::process::fork::exit_now(70);
         }
-        "kill" => unsafe { drop(libc::syscall(libc::SYS_tgkill, libc::getpid(), libc::getpid(), libc::SIGKILL)) },
+        "kill" => unsafe {
+            let own = libc::getpid();
+            let _ = libc::syscall(libc::SYS_tgkill, own, own, libc::SIGKILL);
+        },
         "hang" => loop {
             std::hint::spin_loop();
         },
@@ -172,7 +180,7 @@ fn recurse(depth: u64) -> u64 {
 /// The results are mapped right after the inputs, so they lie right below them.
 fn count_in_padding(batch: &Batch) -> f64 {
     let inputs = batch.image().data_ptr().cast::<u8>();
-    let word = inputs.wrapping_sub(crate::attacks::RESULTS_BYTES).wrapping_add(PADDING).cast::<u32>();
+    let word = inputs.wrapping_sub(RESULTS_BYTES).wrapping_add(PADDING).cast::<u32>();
     unsafe {
         let count = word.read_volatile();
         word.write_volatile(count + 1);

@@ -1,8 +1,9 @@
 //! A small set-up, driven through `host` as the trainer would.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::path::{Path, PathBuf};
 
-use host::{Answer, Launch, Worker};
+use host::{Answer, HostError, Launch, Worker};
 use numerics::Seed;
 use records::{
     Finding, Rule, Verdict,
@@ -42,8 +43,8 @@ pub fn setup(batch: usize, width: usize) -> Setup {
     }
 }
 
-pub fn start_with(launch: &Launch, config: &str) -> Verdict<Worker> {
-    Worker::start(launch, config, setup(BATCH, WIDTH), &Seed([9; 32]), &LIMITS).unwrap()
+pub fn start_with(launch: &Launch, config: &str) -> Result<Verdict<Worker>, HostError> {
+    Worker::start(launch, config, setup(BATCH, WIDTH), &Seed([9; 32]), &LIMITS)
 }
 
 pub fn config(attack: &str) -> String {
@@ -73,16 +74,16 @@ fn noise(name: &str, values: &mut [f32]) {
     values.iter_mut().for_each(|value| *value = stream.uniform(-0.5, 0.5) as f32);
 }
 
-pub fn pass<T>(verdict: Verdict<T>) -> T {
-    match verdict {
+pub fn pass<T>(verdict: Result<Verdict<T>, HostError>) -> T {
+    match verdict.unwrap() {
         Verdict::Pass(value) => value,
         Verdict::Fail(findings) => panic!("{findings:#?}"),
         Verdict::Inconclusive(reason) => panic!("{reason:?}"),
     }
 }
 
-pub fn finding<T>(verdict: Verdict<T>) -> Finding {
-    match verdict {
+pub fn finding<T>(verdict: Result<Verdict<T>, HostError>) -> Finding {
+    match verdict.unwrap() {
         Verdict::Pass(_) => panic!("passed"),
         Verdict::Fail(mut findings) => {
             assert_eq!(findings.len(), 1, "{findings:#?}");
