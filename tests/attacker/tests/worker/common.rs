@@ -1,5 +1,4 @@
 //! A small set-up, driven through `host` as the trainer would.
-#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::path::{Path, PathBuf};
 

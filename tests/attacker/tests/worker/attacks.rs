@@ -1,11 +1,10 @@
 //! Every attack is stopped, and its finding says what was tried.
 
-mod common;
-
 use std::{fs, os::unix::fs::FileExt as _};
 
-use common::*;
 use records::{Rule, Verdict};
+
+use crate::common::*;
 
 macro_rules! refused {
     ($($test:ident: $attack:literal => $call:literal;)+) => {
