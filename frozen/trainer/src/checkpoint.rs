@@ -193,6 +193,19 @@ pub fn listed(folder: &Path) -> Result<Vec<u64>, FileError> {
     Ok(steps)
 }
 
+/// Removes what a killed start left half-written.
+pub fn sweep(folder: &Path) -> Result<(), FileError> {
+    let folder = checkpoints(folder);
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
+    for entry in entries {
+        let path = entry.map_err(FileError::at("read", &folder))?.path();
+        if path.extension().is_some_and(|extension| extension == "part") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// Removes checkpoints that only a stop had asked for, once a due one stands: the folder is then that of an
 /// undisturbed run.
 pub fn tidy(folder: &Path, due: impl Fn(u64) -> bool, before: u64) -> Result<(), FileError> {

@@ -1,6 +1,7 @@
 //! A training from its folder to its end: start or resume, steps, checkpoints, published weights, outcome.
 
 use std::{
+    fs,
     io::Write as _,
     path::{Path, PathBuf},
 };
@@ -9,7 +10,8 @@ use clip::Clip;
 use data::Dataset;
 use host::{Launch, Worker};
 use records::{
-    Reason, canonical, file,
+    Reason, canonical,
+    file::{self, FileError},
     outcome::{Ending, Outcome, Usage},
     transcript::{Header, Line, TRANSCRIPT_FORMAT},
 };
@@ -51,6 +53,12 @@ pub struct Options {
 /// Trains; writes `outcome.json` however it ends, unless by a fault.
 pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
     let plan = Plan::read(&options.folder)?;
+    let path = plan.folder.join("outcome.json");
+    // An earlier start's outcome must not stand for this one's, should it end by a fault.
+    if path.exists() {
+        fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
+    }
+    checkpoint::sweep(&plan.folder)?;
     let mut steps = 0;
     let ended = Training::start(&plan, options).and_then(|mut training| {
         let ended = training.run(options, usage);
@@ -65,7 +73,7 @@ pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
         Err(Halt::Fault(_)) => return ended,
     };
     let outcome = Outcome { outcome, steps, findings, reason, usage: usage.clone() };
-    file::write(&options.folder.join("outcome.json"), &canonical::to_file(&outcome)?)?;
+    file::write(&path, &canonical::to_file(&outcome)?)?;
     ended
 }
 
