@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tasks", &["data", "records"]),
     ("shim", &[]),
     ("contract", &["numerics", "shim", "wire"]),
-    ("worker", &["contract", "editable", "shim", "wire"]),
+    ("worker", &["contract", "editable", "numerics", "records", "shim", "wire"]),
     ("clip", &["numerics", "records", "shim"]),
     ("trainer", &["clip", "data", "host", "numerics", "records", "shim", "wire"]),
     ("evaluator", &["clip", "data", "numerics", "records", "shim", "tasks"]),

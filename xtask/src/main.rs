@@ -1,2 +1,55 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: what a checkout needs around cargo. Sets the machine up, builds the kit, tells the
+//! demo, runs the tests, the peers and the benchmarks. Starts programs and links none of ours.
+
+mod bench;
+mod check;
+mod demo;
+mod emoji;
+mod kit;
+mod peers;
+mod setup;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Development tasks of maxclip.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Task {
+    /// One entry from ZIP to leaderboard on this machine: the story, with real commands
+    Demo(demo::Args),
+    /// Every test, after setting the machine up
+    Test(test::Args),
+    /// Fetch libtorch and cmake into the user's cache folder and link them into the checkout
+    Setup,
+    /// Build the programs and write `target/debug/kit.json`, which `maxclip` builds submissions with
+    Kit,
+    /// Train on emoji of two vendors, evaluate on a third one's
+    Emoji(emoji::Args),
+    /// Compare with open_clip, CLIP_benchmark and Pillow, run for real
+    Peers(peers::Args),
+    /// Measure ratios against a peer in the same run
+    Bench(bench::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Task::parse() {
+        Task::Demo(args) => demo::run(&args),
+        Task::Test(args) => test::run(&args),
+        Task::Setup => setup::run().map(|_| ()),
+        Task::Kit => setup::run().and_then(|machine| kit::build(&machine)).map(|_| ()),
+        Task::Emoji(args) => emoji::run(args),
+        Task::Peers(args) => peers::run(args),
+        Task::Bench(args) => bench::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(error.downcast_ref::<shell::Failed>().map_or(1, shell::Failed::code))
+        }
+    }
+}

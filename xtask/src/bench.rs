@@ -1,0 +1,76 @@
+//! Ratios against a peer, measured in the same run on the same machine.
+
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, ValueEnum};
+
+use crate::{check, shell};
+
+const REPEATS: usize = 20;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(Parser)]
+pub struct Args {
+    /// What to measure
+    what: What,
+}
+
+/// A measurement.
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    /// `maxclip check` on the baseline's ZIP, against python's zipfile testing the same ZIP
+    Check,
+}
+
+/// Measures.
+pub fn run(args: &Args) -> Result<()> {
+    check::prerequisites()?;
+    match args.what {
+        What::Check => gate(),
+    }
+}
+
+fn gate() -> Result<()> {
+    let mut build = shell::cargo();
+    shell::run(build.args(["build", "--release", "--package", "maxclip"]))?;
+    let program = shell::root().join("target/release/maxclip");
+    let zip = shell::root().join("runs/bench/baseline.zip");
+    std::fs::create_dir_all(shell::root().join("runs/bench")).context("cannot create runs/bench")?;
+    if zip.exists() {
+        std::fs::remove_file(&zip).with_context(|| format!("cannot replace {}", zip.display()))?;
+    }
+    let editable = shell::root().join("editable");
+    let mut pack = Command::new(&program);
+    shell::run(pack.arg("pack").arg(editable).arg("-o").arg(&zip).stdout(Stdio::null()))?;
+    // Alternating, so that a machine that slows down slows both.
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..REPEATS {
+        ours.push(time(Command::new(&program).arg("check").arg(&zip))?);
+        theirs.push(time(Command::new("python3").args(["-m", "zipfile", "-t"]).arg(&zip))?);
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!("maxclip check (release build), baseline ZIP, median of {REPEATS}: {:.1} ms", ours.as_secs_f64() * 1e3);
+    println!("python3 -m zipfile -t, same ZIP:                       {:.1} ms", theirs.as_secs_f64() * 1e3);
+    println!("ratio: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
+    Ok(())
+}
+
+fn time(command: &mut Command) -> Result<Duration> {
+    let start = Instant::now();
+    let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let status = status.with_context(|| format!("cannot start {}", Path::new(command.get_program()).display()))?;
+    if !status.success() {
+        bail!("`{}` ended with {status}", shell::line(command));
+    }
+    Ok(start.elapsed())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}

@@ -1,0 +1,75 @@
+//! Starting programs without losing their exit status.
+
+use std::{
+    ffi::OsStr,
+    fmt,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus, Stdio},
+};
+
+use anyhow::{Context as _, Result};
+
+/// A program that ended with something else than 0.
+#[derive(Debug)]
+pub struct Failed {
+    line: String,
+    status: ExitStatus,
+}
+
+impl Failed {
+    /// The child's exit code; 1 where a signal ended it.
+    pub fn code(&self) -> u8 {
+        self.status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ended with {}", self.line, self.status)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// The checkout: the folder above this crate's.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Cargo, as the one that started us.
+#[expect(clippy::disallowed_methods, reason = "the programs of a checkout are found through the environment")]
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    command.current_dir(root());
+    command
+}
+
+/// How a command reads on a terminal.
+pub fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a command with our terminal; an exit status other than 0 is an error.
+pub fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    if status.success() { Ok(()) } else { Err(Failed { line, status }.into()) }
+}
+
+/// Runs a command and gives what it wrote to stdout; its stderr is ours.
+pub fn output(command: &mut Command) -> Result<String> {
+    let line = line(command);
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{line}`"))?;
+    if !output.status.success() {
+        return Err(Failed { line, status: output.status }.into());
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something that is not UTF-8"))
+}
+
+/// Whether a program starts and ends well; its output is dropped.
+pub fn answers(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
