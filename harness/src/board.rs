@@ -110,7 +110,9 @@ pub fn make(certified: &[Certified]) -> Result<Board, BoardError> {
             Outcome::Fail => failed.push(failure(&one.statement)),
         }
     }
-    rows.sort_by(|a, b| b.mean.total_cmp(&a.mean).then_with(|| a.entry.cmp(&b.entry)).then_with(|| a.tree.cmp(&b.tree)));
+    rows.sort_by(|a, b| {
+        b.mean.total_cmp(&a.mean).then_with(|| a.entry.cmp(&b.entry)).then_with(|| a.tree.cmp(&b.tree))
+    });
     failed.sort_by(|a: &Failed, b: &Failed| a.entry.cmp(&b.entry).then_with(|| a.tree.cmp(&b.tree)));
     rows.dedup();
     failed.dedup();
@@ -239,7 +241,8 @@ mod tests {
 
     #[test]
     fn differences_within_chance_tie_and_equal_scores_share_a_rank() {
-        let mut rows = vec![row("a", 0.412, 0.009), row("b", 0.398, 0.009), row("c", 0.398, 0.009), row("d", 0.2, 0.009)];
+        let mut rows =
+            vec![row("a", 0.412, 0.009), row("b", 0.398, 0.009), row("c", 0.398, 0.009), row("d", 0.2, 0.009)];
         rank(&mut rows);
         assert_eq!(rows.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 2, 4]);
         assert_eq!(tie_note(&rows[1]), "tie with 1 (p = .27)");

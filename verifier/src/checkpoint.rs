@@ -56,7 +56,9 @@ pub fn check_file(bytes: &[u8], file: &TensorFile, place: &str, prints: Prints<'
     let changed = |place: String| Finding::new(Rule::CheckpointChanged, place);
     if bytes.len() as u64 != file.length {
         return vec![
-            changed(place.to_owned()).expected(format!("{} bytes", file.length)).found(format!("{} bytes", bytes.len())),
+            changed(place.to_owned())
+                .expected(format!("{} bytes", file.length))
+                .found(format!("{} bytes", bytes.len())),
         ];
     }
     let (places, mut findings) = places(bytes, file, place);
@@ -65,14 +67,14 @@ pub fn check_file(bytes: &[u8], file: &TensorFile, place: &str, prints: Prints<'
         if leaf(&tensor.name, &tensor.dtype, &tensor.shape, found) == tensor.leaf {
             continue;
         }
-        let at = flipped(found, tensor, prints).map_or(String::new(), |(element, bit)| {
-            format!(", element {element}, bit {bit}")
-        });
-        findings.push(
-            changed(format!("{place} {}{at}", tensor.name))
-                .expected(tensor.leaf)
-                .found(leaf(&tensor.name, &tensor.dtype, &tensor.shape, found)),
-        );
+        let at = flipped(found, tensor, prints)
+            .map_or(String::new(), |(element, bit)| format!(", element {element}, bit {bit}"));
+        findings.push(changed(format!("{place} {}{at}", tensor.name)).expected(tensor.leaf).found(leaf(
+            &tensor.name,
+            &tensor.dtype,
+            &tensor.shape,
+            found,
+        )));
     }
     let digest = Sha256::of(bytes);
     if findings.is_empty() && digest != file.sha256 {
@@ -192,9 +194,9 @@ mod tests {
 
     fn written() -> (Vec<u8>, TensorFile) {
         let tensors = tensors();
-        let views = tensors.iter().map(|(name, (shape, bytes))| {
-            (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap())
-        });
+        let views = tensors
+            .iter()
+            .map(|(name, (shape, bytes))| (name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
         let bytes = safetensors::serialize(views, None).unwrap();
         let leaves = tensors.iter().map(|(name, (shape, bytes))| {
             let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();

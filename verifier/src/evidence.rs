@@ -94,7 +94,8 @@ impl<'a> Desk<'a> {
     /// Reads a file of the statement; a finding and nothing where it is not named, missing or not a plain file.
     fn take(&mut self, name: &str) -> Result<Option<Piece>, ReadError> {
         let Some(expected) = self.left.remove(name) else {
-            self.findings.push(Finding::new(Rule::Inconsistent, name).expected("a subject of the certificate").found("none"));
+            self.findings
+                .push(Finding::new(Rule::Inconsistent, name).expected("a subject of the certificate").found("none"));
             return Ok(None);
         };
         self.counts.files += 1;
@@ -159,7 +160,8 @@ impl<'a> Desk<'a> {
         }
         let Some(piece) = self.take(name)? else { return Ok(()) };
         let differs = piece.intact && piece.bytes != resolved.model.as_bytes();
-        let finding = differs.then(|| Finding::new(Rule::Inconsistent, name).expected("the model of run.json").found("another"));
+        let finding =
+            differs.then(|| Finding::new(Rule::Inconsistent, name).expected("the model of run.json").found("another"));
         self.note(name, &piece, finding.into_iter().collect());
         Ok(())
     }
@@ -173,13 +175,16 @@ impl<'a> Desk<'a> {
             Verdict::Fail(findings) => (None, findings),
             Verdict::Inconclusive(reason) => return Err(ReadError::Failed(reason.why)),
         };
-        let (of_lines, of_rows): (Vec<_>, Vec<_>) = findings.into_iter().partition(|finding| finding.place.starts_with(&lines));
+        let (of_lines, of_rows): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| finding.place.starts_with(&lines));
         let mut of_lines = of_lines;
         if let Some(evidence) = &evidence {
             self.counts.steps += evidence.lines.len() as u64;
             of_lines.extend(check_ends(&transcript.bytes, evidence, run, &lines));
         } else if transcript.intact && fingerprints.intact {
-            of_lines.push(Finding::new(Rule::Inconsistent, &lines).found("a transcript that was signed although it is broken"));
+            of_lines.push(
+                Finding::new(Rule::Inconsistent, &lines).found("a transcript that was signed although it is broken"),
+            );
         }
         // A transcript that cannot be read hides which rows are right: only its own finding is certain then.
         self.note(&lines, &transcript, of_lines);
@@ -251,7 +256,13 @@ fn rule_of(name: &str) -> Rule {
 }
 
 /// Appends a finding where a thing said and a thing found differ.
-fn compare<T: PartialEq + std::fmt::Display>(findings: &mut Vec<Finding>, rule: Rule, place: String, said: &T, found: &T) {
+fn compare<T: PartialEq + std::fmt::Display>(
+    findings: &mut Vec<Finding>,
+    rule: Rule,
+    place: String,
+    said: &T,
+    found: &T,
+) {
     if said != found {
         findings.push(Finding::new(rule, place).expected(said).found(found));
     }
@@ -296,7 +307,13 @@ fn check_resolved(bytes: &[u8], statement: &Statement, run: &Run, name: &str) ->
             findings.push(finding.found("a protocol that cannot be used").attach(error.to_string().as_bytes()));
         }
         Ok((protocol, _)) => {
-            compare(&mut findings, Rule::Inconsistent, format!("{name} protocol.name"), &against.protocol, &protocol.name);
+            compare(
+                &mut findings,
+                Rule::Inconsistent,
+                format!("{name} protocol.name"),
+                &against.protocol,
+                &protocol.name,
+            );
             let steps = text(protocol.scale(&run.scale).map(|scale| scale.steps.to_string()));
             compare(&mut findings, Rule::Inconsistent, format!("{name} steps"), &run.steps.to_string(), &steps);
         }

@@ -73,8 +73,9 @@ pub fn read_lines(bytes: &[u8], name: &str) -> Result<(Header, Vec<Line>), Vec<F
     let changed = |line: usize| Finding::new(Rule::TranscriptChanged, format!("{name}:{line}"));
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();
-    let header: Header = canonical::from_file(first)
-        .map_err(|error| vec![changed(1).found("not a header in canonical form").attach(error.to_string().as_bytes())])?;
+    let header: Header = canonical::from_file(first).map_err(|error| {
+        vec![changed(1).found("not a header in canonical form").attach(error.to_string().as_bytes())]
+    })?;
     if header.format != TRANSCRIPT_FORMAT {
         return Err(vec![changed(1).expected(TRANSCRIPT_FORMAT).found(&header.format)]);
     }
@@ -167,9 +168,8 @@ fn check_rows(header: &Header, lines: &[Line], bytes: &[u8], name: &str) -> Vec<
 /// Checks that a transcript is the one of a `run.json`.
 #[must_use]
 pub fn check_run(header: &Header, run: RunDigest, name: &str) -> Option<Finding> {
-    (header.run != run).then(|| {
-        Finding::new(Rule::TranscriptChanged, format!("{name}:1")).expected(run).found(header.run)
-    })
+    (header.run != run)
+        .then(|| Finding::new(Rule::TranscriptChanged, format!("{name}:1")).expected(run).found(header.run))
 }
 
 #[cfg(test)]
@@ -183,7 +183,11 @@ pub(crate) mod tests {
     const NAMES: Names<'_> = Names { transcript: "transcript.jsonl", fingerprints: "fingerprints.bin" };
 
     /// A small run: `steps` steps of three columns, with losses and fingerprints of the caller's.
-    pub(crate) fn written(steps: u64, loss: impl Fn(u64) -> f32, print: impl Fn(u64, u64) -> u64) -> (Vec<u8>, Vec<u8>) {
+    pub(crate) fn written(
+        steps: u64,
+        loss: impl Fn(u64) -> f32,
+        print: impl Fn(u64, u64) -> u64,
+    ) -> (Vec<u8>, Vec<u8>) {
         let columns = ["embeddings/image", "gradients/a", "parameters/a"].map(str::to_owned).to_vec();
         let header = Header { format: TRANSCRIPT_FORMAT.into(), run: RunDigest([1; 32]), columns };
         let mut transcript = canonical::to_file(&header).unwrap();
@@ -231,7 +235,8 @@ pub(crate) mod tests {
 
     #[test]
     fn a_changed_fingerprint_is_found_at_its_step_and_column() {
-        let (transcript, fingerprints) = written(3, |_| 1.0, |step, column| (step + 7) * 0x1234_5678_9abc_def1 + column);
+        let (transcript, fingerprints) =
+            written(3, |_| 1.0, |step, column| (step + 7) * 0x1234_5678_9abc_def1 + column);
         let columns = ["embeddings/image", "gradients/a", "parameters/a"];
         for at in 0..fingerprints.len() {
             let mut changed = fingerprints.clone();

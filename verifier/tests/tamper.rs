@@ -3,9 +3,9 @@
 
 mod folder;
 
+use draw::Draw;
 use folder::{Folder, Wish, certificate, key, passed, trust};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use draw::Draw;
 use records::{Finding, Rule, Verdict, statement::Statement};
 use verifier::{certificate::verify, keys::Trust};
 
@@ -94,7 +94,8 @@ fn any_byte_changed_to_any_value_fails_at_its_place() {
             let at = draw.below(length);
             let before = scene.folder.0[name][at];
             // In five positions of each file every other value, else a random one.
-            let values: Vec<u8> = if round < 5 { (0..=255).collect() } else { vec![before ^ (draw.below(255) as u8 + 1)] };
+            let values: Vec<u8> =
+                if round < 5 { (0..=255).collect() } else { vec![before ^ (draw.below(255) as u8 + 1)] };
             for value in values.into_iter().filter(|value| *value != before) {
                 assert_found(&scene.with_byte(name, at, value), name, at, value);
             }
@@ -117,7 +118,9 @@ fn a_flipped_bit_of_a_checkpoint_is_named_to_the_bit() {
         (4 * (6 + 63 + 1199) + 1, 2, "c.weight, element 1199, bit 10"),
         (4 * (6 + 63 + 1200), 5, "logit_scale, element 0, bit 5"),
     ] {
-        let Verdict::Fail(findings) = scene.with_byte(name, data + offset, bytes[data + offset] ^ 1 << bit) else { panic!() };
+        let Verdict::Fail(findings) = scene.with_byte(name, data + offset, bytes[data + offset] ^ 1 << bit) else {
+            panic!()
+        };
         assert_eq!(findings[0].place, format!("{name} {place}"));
         assert_eq!(findings[0].rule, Rule::CheckpointChanged);
     }
@@ -179,7 +182,10 @@ fn what_is_signed_must_agree_with_itself() {
     type Lie = fn(&mut Statement);
     let lies: [(Lie, &str); 8] = [
         (|s| s.predicate.runs[0].mean = "0.361000".into(), "small mean"),
-        (|s| s.predicate.runs[0].scores[0].main_metric.numerator += 1, "small/eval_results.jsonl:1 shapes-classification main_metric"),
+        (
+            |s| s.predicate.runs[0].scores[0].main_metric.numerator += 1,
+            "small/eval_results.jsonl:1 shapes-classification main_metric",
+        ),
         (|s| s.predicate.runs[0].steps = 5, "small/run.json steps"),
         (|s| s.predicate.runs[0].lines = 6, "small/transcript.jsonl:6"),
         (|s| s.predicate.runs[0].chain.0[0] ^= 1, "small/transcript.jsonl:5"),

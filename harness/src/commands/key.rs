@@ -49,7 +49,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     create(&secret, &key.pem().map_err(Problem::fault)?, 0o600)?;
     create(&public, &format!("{}\n", key.public()), 0o644)?;
     terminal.line(format_args!("key        {} {}", key.public().id(), role.word()));
-    terminal.line(format_args!("secret     {}   for nobody else; not on a machine where entries run", secret.display()));
+    terminal
+        .line(format_args!("secret     {}   for nobody else; not on a machine where entries run", secret.display()));
     terminal.line(format_args!("public     {}   for `--trust`", public.display()));
     Ok(Exit::Pass)
 }

@@ -64,7 +64,11 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     if let Some(path) = &args.html {
         file::write(path, page(&board)?.as_bytes())?;
     }
-    if args.json { tell_json(&board, terminal)? } else { tell(&board, terminal) }
+    if args.json {
+        tell_json(&board, terminal)?
+    } else {
+        tell(&board, terminal)
+    }
     Ok(Exit::Pass)
 }
 
@@ -90,7 +94,9 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     found.sort();
     found.dedup();
     if found.is_empty() {
-        return Err(Problem::usage("no certificate.json there").hint("`maxclip sign` writes one into an entry's folder").into());
+        return Err(Problem::usage("no certificate.json there")
+            .hint("`maxclip sign` writes one into an entry's folder")
+            .into());
     }
     Ok(found)
 }
@@ -116,7 +122,12 @@ fn tell(board: &Board, terminal: &mut Terminal) {
     for row in &board.rows {
         let scales: String = row.scales.iter().map(|(_, mean, _)| format!("{:>9}", decimal(*mean))).collect();
         let mean = format!("{} ± {}", decimal(row.mean), decimal(row.error));
-        let line = format!("  {:>2}  {:<20} {mean:>12}{scales}   certified   {}", row.rank, column(&row.entry.name, 20), tie_note(row));
+        let line = format!(
+            "  {:>2}  {:<20} {mean:>12}{scales}   certified   {}",
+            row.rank,
+            column(&row.entry.name, 20),
+            tie_note(row)
+        );
         terminal.line(line.trim_end());
     }
     for failed in &board.failed {

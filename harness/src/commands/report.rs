@@ -109,7 +109,8 @@ impl Told {
 
 /// What a run is called on the page: its folder and the one around it.
 fn name(folder: &Path) -> String {
-    let parts: Vec<_> = folder.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+    let parts: Vec<_> =
+        folder.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     escape(&parts.into_iter().rev().collect::<Vec<_>>().join("/"))
 }
 

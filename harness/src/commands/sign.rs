@@ -65,8 +65,9 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 
 fn existing(path: &Path) -> Result<records::statement::Envelope> {
     let bytes = read_named(path, envelope::CERTIFICATE_MAX)?;
-    let (envelope, _) = envelope::peek(&bytes)
-        .map_err(|finding| Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found)))?;
+    let (envelope, _) = envelope::peek(&bytes).map_err(|finding| {
+        Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found))
+    })?;
     Ok(envelope)
 }
 

@@ -61,7 +61,8 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
     let counts = &verified.counts;
     let outcome = verified.statement.predicate.outcome;
     if json {
-        let signers: Vec<_> = verified.signers.iter().map(|signer| json!({"keyid": signer.id, "trusted": signer.trusted})).collect();
+        let signers: Vec<_> =
+            verified.signers.iter().map(|signer| json!({"keyid": signer.id, "trusted": signer.trusted})).collect();
         terminal.json(&json!({"exit": Exit::Pass, "outcome": outcome, "signers": signers, "checked": counts}))?;
         return Ok(Exit::Pass);
     }
@@ -89,7 +90,7 @@ pub fn tell_findings(findings: &[Finding], json: bool, terminal: &mut Terminal) 
     }
     let word = terminal.paint(Paint::Bad, "FAIL");
     for finding in findings {
-        let (file, within) = finding.place.split_once(' ').unwrap_or((&finding.place, ""));
+        let (file, within) = split(&finding.place);
         terminal.line(format_args!("{word}       {:<20} {file}", finding.rule));
         if !within.is_empty() {
             terminal.line(format_args!("           {within}"));
@@ -104,6 +105,12 @@ pub fn tell_findings(findings: &[Finding], json: bool, terminal: &mut Terminal) 
         }
     }
     Ok(Exit::Fail)
+}
+
+/// The file of a place and what is in it; a place that starts with no path is one piece.
+fn split(place: &str) -> (&str, &str) {
+    let parts = place.split_once(' ').filter(|(file, _)| file.contains('/') && !file.ends_with([',', ':']));
+    parts.unwrap_or((place, ""))
 }
 
 /// Prints why this cannot be judged here.

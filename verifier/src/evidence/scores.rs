@@ -19,7 +19,8 @@ pub fn check(bytes: &[u8], run: &Run, protocol: Option<&Protocol>, name: &str) -
         match lines.get(index) {
             None => findings.push(Finding::new(Rule::EvaluationChanged, place).found("no such line")),
             Some(line) if Blake3::of(line) != score.line => {
-                findings.push(Finding::new(Rule::EvaluationChanged, place).expected(score.line).found(Blake3::of(line)));
+                findings
+                    .push(Finding::new(Rule::EvaluationChanged, place).expected(score.line).found(Blake3::of(line)));
             }
             Some(line) => findings.extend(check_line(line, score, run, &place)),
         }

@@ -26,7 +26,8 @@ use verifier::{
 
 pub const STEPS: u64 = 4;
 pub const TASKS: [&str; 2] = ["shapes-classification", "shapes-retrieval"];
-const TENSORS: [(&str, &[u64]); 4] = [("a.bias", &[6]), ("b.weight", &[9, 7]), ("c.weight", &[30, 40]), ("logit_scale", &[])];
+const TENSORS: [(&str, &[u64]); 4] =
+    [("a.bias", &[6]), ("b.weight", &[9, 7]), ("c.weight", &[30, 40]), ("logit_scale", &[])];
 
 /// Files by path, as the verifier reads them.
 #[derive(Clone, Default)]
@@ -95,7 +96,9 @@ fn protocol(wish: &Wish) -> String {
     let scales: String = wish
         .hits
         .iter()
-        .map(|(name, _)| format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n"))
+        .map(|(name, _)| {
+            format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n")
+        })
         .collect();
     format!(
         "name = \"mini\"\nabout = \"x\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
@@ -158,7 +161,11 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
 fn steps(run: RunDigest, wish: &Wish) -> (Vec<u8>, Vec<u8>, Blake3) {
     let mut columns = vec!["embeddings/image".to_owned(), "embeddings/text".to_owned()];
     for (name, _) in TENSORS {
-        columns.push(if name == "logit_scale" { "learnables/log_scale".to_owned() } else { format!("parameters/{name}") });
+        columns.push(if name == "logit_scale" {
+            "learnables/log_scale".to_owned()
+        } else {
+            format!("parameters/{name}")
+        });
     }
     let header = Header { format: TRANSCRIPT_FORMAT.into(), run, columns };
     let (mut lines, mut rows) = (canonical::to_file(&header).unwrap(), Vec::new());
