@@ -11,7 +11,7 @@ use std::{
 
 use folder::{Wish, certificate, failed, key, passed};
 use records::{canonical, statement::Statement};
-use snapbox::{assert_data_eq, cmd::Command, str};
+use snapbox::{assert_data_eq, cmd::Command};
 
 /// A folder of its own, an empty environment, and the program.
 struct Bench(tempfile::TempDir);
