@@ -22,14 +22,15 @@ pub struct Args {
     only: Vec<String>,
 }
 
-/// The peers, with everything whose version can move a number pinned.
+/// The peers, with everything whose version can move a number pinned. CLIP_benchmark does not run with
+/// later versions of numpy.
 const PACKAGES: [&str; 9] = [
     "torch==2.11.0",
     "torchvision==0.26.0",
     "open_clip_torch==3.3.0",
     "ftfy==6.3.1",
     "pillow==12.0.0",
-    "numpy==2.4.6",
+    "numpy==2.2.6",
     "safetensors==0.8.0",
     "scikit-learn==1.9.1",
     "scipy==1.17.1",
@@ -112,7 +113,15 @@ fn provide() -> Result<PathBuf> {
     shell::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let pip = |arguments: &[&str]| {
         let mut pip = Command::new(&python);
-        pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir", "--only-binary=:all:"]);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-cache-dir",
+            "--only-binary=:all:",
+        ]);
         shell::run(pip.args(arguments)).context("pip could not install the peers; run the same command again")
     };
     pip(&PACKAGES)?;

@@ -1,0 +1,130 @@
+//! The table at the end: what each entry scores on the unseen vendor, and whether that is what the command
+//! claims.
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use records::{evaluation::TaskResult, outcome::Outcome};
+
+/// Top-1 of OpenCLIP over that of a guess, at the least.
+const TIMES_CHANCE: f64 = 100.0;
+/// Top-1 of FastCLIP-v3 over OpenCLIP's, at the least.
+const SHARE: f64 = 0.7;
+
+/// One entry's scores.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// The entry.
+    pub name: String,
+    /// Zero-shot over all names: the first, and one of the first five.
+    pub top1: f64,
+    /// One of the first five.
+    pub top5: f64,
+    /// The caption's image first among all images.
+    pub image_first: f64,
+    /// The image's caption first among all captions.
+    pub text_first: f64,
+    /// CPU seconds of its training, worker included.
+    pub seconds: f64,
+}
+
+impl Row {
+    /// Reads `eval_results.jsonl` and `outcome.json` of a run's folder.
+    pub fn read(name: &str, folder: &Path) -> Result<Self> {
+        let read = |file: &str| {
+            let path = folder.join(file);
+            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        let outcome: Outcome = serde_json::from_str(&read("outcome.json")?).context("outcome.json")?;
+        Self::of(name, &read("eval_results.jsonl")?, &outcome)
+    }
+
+    fn of(name: &str, results: &str, outcome: &Outcome) -> Result<Self> {
+        let lines = results.lines().map(serde_json::from_str).collect::<Result<Vec<TaskResult>, _>>();
+        let lines = lines.context("eval_results.jsonl")?;
+        let metric = |metric: &str| {
+            let found = lines.iter().find_map(|line| line.metrics.get(metric)?.as_f64());
+            found.with_context(|| format!("no task of {name} has the metric {metric}"))
+        };
+        let micros = outcome.usage.trainer_cpu_micros + outcome.usage.worker_cpu_micros;
+        Ok(Self {
+            name: name.to_owned(),
+            top1: metric("acc1")?,
+            top5: metric("acc5")?,
+            image_first: metric("image_retrieval_recall@1")?,
+            text_first: metric("text_retrieval_recall@1")?,
+            seconds: micros as f64 / 1e6,
+        })
+    }
+}
+
+/// The table of OpenCLIP and the baseline, and whether both claims hold.
+pub fn table(openclip: &Row, baseline: &Row, names: usize) -> (String, bool) {
+    let times = |row: &Row| row.top1 * names as f64;
+    let mut text = String::from("  entry          top-1   x chance   top-5   image R@1   text R@1   CPU seconds\n");
+    for row in [openclip, baseline] {
+        let Row { name, top1, top5, image_first, text_first, seconds } = row;
+        let times = times(row);
+        // Writing to a string cannot fail.
+        writeln!(text, "  {name:<13} {top1:6.4}   {times:8.0}  {top5:6.4}      {image_first:6.4}     {text_first:6.4}   {seconds:11.0}").ok();
+    }
+    let share = baseline.top1 / openclip.top1;
+    let claims = [
+        (
+            format!("{} at least {TIMES_CHANCE:.0} times chance in top-1", openclip.name),
+            times(openclip) >= TIMES_CHANCE,
+        ),
+        (format!("{} at least {SHARE} of {}'s top-1: {share:.2}", baseline.name, openclip.name), share >= SHARE),
+    ];
+    for (claim, holds) in &claims {
+        writeln!(text, "  {}   {claim}", if *holds { "yes" } else { "NO " }).ok();
+    }
+    (text, claims.iter().all(|(_, holds)| *holds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, top1: f64) -> Row {
+        Row { name: name.to_owned(), top1, top5: 0.2, image_first: 0.05, text_first: 0.06, seconds: 301.4 }
+    }
+
+    #[test]
+    fn the_claims_are_those_of_the_figures() {
+        let holds = |openclip, baseline| table(&row("OpenCLIP", openclip), &row("FastCLIP-v3", baseline), 2000).1;
+        assert!(holds(0.05, 0.036));
+        assert!(!holds(0.0499, 0.049));
+        assert!(!holds(0.06, 0.041));
+        assert!(!holds(0.0, 0.0));
+    }
+
+    #[test]
+    fn a_table_has_a_line_an_entry() {
+        let (text, _) = table(&row("OpenCLIP", 0.0612), &row("FastCLIP-v3", 0.05), 1905);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[1], "  OpenCLIP      0.0612        117  0.2000      0.0500     0.0600           301");
+        assert_eq!(lines[4], "  yes   FastCLIP-v3 at least 0.7 of OpenCLIP's top-1: 0.82");
+    }
+
+    #[test]
+    fn figures_come_from_both_tasks() {
+        let outcome = r#"{"outcome":"done","steps":1,"findings":[],"usage":{"steps":1,"questions":9,"worker_cpu_micros":500000,
+            "loss_cpu_micros":0,"update_cpu_micros":0,"worker_max_rss_kib":0,"trainer_cpu_micros":2000000}}"#;
+        let digest = "0".repeat(64);
+        let line = |metrics: &str| {
+            format!(
+                "{{\"key\":\"k\",\"dataset\":\"d\",\"metrics\":{{{metrics}}},\"maxclip\":{{\"main_metric\":{{\"numerator\":1,\"denominator\":2}},\
+                 \"checkpoint\":\"b3:{digest}\",\"data\":\"data:{digest}\"}}}}\n"
+            )
+        };
+        let first = line(r#""acc1":0.5,"acc5":0.75"#);
+        let second = line(r#""image_retrieval_recall@1":0.25,"text_retrieval_recall@1":0.125"#);
+        let outcome: Outcome = serde_json::from_str(outcome).unwrap();
+        let row = Row::of("a", &(first.clone() + &second), &outcome).unwrap();
+        let expected =
+            Row { name: "a".to_owned(), top1: 0.5, top5: 0.75, image_first: 0.25, text_first: 0.125, seconds: 2.5 };
+        assert_eq!(row, expected);
+        assert!(Row::of("a", &first, &outcome).unwrap_err().to_string().contains("image_retrieval_recall@1"));
+    }
+}
