@@ -51,3 +51,91 @@ pub fn kit() -> Tree {
     let files = KIT.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec()));
     Tree { files: files.collect() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, path::Path};
+
+    use git2::{Repository, StatusOptions, TreeWalkMode, TreeWalkResult};
+    use records::{Sha256, Verdict};
+
+    use super::*;
+
+    /// The frozen files of HEAD by path, out of the object database: neither the work tree, a filter of
+    /// git's nor a replaced object can change what is read.
+    fn committed(repository: &Repository) -> BTreeMap<String, Vec<u8>> {
+        let tree = repository.head().unwrap().peel_to_tree().unwrap();
+        let mut files = BTreeMap::new();
+        tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
+            let path = format!("{folder}{}", entry.name().unwrap());
+            if entry.kind() == Some(git2::ObjectType::Blob) && (path.starts_with("frozen/") || path == "editable/Cargo.toml") {
+                assert_eq!(entry.filemode(), 0o100_644, "{path} is a link or has an exec bit");
+                files.insert(path, repository.find_blob(entry.id()).unwrap().content().to_vec());
+            }
+            TreeWalkResult::Ok
+        })
+        .unwrap();
+        files
+    }
+
+    /// What differs from HEAD in the work tree, new files included.
+    fn changed(repository: &Repository) -> Vec<String> {
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).pathspec("frozen").pathspec("editable/Cargo.toml");
+        let statuses = repository.statuses(Some(&mut options)).unwrap();
+        statuses.iter().map(|status| status.path().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn the_compiled_tree_is_the_committed_one() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let repository = Repository::open(root).unwrap();
+        let (committed, changed) = (committed(&repository), changed(&repository));
+        let carried: BTreeMap<_, _> = tree().iter().collect();
+        let untouched = |path: &str| !changed.iter().any(|other| other == path);
+        for (path, bytes) in committed.iter().filter(|(path, _)| untouched(path)) {
+            let file = carried.get(path.as_str()).unwrap_or_else(|| panic!("{path} is not compiled in"));
+            assert!(file.bytes == bytes, "{path} differs from the commit");
+            assert_eq!(file.digest, Sha256::of(bytes), "{path}");
+        }
+        for path in carried.keys().filter(|path| untouched(path)) {
+            assert!(committed.contains_key(*path), "{path} is compiled in and not committed");
+        }
+        if changed.is_empty() {
+            let (manifest, _) = verifier::frozen::pack(&committed);
+            assert_eq!(digest().0, Sha256::of(manifest.as_bytes()).0);
+        }
+    }
+
+    #[test]
+    fn every_protocol_parses_and_no_scale_is_named_like_one() {
+        let parsed = tree().protocols().unwrap();
+        assert_eq!(parsed.len(), protocols().len());
+        for protocol in &parsed {
+            assert!(parsed.iter().all(|other| other.scale(&protocol.name).is_none()), "{}", protocol.name);
+            for scale in &protocol.scales {
+                assert!(
+                    matches!(
+                        verifier::config::resolve(kit().config(), &protocol.name, &scale.name, &names().unwrap()),
+                        Verdict::Pass(_)
+                    ),
+                    "{} {}",
+                    protocol.name,
+                    scale.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_baseline_and_the_second_entry_pass_policy() {
+        let second = tree().iter().filter_map(|(path, file)| {
+            let path = format!("editable/{}", path.strip_prefix("frozen/algorithms/openclip/")?);
+            verifier::tree::is_editable(&path).then(|| (path, file.bytes.to_vec()))
+        });
+        for tree in [kit(), Tree { files: second.collect() }] {
+            let verdict = verifier::policy::apply(&tree, &names().unwrap());
+            assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:#?}");
+        }
+    }
+}

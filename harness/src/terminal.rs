@@ -46,8 +46,6 @@ pub enum Paint {
     Doubt,
     /// Bold.
     Strong,
-    /// Faint.
-    Faint,
 }
 
 impl Paint {
@@ -57,7 +55,6 @@ impl Paint {
             Self::Bad => "1;31",
             Self::Doubt => "33",
             Self::Strong => "1",
-            Self::Faint => "2",
         }
     }
 }
@@ -68,7 +65,6 @@ pub struct Terminal {
     colour_out: bool,
     colour_talk: bool,
     bars: bool,
-    started: Instant,
 }
 
 impl Terminal {
@@ -79,7 +75,6 @@ impl Terminal {
             colour_out: auto && io::stdout().is_terminal(),
             colour_talk: auto && io::stderr().is_terminal(),
             bars: io::stderr().is_terminal(),
-            started: Instant::now(),
         }
     }
 
@@ -124,11 +119,6 @@ impl Terminal {
     /// Whether stdout has colour: for renderers that paint by themselves.
     pub fn colour(&self) -> bool {
         self.colour_out
-    }
-
-    /// Time since the program started: for talk, never for a verdict.
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
     }
 
     /// A bar on stderr that shows itself after 250 ms, and never without a terminal. `len` 0 is a spinner.
