@@ -72,7 +72,8 @@ fn artifacts(messages: &str) -> Result<BTreeMap<String, PathBuf>> {
     let mut found = BTreeMap::new();
     for line in messages.lines() {
         let message: Value = serde_json::from_str(line).context("a message of cargo is not JSON")?;
-        if message["reason"] != "compiler-artifact" || message["profile"]["opt_level"] == "0" {
+        let ours = message["reason"] == "compiler-artifact" && message["profile"]["test"] == false;
+        if !ours || message["profile"]["opt_level"] == "0" {
             continue;
         }
         let name = message["target"]["name"].as_str().unwrap_or_default();

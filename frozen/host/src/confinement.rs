@@ -15,10 +15,8 @@ use landlock::{
     ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetError, Scope, path_beneath_rules,
 };
-use wire::{
-    environment::NUMERICS,
-    process::{Namespaces, fork::landlock_version, spawn::Limit},
-};
+use numerics::pin::ENVIRONMENT;
+use wire::process::{Namespaces, fork::landlock_version, spawn::Limit};
 
 use crate::HostError;
 
@@ -46,7 +44,7 @@ pub(crate) const LIMITS: &[(Limit, u64)] = &[
 
 /// The environment, whole: the variables that decide bits, and where libtorch is.
 pub(crate) fn environment(libraries: &Path) -> Result<Vec<CString>, HostError> {
-    let numerics = NUMERICS.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
+    let numerics = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
     let path = [b"LD_LIBRARY_PATH=", libraries.as_os_str().as_bytes()].concat();
     let refuse = |_| HostError::Path(libraries.to_owned());
     numerics.chain([path]).map(|text| CString::new(text).map_err(refuse)).collect()
@@ -91,8 +89,8 @@ mod tests {
     fn the_environment_is_the_list_and_nothing_else() {
         let environment = environment(Path::new("/torch/lib")).unwrap();
         let names: Vec<_> = environment.iter().map(|text| text.to_str().unwrap().split_once('=').unwrap().0).collect();
-        assert_eq!(names.len(), NUMERICS.len() + 1);
-        assert!(NUMERICS.iter().all(|(name, _)| names.contains(name)));
+        assert_eq!(names.len(), ENVIRONMENT.len() + 1);
+        assert!(ENVIRONMENT.iter().all(|(name, _)| names.contains(name)));
         assert!(names.contains(&"LD_LIBRARY_PATH"));
     }
 

@@ -93,7 +93,7 @@ fn dispatch(command: Command) -> Result<(), Halt> {
 
 /// The variables are read by libtorch's libraries as they load: they must be there from the start.
 fn require_environment() -> Result<(), Fault> {
-    for &(name, expected) in wire::environment::NUMERICS {
+    for &(name, expected) in numerics::pin::ENVIRONMENT {
         #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
         let found = std::env::var(name).unwrap_or_default();
         if found != expected {

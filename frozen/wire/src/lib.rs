@@ -12,7 +12,6 @@
 //!
 //! `unsafe` stands in [`memory`] and [`process`], nowhere else in the project but `frozen/shim`.
 
-pub mod environment;
 pub mod layout;
 pub mod memory;
 pub mod message;

@@ -61,7 +61,7 @@ fn build_worker() -> PathBuf {
 
 fn trainer() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
-    command.env_clear().envs(wire::environment::NUMERICS.iter().copied());
+    command.env_clear().envs(numerics::pin::ENVIRONMENT.iter().copied());
     command
 }
 
