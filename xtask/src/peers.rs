@@ -90,7 +90,7 @@ fn example(package: &str) -> Result<PathBuf> {
     cargo.args(["build", "--package", package, "--example", "peer", "--message-format", "json-render-diagnostics"]);
     let messages = shell::output(&mut cargo)?;
     let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let path = built.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).last();
+    let path = built.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).next_back();
     let built = path.with_context(|| format!("cargo built no example of `{package}`"))?;
     // Both crates call theirs `peer`, in one folder: the copy stays.
     let kept = built.with_file_name(format!("peer-{package}"));
