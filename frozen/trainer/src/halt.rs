@@ -53,9 +53,12 @@ pub enum Fault {
     /// libtorch.
     #[error("libtorch: {0}")]
     Torch(#[from] TchError),
-    /// A signal's disposition.
-    #[error("cannot ignore SIGXFSZ: {0}")]
+    /// What a signal does to this process.
+    #[error("cannot set what a signal does: {0}")]
     Signal(std::io::Error),
+    /// Another trainer works in the same folder.
+    #[error("another trainer is at work in {}\nhint: wait for it to end, or end it", .0.display())]
+    Busy(PathBuf),
     /// The worker's host.
     #[error(transparent)]
     Host(#[from] HostError),

@@ -5,6 +5,7 @@
 //!
 //! stdout is data (a JSON line a step), stderr is talk; [`records::Exit`] says how it ended.
 
+mod alone;
 mod batch;
 mod checkpoint;
 mod cli;

@@ -18,6 +18,7 @@ use records::{
 use serde::Serialize;
 
 use crate::{
+    alone,
     checkpoint::{self, Checkpoint},
     forward::Graphs,
     halt::{Halt, pass},
@@ -53,6 +54,7 @@ pub struct Options {
 /// Trains; writes `outcome.json` however it ends, unless by a fault.
 pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
     let plan = Plan::read(&options.folder)?;
+    let _alone = alone::hold(&options.folder)?;
     let path = plan.folder.join("outcome.json");
     // An earlier start's outcome must not stand for this one's, should it end by a fault.
     if path.exists() {

@@ -86,9 +86,9 @@ impl At {
             }
             Err(Halt::Inconclusive(reason)) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
             Err(Halt::Fail(findings)) => {
+                crate::findings::print(&findings.iter().collect::<Vec<_>>(), None, terminal);
                 // The baseline is ours: a rule that it breaks is our own fault.
-                let first = findings.first().map(|finding| format!("{}: {}", finding.rule, finding.place));
-                Err(Problem::fault(format!("the baseline was refused: {}", first.unwrap_or_default())).into())
+                Err(Problem::fault("the baseline was refused, which no submission is to blame for").into())
             }
             Err(Halt::Error(error)) => Err(error),
         }
