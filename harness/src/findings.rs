@@ -45,7 +45,8 @@ fn plain(finding: &Finding, terminal: &mut Terminal) {
 /// The line that a finding is about, as rustc would show it; `None` where it has none or is not ASCII.
 fn snippet(finding: &Finding, tree: &Tree, colour: bool) -> Option<String> {
     let mut parts = finding.place.rsplitn(3, ':');
-    let (column, line, path) = (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse::<usize>().ok()?, parts.next()?);
+    let (column, line, path) =
+        (parts.next()?.parse::<usize>().ok()?, parts.next()?.parse::<usize>().ok()?, parts.next()?);
     let source = tree.files.get(path).and_then(|bytes| str::from_utf8(bytes).ok())?;
     let start_of_line = line.checked_sub(1).and_then(|above| {
         source.split_inclusive('\n').take(above).map(str::len).reduce(|a, b| a + b).or((above == 0).then_some(0))
@@ -92,7 +93,14 @@ mod tests {
 
     #[test]
     fn places_without_an_ascii_line_have_no_snippet() {
-        for place in ["editable/src/lib.rs:4:1", "editable/src/lib.rs:9:1", "editable/src/lib.rs:2:99", "editable/src/a.rs:1:1", "a", "a:0:0"] {
+        for place in [
+            "editable/src/lib.rs:4:1",
+            "editable/src/lib.rs:9:1",
+            "editable/src/lib.rs:2:99",
+            "editable/src/a.rs:1:1",
+            "a",
+            "a:0:0",
+        ] {
             assert_eq!(shown(place), None, "{place}");
         }
         assert_eq!(shown("editable/src/lib.rs:0:1"), None);

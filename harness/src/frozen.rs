@@ -68,7 +68,9 @@ mod tests {
         let mut files = BTreeMap::new();
         tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
             let path = format!("{folder}{}", entry.name().unwrap());
-            if entry.kind() == Some(git2::ObjectType::Blob) && (path.starts_with("frozen/") || path == "editable/Cargo.toml") {
+            if entry.kind() == Some(git2::ObjectType::Blob)
+                && (path.starts_with("frozen/") || path == "editable/Cargo.toml")
+            {
                 assert_eq!(entry.filemode(), 0o100_644, "{path} is a link or has an exec bit");
                 files.insert(path, repository.find_blob(entry.id()).unwrap().content().to_vec());
             }

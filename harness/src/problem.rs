@@ -24,13 +24,11 @@ impl Problem {
     }
 
     /// This machine cannot judge.
-    #[allow(dead_code, reason = "for the commands that run something")]
     pub fn inconclusive(what: impl fmt::Display) -> Self {
         Self { exit: Exit::Inconclusive, what: what.to_string(), hint: None }
     }
 
     /// Our own fault.
-    #[allow(dead_code, reason = "for the commands that run something")]
     pub fn fault(what: impl fmt::Display) -> Self {
         Self { exit: Exit::Fault, what: what.to_string(), hint: None }
     }
@@ -68,20 +66,17 @@ fn chain(error: &anyhow::Error) -> String {
     })
 }
 
-/// The exit code of an error: the nearest cause that has one; without any it is our own fault.
+/// The exit code of an error: the outermost [`Problem`]'s, else the nearest cause that has one, else our own fault.
 fn exit(error: &anyhow::Error) -> Exit {
-    error
-        .chain()
-        .find_map(|cause| {
-            if let Some(problem) = cause.downcast_ref::<Problem>() {
-                return Some(problem.exit);
-            }
-            if cause.is::<ProtocolError>() {
-                return Some(Exit::Usage);
-            }
-            cause.downcast_ref::<FileError>().map(file_exit)
-        })
-        .unwrap_or(Exit::Fault)
+    // What was attached as context is seen by `anyhow`'s own downcast only, not in the chain.
+    if let Some(problem) = error.downcast_ref::<Problem>() {
+        return problem.exit;
+    }
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| {
+        let protocol = cause.is::<ProtocolError>().then_some(Exit::Usage);
+        protocol.or_else(|| cause.downcast_ref::<FileError>().map(file_exit))
+    };
+    error.chain().find_map(of_cause).unwrap_or(Exit::Fault)
 }
 
 /// A file that is not there, or that may not be read, was named by the caller; a failed write is not his fault.

@@ -122,14 +122,13 @@ impl Terminal {
     }
 
     /// A bar on stderr that shows itself after 250 ms, and never without a terminal. `len` 0 is a spinner.
-    #[allow(dead_code, reason = "for the commands that take longer")]
     pub fn progress(&self, label: &str, len: u64) -> Progress {
         let bar = if len == 0 { ProgressBar::no_length() } else { ProgressBar::new(len) };
         bar.set_draw_target(ProgressDrawTarget::hidden());
         let template = if len == 0 {
-            "    {prefix:<10} {spinner} {msg} {elapsed}"
+            "    {prefix:<10} {spinner} {elapsed}"
         } else {
-            "    {prefix:<10} {bar:24} {pos}/{len} {msg} {eta} left"
+            "    {prefix:<10} {bar:24} {pos}/{len} {eta} left"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
@@ -147,23 +146,10 @@ pub struct Progress {
     started: Instant,
 }
 
-#[allow(dead_code, reason = "for the commands that take longer")]
 impl Progress {
     /// Goes on by `count`.
     pub fn add(&mut self, count: u64) {
         self.bar.inc(count);
-        self.show();
-    }
-
-    /// Stands at `position`.
-    pub fn at(&mut self, position: u64) {
-        self.bar.set_position(position);
-        self.show();
-    }
-
-    /// Says something short beside the bar.
-    pub fn note(&mut self, text: &str) {
-        self.bar.set_message(escape(text));
         self.show();
     }
 
@@ -195,7 +181,11 @@ fn printable(text: &str) -> String {
         let inner = tail.strip_prefix("\u{1b}[").unwrap_or("");
         let digits = inner.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
         let end = if inner[digits..].starts_with('m') && !inner.is_empty() { digits + 3 } else { 1 };
-        if end > 1 { out.push_str(&tail[..end]) } else { out.push_str("\\u{1b}") }
+        if end > 1 {
+            out.push_str(&tail[..end])
+        } else {
+            out.push_str("\\u{1b}")
+        }
         rest = &tail[end..];
     }
     out.push_str(&escape(rest));

@@ -1,5 +1,7 @@
 //! The commands around the gate as scenes: a snapshot is the whole terminal and the exit code.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -23,8 +25,12 @@ impl Bench {
 
     /// What a user sees and what a script gets.
     fn maxclip(&self, args: &[&str]) -> String {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_maxclip")).args(args).current_dir(self.0.path()).env_clear().output().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_maxclip"))
+            .args(args)
+            .current_dir(self.0.path())
+            .env_clear()
+            .output()
+            .unwrap();
         let mut scene = format!("$ maxclip {}\n", args.join(" "));
         scene.push_str(str::from_utf8(&output.stdout).unwrap());
         for line in str::from_utf8(&output.stderr).unwrap().lines() {
@@ -103,7 +109,11 @@ fn check_tells_line_endings_from_edits() {
     let bench = Bench::new();
     bench.kit();
     let text = String::from_utf8(frozen_file()).unwrap().replace('\n', "\r\n");
-    bench.zip(&[("frozen/protocols/models/mini.json", text.as_bytes()), ("src/lib.rs", b""), ("editable/build.rs", b"")]);
+    bench.zip(&[
+        ("frozen/protocols/models/mini.json", text.as_bytes()),
+        ("src/lib.rs", b""),
+        ("editable/build.rs", b""),
+    ]);
     assert_data_eq!(bench.maxclip(&["check", "entry.zip"]), file!["scenes/check_line_endings.txt"]);
 }
 

@@ -242,7 +242,8 @@ mod tests {
         }
     }
 
-    const LAYERS: &str = "a = 1\nb = 0.5\nc = \"x\"\nd = [1, 2.0]\n[large]\na = 2\nb = 1e-8\n[mini]\na = 3\n[mini.large]\na = 4\n";
+    const LAYERS: &str =
+        "a = 1\nb = 0.5\nc = \"x\"\nd = [1, 2.0]\n[large]\na = 2\nb = 1e-8\n[mini]\na = 3\n[mini.large]\na = 4\n";
 
     fn resolved(config: &str, protocol: &str, scale: &str) -> String {
         match resolve(config, protocol, scale, &names()) {

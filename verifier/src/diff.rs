@@ -55,7 +55,9 @@ fn changed(path: &str, bytes: &[u8], file: FrozenFile<'_>, show: bool) -> Findin
             (false, true) => "CR LF at the ends of lines",
             _ => "a byte order mark, or other ends of lines",
         };
-        return Finding::new(Rule::LineEndings, path).expected("LF at the ends of lines, no byte order mark").found(found);
+        return Finding::new(Rule::LineEndings, path)
+            .expected("LF at the ends of lines, no byte order mark")
+            .found(found);
     }
     let finding = Finding::new(Rule::FrozenFileChanged, path)
         .expected(format_args!("{} bytes, {}", file.bytes.len(), file.digest))

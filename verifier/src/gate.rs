@@ -73,11 +73,19 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolE
     let tree = match split(diff::compare(admitted.files, frozen)) {
         Ok(tree) => tree,
         Err(value) => {
-            stage("diff", value, format!("{}, compared with {}", counted(copies, "copy", "copies"), frozen.digest().short()));
+            stage(
+                "diff",
+                value,
+                format!("{}, compared with {}", counted(copies, "copy", "copies"), frozen.digest().short()),
+            );
             return Ok(judgement);
         }
     };
-    stage("diff", StageValue::Pass, format!("0 of {} frozen files differ from {}", frozen.len(), frozen.digest().short()));
+    stage(
+        "diff",
+        StageValue::Pass,
+        format!("0 of {} frozen files differ from {}", frozen.len(), frozen.digest().short()),
+    );
     let bytes: usize = tree.sources().map(|(_, bytes)| bytes.len()).sum();
     let note = format!("{} of {bytes} bytes", counted(tree.sources().count(), "source", "sources"));
     match split(policy::apply(&tree, &names)) {

@@ -44,7 +44,10 @@ impl Tree {
 
     /// The sources, in order of their paths.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.files.iter().filter(|(path, _)| path.starts_with(SOURCES)).map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+        self.files
+            .iter()
+            .filter(|(path, _)| path.starts_with(SOURCES))
+            .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
     }
 
     /// The text of `config.toml`; empty where there is none or where it is not UTF-8, which policy refuses.
@@ -80,7 +83,8 @@ mod tests {
     #[test]
     fn only_sources_and_two_files_are_editable() {
         assert!(is_editable("editable/src/loss/global.rs"));
-        for path in ["editable/src/data.bin", "editable/build.rs", "editable/Cargo.toml", "src/lib.rs", "editable/src"] {
+        for path in ["editable/src/data.bin", "editable/build.rs", "editable/Cargo.toml", "src/lib.rs", "editable/src"]
+        {
             assert!(!is_editable(path), "{path}");
         }
     }

@@ -1,5 +1,7 @@
 //! What intake refuses and why, what ordinary producers write, and that no bytes make it panic.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod craft;
 
 use std::{fs, io::Write as _, path::Path, process::Command};
@@ -38,7 +40,10 @@ fn an_archive_has_one_reading() {
         ("a directory elsewhere", Zip { offset_by: -1, ..zip(two()) }),
         ("a local header elsewhere", one(Entry { offset_by: 1, ..a() })),
         ("entries that overlap", zip(vec![a(), Entry { offset_by: -34, ..Entry::stored("b", b"two") }])),
-        ("another order", zip(vec![Entry { offset_by: 34, ..a() }, Entry { offset_by: -34, ..Entry::stored("b", b"two") }])),
+        (
+            "another order",
+            zip(vec![Entry { offset_by: 34, ..a() }, Entry { offset_by: -34, ..Entry::stored("b", b"two") }]),
+        ),
         ("zip64", one(Entry { size: u32::MAX, ..a() })),
         ("a zip64 extra field", one(Entry { extra: vec![1, 0, 0, 0], ..a() })),
         ("a name override", one(Entry { local_extra: vec![0x75, 0x70, 1, 0, 1], ..a() })),
@@ -81,7 +86,10 @@ fn headers_and_data_say_the_same() {
         ("the data's size, stored", Entry { size: 2, local_size: 2, ..a() }),
         ("the data's size, less", Entry { size: 99, local_size: 99, ..long.clone() }),
         ("the data's size, more", Entry { size: 101, local_size: 101, ..long.clone() }),
-        ("bytes after the stream", Entry { packed_size: more.len() as u32, local_packed_size: more.len() as u32, data: more, ..long.clone() }),
+        (
+            "bytes after the stream",
+            Entry { packed_size: more.len() as u32, local_packed_size: more.len() as u32, data: more, ..long.clone() },
+        ),
         ("no stream", Entry { data: vec![0xff; 5], packed_size: 5, local_packed_size: 5, ..long.clone() }),
         ("a stream that is cut", Entry { data: long.data[..3].to_vec(), packed_size: 3, local_packed_size: 3, ..long }),
     ] {
@@ -116,10 +124,37 @@ fn an_entry_is_a_plain_file_or_folder() {
 fn a_name_means_one_file_everywhere() {
     let long = format!("{}a", "a/".repeat(12));
     for name in [
-        "", "/", "/a", "a//b", "../a", "a/../b", "./a", ".git", "a/.b", "a.", "a b", "a\\b", "C:a", "a:b", "a\0", "a\n", "\u{e9}",
-        "e\u{301}", "con", "a/NUL.rs", "com1.txt", "aux", "a*", "\u{202e}a", &long,
+        "",
+        "/",
+        "/a",
+        "a//b",
+        "../a",
+        "a/../b",
+        "./a",
+        ".git",
+        "a/.b",
+        "a.",
+        "a b",
+        "a\\b",
+        "C:a",
+        "a:b",
+        "a\0",
+        "a\n",
+        "\u{e9}",
+        "e\u{301}",
+        "con",
+        "a/NUL.rs",
+        "com1.txt",
+        "aux",
+        "a*",
+        "\u{202e}a",
+        &long,
     ] {
-        assert_eq!(intake_rules(&zip(vec![Entry::stored(name, b"")]).bytes()).first(), Some(&Rule::EntryName), "{name:?}");
+        assert_eq!(
+            intake_rules(&zip(vec![Entry::stored(name, b"")]).bytes()).first(),
+            Some(&Rule::EntryName),
+            "{name:?}"
+        );
     }
     for name in ["a", "a-b_c.D9", "common.rs", "a/b/c", "com10", "a..b", "_"] {
         assert_eq!(intake_rules(&zip(vec![Entry::stored(name, b"")]).bytes()), [], "{name:?}");
@@ -139,14 +174,21 @@ fn names_are_unique_together() {
 fn everything_has_a_cap() {
     let zeros = vec![0; ENTRY_BYTES_MAX + 1];
     let declared = |size: u32| Entry { size, local_size: size, ..Entry::deflated("a", b"a") };
-    let spread: Vec<_> = (0..5).map(|n| Entry::stored(&format!("{n}"), &vec![b'x'; 1])).collect();
+    let spread: Vec<_> = (0..5).map(|n| Entry::stored(&format!("{n}"), b"x")).collect();
     for (what, bytes) in [
         ("a bomb", zip(vec![Entry::deflated("a", &zeros)]).bytes()),
         ("a lying bomb", zip(vec![declared(u32::MAX - 1)]).bytes()),
         ("a ratio", zip(vec![Entry::deflated("a", &zeros[..RATIO_FREE_BYTES + 1000])]).bytes()),
         ("entries", zip((0..=ENTRIES_MAX).map(|n| Entry::stored(&n.to_string(), b"")).collect()).bytes()),
         ("the whole", vec![0; verifier::intake::ARCHIVE_BYTES_MAX + 1]),
-        ("the sum", zip(spread.into_iter().map(|e| Entry { size: 4 << 20, local_size: 4 << 20, packed_size: 1, ..e }).collect()).bytes()),
+        (
+            "the sum",
+            zip(spread
+                .into_iter()
+                .map(|e| Entry { size: 4 << 20, local_size: 4 << 20, packed_size: 1, ..e })
+                .collect())
+            .bytes(),
+        ),
     ] {
         let rules = intake_rules(&bytes);
         assert!(rules.contains(&Rule::TooLarge), "{what}: {rules:?}");
@@ -156,7 +198,8 @@ fn everything_has_a_cap() {
 
 #[test]
 fn all_findings_come_at_once() {
-    let entries = vec![Entry::stored("..", b""), Entry { flags: 1, ..Entry::stored("b", b"") }, Entry::stored("c d", b"")];
+    let entries =
+        vec![Entry::stored("..", b""), Entry { flags: 1, ..Entry::stored("b", b"") }, Entry::stored("c d", b"")];
     let rules = intake_rules(&zip(entries).bytes());
     assert_eq!(rules, [Rule::EntryName, Rule::EntryName, Rule::EntryKind, Rule::HeadersDisagree]);
 }
@@ -171,6 +214,22 @@ fn the_zip_crates_archives_pass() {
         writer.write_all(&bytes).unwrap();
     }
     assert_eq!(admitted(&writer.finish().unwrap().into_inner()).files, good());
+}
+
+/// Info-ZIP and git write times, owners and text marks beside the plain fields; a commit's name as comment.
+#[test]
+fn times_owners_and_a_commits_name_change_nothing() {
+    let times = |bytes: &[u8]| [b"UT", &(bytes.len() as u16).to_le_bytes()[..], bytes].concat();
+    let owners = [b"ux\x0b\0\x01\x04".to_vec(), vec![0; 4], vec![4], vec![0; 4]].concat();
+    let mut archive = archive(&good());
+    for entry in &mut archive.entries {
+        entry.extra = [times(&[3, 0, 0, 0, 0]), owners.clone()].concat();
+        entry.local_extra = [times(&[3, 0, 0, 0, 0, 0, 0, 0, 0]), owners.clone()].concat();
+        (entry.flags, entry.local_flags) = (2, 2);
+    }
+    for comment in [vec![], vec![b'7'; 40], vec![b'a'; 64]] {
+        assert_eq!(admitted(&Zip { comment, ..archive.clone() }.bytes()).files, good());
+    }
 }
 
 /// Writes the good files below a folder.

@@ -37,8 +37,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
         return Err(problem.hint("`maxclip rules` prints all of them").into());
     }
     if args.json {
-        let line =
-            |rule: &Rule| Line { id: rule.id(), stage: rule.stage(), text: rule.text(), repair: rule.repair() };
+        let line = |rule: &Rule| Line { id: rule.id(), stage: rule.stage(), text: rule.text(), repair: rule.repair() };
         terminal.json(&rules.iter().map(|rule| line(rule)).collect::<Vec<_>>())?;
         return Ok(Exit::Pass);
     }

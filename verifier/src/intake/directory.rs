@@ -160,7 +160,11 @@ fn read_local<'a>(
 ) -> Result<(Entry<'a>, usize), Broken> {
     if central.offset as usize != expected_at {
         let expected = format!("its local header at byte {expected_at}: no prefix, gap or overlap");
-        return Err(broken(&format!("{place}, `{}`", show(central.name)), &expected, &format!("at byte {}", central.offset)));
+        return Err(broken(
+            &format!("{place}, `{}`", show(central.name)),
+            &expected,
+            &format!("at byte {}", central.offset),
+        ));
     }
     let named = format!("{place}, `{}`", show(central.name));
     let local = Header::local(zip.get(expected_at..limit).unwrap_or_default())

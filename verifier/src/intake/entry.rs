@@ -55,7 +55,10 @@ pub(super) fn kind_findings(entry: &Entry<'_>) -> Vec<Finding> {
     }
     let dos_folder = entry.attributes & DOS_FOLDER != 0;
     if entry.attributes & DOS_VOLUME != 0 || (dos_folder && !entry.is_folder()) {
-        kind("a plain file, or a folder whose name ends with `/`", format!("attributes {:#04x}", entry.attributes & 0xff));
+        kind(
+            "a plain file, or a folder whose name ends with `/`",
+            format!("attributes {:#04x}", entry.attributes & 0xff),
+        );
     }
     if entry.is_folder() && (entry.size, entry.packed, entry.crc) != (0, 0, 0) {
         kind("a folder without data", format!("{} bytes", entry.packed.max(entry.size)));
@@ -77,11 +80,7 @@ fn type_name(mode: u32) -> &'static str {
 /// The data of every file, and what is wrong with headers and data.
 ///
 /// Data are looked at only where `sound` says that names, kinds and sizes hold.
-pub(super) fn read_all(
-    zip: &[u8],
-    entries: &[Entry<'_>],
-    sound: bool,
-) -> (BTreeMap<String, Vec<u8>>, Vec<Finding>) {
+pub(super) fn read_all(zip: &[u8], entries: &[Entry<'_>], sound: bool) -> (BTreeMap<String, Vec<u8>>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut files = BTreeMap::new();
     for entry in entries {
@@ -121,11 +120,7 @@ fn read(zip: &[u8], entry: &Entry<'_>) -> Result<Vec<u8>, (String, String)> {
         inflate(packed, size)?
     };
     let crc = crc32fast::hash(&bytes);
-    if crc == entry.crc {
-        Ok(bytes)
-    } else {
-        Err((format!("CRC {:08x}", entry.crc), format!("CRC {crc:08x}")))
-    }
+    if crc == entry.crc { Ok(bytes) } else { Err((format!("CRC {:08x}", entry.crc), format!("CRC {crc:08x}"))) }
 }
 
 /// Inflates a raw deflate stream that must end with `packed` and give exactly `size` bytes.

@@ -56,7 +56,8 @@ fn part_fault(part: &[u8]) -> Option<String> {
         Some(format!("the part `{text}`, which starts with a dot"))
     } else if text.ends_with('.') {
         Some(format!("the part `{text}`, which ends with a dot"))
-    } else if DEVICES.contains(&stem.as_str()) || port.is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit()) {
+    } else if DEVICES.contains(&stem.as_str()) || port.is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    {
         Some(format!("the part `{text}`, which is a device on Windows"))
     } else {
         None

@@ -105,7 +105,11 @@ fn form(tokens: &[lexer::Token<'_>]) -> impl Iterator<Item = (usize, String, Str
             lexer::Kind::Open => depth += 1,
             lexer::Kind::Close => depth = depth.saturating_sub(1),
             lexer::Kind::Literal if token.text.len() > LITERAL_BYTES_MAX => {
-                long.get_or_insert((token.at, format!("literals of at most {LITERAL_BYTES_MAX} bytes"), format!("{} bytes", token.text.len())));
+                long.get_or_insert((
+                    token.at,
+                    format!("literals of at most {LITERAL_BYTES_MAX} bytes"),
+                    format!("{} bytes", token.text.len()),
+                ));
             }
             _ => {}
         }
