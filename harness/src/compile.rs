@@ -182,14 +182,19 @@ fn foreign(dep_info: &[u8], out: &Path, files: &BTreeMap<String, Vec<u8>>) -> Re
         findings.push(Finding::new(Rule::ForeignInput, "environment").found(variable));
     }
     let target = format!("{}:", out.join("submission.o").display());
-    let line = text.lines().find_map(|line| line.strip_prefix(&target)).context("the compiler's list has no line for the object")?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&target))
+        .context("the compiler's list has no line for the object")?;
     let read: BTreeSet<&str> = line.split_ascii_whitespace().collect();
     let admitted: BTreeSet<&str> = files.keys().map(String::as_str).collect();
     for name in read.difference(&admitted) {
         findings.push(Finding::new(Rule::ForeignInput, "src/lib.rs").expected("admitted files only").found(name));
     }
     for name in admitted.difference(&read) {
-        findings.push(Finding::new(Rule::ForeignInput, *name).expected("a module of the library").found("no `mod` names it"));
+        findings.push(
+            Finding::new(Rule::ForeignInput, *name).expected("a module of the library").found("no `mod` names it"),
+        );
     }
     Ok(findings)
 }
@@ -197,7 +202,8 @@ fn foreign(dep_info: &[u8], out: &Path, files: &BTreeMap<String, Vec<u8>>) -> Re
 fn release(kit: &Kit) -> Result<String> {
     let output = Command::new(&kit.rustc).arg("-vV").output().context("cannot start the compiler")?;
     let text = String::from_utf8(output.stdout).context("rustc -vV is not UTF-8")?;
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("unknown").trim().to_owned();
+    let field =
+        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("unknown").trim().to_owned();
     Ok(format!("{} {}", field("release:"), field("commit-hash:")))
 }
 

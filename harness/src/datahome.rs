@@ -5,8 +5,14 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use data::{dataset::Dataset, shapes::{self, Spec}};
-use records::{DataRoot, protocol::{Protocol, Scale}};
+use data::{
+    dataset::Dataset,
+    shapes::{self, Spec},
+};
+use records::{
+    DataRoot,
+    protocol::{Protocol, Scale},
+};
 
 use crate::problem::Problem;
 
@@ -25,7 +31,10 @@ pub fn provide(folder: &Path, protocol: &Protocol) -> Result<Vec<DataRoot>> {
 /// Whether a protocol asks for nothing but what is generated.
 fn is_shapes(protocol: &Protocol) -> bool {
     let spec = Spec::mini();
-    protocol.scales.iter().all(|scale| spec.sets.iter().any(|(name, samples)| *name == scale.data && *samples == scale.samples))
+    protocol
+        .scales
+        .iter()
+        .all(|scale| spec.sets.iter().any(|(name, samples)| *name == scale.data && *samples == scale.samples))
 }
 
 fn complete(folder: &Path, protocol: &Protocol) -> bool {

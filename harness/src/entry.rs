@@ -49,8 +49,9 @@ impl Entry {
     pub fn folder(folder: &Path) -> Went<Self> {
         let mut files = BTreeMap::new();
         for name in [CONFIG, SUBMISSION] {
-            let bytes = file::read(&folder.join(name.trim_start_matches(EDITABLE)))
-                .with_context(|| Problem::usage(format!("{} is not an entry", folder.display())).hint("`maxclip new` writes one"))?;
+            let bytes = file::read(&folder.join(name.trim_start_matches(EDITABLE))).with_context(|| {
+                Problem::usage(format!("{} is not an entry", folder.display())).hint("`maxclip new` writes one")
+            })?;
             files.insert(name.to_owned(), bytes);
         }
         sources(folder, &folder.join("src"), &mut files)?;

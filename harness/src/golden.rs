@@ -4,7 +4,10 @@
 //! One a protocol and numerics class. Recording is an organizer's act and keeps its reason; replaying is
 //! everyone's. A machine that does not repeat it cannot judge: that never says anything about a submission.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context as _;
 use records::{Blake3, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file, verdict::Reason};
@@ -90,15 +93,19 @@ impl Bench<'_> {
         let name = &self.law.protocol.name;
         let folder = self.home.golden(name, &self.class);
         let record = format!("maxclip golden record --protocol {name} --reason \"..\"");
-        let cannot = |why: String| Halt::Inconclusive(Reason { why, hint: format!("an organizer records one with: {record}") });
+        let cannot =
+            |why: String| Halt::Inconclusive(Reason { why, hint: format!("an organizer records one with: {record}") });
         let Ok(bytes) = file::read(&folder.join("golden.json")) else {
             return Err(cannot(format!("no golden of protocol `{name}` is recorded for {}", self.class.short())));
         };
-        let golden: Golden = canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
+        let golden: Golden =
+            canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
         let baseline = Entry::baseline()?;
         let here = (self.law.digest, frozen::digest(), baseline.digest);
         if (golden.protocol_digest, golden.frozen, golden.tree) != here {
-            return Err(cannot(format!("the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline")));
+            return Err(cannot(format!(
+                "the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline"
+            )));
         }
         let replay = self.home.0.join("golden").join(format!("replay-{}", std::process::id()));
         let run = self.train(&baseline, &replay, on_step)?;
@@ -108,7 +115,8 @@ impl Bench<'_> {
             None => Ok(golden),
             Some(first) => Err(Halt::Inconclusive(Reason {
                 why: format!("this machine does not repeat the golden: {} ({})", first.place, first.found),
-                hint: "its memory, processor or software differs from where it was recorded; see `maxclip doctor`".to_owned(),
+                hint: "its memory, processor or software differs from where it was recorded; see `maxclip doctor`"
+                    .to_owned(),
             })),
         }
     }

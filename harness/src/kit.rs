@@ -42,7 +42,8 @@ impl Kit {
         };
         let lacks = |why: String| Reason { why, hint: "build the programs first: cargo xtask kit".to_owned() };
         let bytes = file::read(&path).map_err(|error| lacks(error.to_string()))?;
-        let kit: Self = serde_json::from_slice(&bytes).map_err(|error| lacks(format!("{}: {error}", path.display())))?;
+        let kit: Self =
+            serde_json::from_slice(&bytes).map_err(|error| lacks(format!("{}: {error}", path.display())))?;
         let programs = [&kit.rustc, &kit.contract, &kit.serde, &kit.worker, &kit.trainer, &kit.evaluator, &kit.main];
         if let Some(missing) = programs.into_iter().find(|path| !path.is_file()) {
             return Err(lacks(format!("{} names {}, which is not there", path.display(), missing.display())));

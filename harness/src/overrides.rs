@@ -19,8 +19,11 @@ pub fn apply(config: &str, sets: &[String]) -> Result<String> {
         let (key, text) = set.split_once('=').ok_or_else(wrong)?;
         let value = parse(text.trim());
         if replace(&mut table, key.trim(), &value) == 0 {
-            let known: Vec<_> = table.iter().filter(|(_, value)| !value.is_table()).map(|(key, _)| key.as_str()).collect();
-            return Err(Problem::usage(format!("config.toml has no key `{}`", key.trim())).hint(known.join(", ")).into());
+            let known: Vec<_> =
+                table.iter().filter(|(_, value)| !value.is_table()).map(|(key, _)| key.as_str()).collect();
+            return Err(Problem::usage(format!("config.toml has no key `{}`", key.trim()))
+                .hint(known.join(", "))
+                .into());
         }
     }
     Ok(toml::to_string(&table)?)

@@ -33,7 +33,8 @@ impl Law {
     /// The frozen protocol of a name.
     pub fn named(name: &str) -> Result<Self> {
         let text = frozen::text(&format!("frozen/protocols/{name}.toml")).ok_or_else(|| {
-            Problem::usage(format!("there is no protocol `{name}`")).hint(format!("known: {}", frozen::protocols().join(", ")))
+            Problem::usage(format!("there is no protocol `{name}`"))
+                .hint(format!("known: {}", frozen::protocols().join(", ")))
         })?;
         Self::of(text)
     }
@@ -108,4 +109,3 @@ pub fn place(run: &ResolvedRun, folder: &Path) -> Result<()> {
     file::write(&crate::folders::model(folder), run.model.as_bytes())?;
     Ok(file::write(&path, &bytes)?)
 }
-

@@ -32,7 +32,8 @@ const WITH_LIBTORCH: &[&str] =
     &["shim", "contract", "worker", "clip", "trainer", "evaluator", "openclip", "editable", "attacker"];
 
 fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new().current_dir(flows::root()).other_options(["--offline".into()]).exec().unwrap();
+    let metadata =
+        MetadataCommand::new().current_dir(flows::root()).other_options(["--offline".into()]).exec().unwrap();
     let kind = |kind: DependencyKind| development || kind != DependencyKind::Development;
     let package = |package: &cargo_metadata::Package| {
         let names = package.dependencies.iter().filter(|dependency| kind(dependency.kind));
@@ -43,7 +44,8 @@ fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn crates_name_only_whom_the_map_allows() {
-    let allowed: BTreeMap<_, BTreeSet<_>> = EDGES.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
+    let allowed: BTreeMap<_, BTreeSet<_>> =
+        EDGES.iter().map(|(from, to)| (*from, to.iter().copied().collect())).collect();
     let found = edges(false);
     for (from, to) in &found {
         let allowed = allowed.get(from.as_str()).unwrap_or_else(|| panic!("`{from}` is not on the map"));

@@ -27,7 +27,11 @@ fn a_missing_data_set_is_named_with_the_way_to_get_it() {
     kit(folder.path());
     let tried = maxclip(folder.path(), &["try", "entry", "--protocol", "emoji"]);
     assert_eq!(tried.code, Some(2), "{}{}", tried.out, tried.err);
-    assert!(tried.err.contains("protocol `emoji` needs it") && tried.err.contains("cargo xtask emoji"), "{}", tried.err);
+    assert!(
+        tried.err.contains("protocol `emoji` needs it") && tried.err.contains("cargo xtask emoji"),
+        "{}",
+        tried.err
+    );
 }
 
 #[test]

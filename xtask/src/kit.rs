@@ -27,18 +27,10 @@ const LIBRARIES: &[&str] = &["contract", "worker", "serde"];
 /// Builds every program and writes `kit.json` beside `maxclip`.
 pub fn build(machine: &Machine) -> Result<Kit> {
     let mut cargo = shell::cargo();
-    cargo.args([
-        "build",
-        "--package",
-        "maxclip",
-        "--package",
-        "trainer",
-        "--package",
-        "evaluator",
-        "--package",
-        "worker",
-    ]);
-    cargo.args(["--message-format", "json-render-diagnostics"]).stdin(Stdio::null());
+    // Everything, tests too: with fewer packages cargo chooses other features for what they share, and a test run
+    // after it would compile libtorch's bindings a second time.
+    cargo.args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"]);
+    cargo.stdin(Stdio::null());
     let artifacts = artifacts(&shell::output(&mut cargo)?)?;
     let find = |name: &str| artifacts.get(name).with_context(|| format!("cargo built no `{name}`"));
     let maxclip = find("maxclip")?.clone();

@@ -70,8 +70,11 @@ fn scores(folder: &Path) -> Done {
         score::retrieval(&images, &rows("texts")?, &owners)?,
         score::classification(&images, &whole("labels")?, &classifier)?,
     ];
-    let all: BTreeMap<String, Option<f64>> =
-        found.into_iter().flat_map(|Score { metrics }| metrics).map(|(name, share)| (name, share.map(Fraction::value))).collect();
+    let all: BTreeMap<String, Option<f64>> = found
+        .into_iter()
+        .flat_map(|Score { metrics }| metrics)
+        .map(|(name, share)| (name, share.map(Fraction::value)))
+        .collect();
     println!("{}", serde_json::to_string(&all)?);
     Ok(())
 }

@@ -83,7 +83,11 @@ impl<'a> Certification<'a> {
             Err(Halt::Fail(findings)) => {
                 let name = next(&known);
                 self.tell(terminal, name, Paint::Bad, "FAIL", &format!("{} findings", findings.len()));
-                known.stages.push(Stage { name: name.to_owned(), value: StageValue::Fail(findings), note: String::new() });
+                known.stages.push(Stage {
+                    name: name.to_owned(),
+                    value: StageValue::Fail(findings),
+                    note: String::new(),
+                });
             }
             Err(Halt::Inconclusive(reason)) => return Ok(Ended::Inconclusive(reason)),
             Err(Halt::Error(error)) => return Err(error),

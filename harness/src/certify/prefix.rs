@@ -31,7 +31,8 @@ pub fn compare(expected: &Path, found: &Path, steps: u64) -> Result<Vec<Finding>
 
 fn evidence(folder: &Path, transcript: &[u8]) -> Result<Evidence> {
     let mut fingerprints = file::read(&folder.join("fingerprints.bin"))?;
-    let header: Header = canonical::from_file(transcript.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default())?;
+    let header: Header =
+        canonical::from_file(transcript.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default())?;
     let rows = transcript.iter().filter(|byte| **byte == b'\n').count() - 1;
     fingerprints.truncate(rows * header.columns.len() * size_of::<u64>());
     let names = Names { transcript: "transcript.jsonl", fingerprints: "fingerprints.bin" };

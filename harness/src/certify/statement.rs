@@ -4,12 +4,13 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use records::{
-    Blake3, Sha256, canonical, checkpoint::Manifest,
+    Blake3, Sha256, canonical,
+    checkpoint::Manifest,
     evaluation::{self, TaskResult},
     file,
     statement::{
-        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement, Subject,
-        SubjectDigest, Submission,
+        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
+        Subject, SubjectDigest, Submission,
     },
     transcript::{self, Line},
 };
@@ -108,7 +109,8 @@ fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
         .map(|name| folder.join(name))
         .to_vec();
     let mut checkpoints = vec![folder.join("published")];
-    let entries = fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
+    let entries =
+        fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
     for entry in entries {
         checkpoints.push(entry?.path());
     }
@@ -135,7 +137,11 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
     let results = results(&folder)?;
     let shares: Vec<_> = results.iter().map(|(_, result)| result.maxclip.main_metric).collect();
-    let scores = results.into_iter().map(|(line, result)| Score { key: result.key, main_metric: result.maxclip.main_metric, line });
+    let scores = results.into_iter().map(|(line, result)| Score {
+        key: result.key,
+        main_metric: result.maxclip.main_metric,
+        line,
+    });
     Ok(Run {
         scale: scale.scale.name.clone(),
         run: scale.run.digest()?,

@@ -23,7 +23,9 @@ pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "reco
 /// Runs the trial of every scale; gives the digest of each plain prefix.
 pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
-    job.parallel(&pairs, |(scale, variant)| one(job, scale, variant, on_step)).into_iter().collect::<Went<Vec<()>>>()?;
+    job.parallel(&pairs, |(scale, variant)| one(job, scale, variant, on_step))
+        .into_iter()
+        .collect::<Went<Vec<()>>>()?;
     scales.iter().map(|scale| equal(job, scale)).collect()
 }
 
