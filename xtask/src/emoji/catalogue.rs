@@ -12,10 +12,6 @@ pub struct Emoji {
     pub name: String,
     /// Its code points, lower-case hexadecimal, joined by dashes.
     pub code: String,
-    /// Short names as words: `waving_hand` is `waving hand`.
-    pub keywords: Vec<String>,
-    /// The group that Unicode sorts it into, as words.
-    pub group: String,
     /// Column and row of its cell in a vendor's sheet.
     pub cell: (u32, u32),
 }
@@ -44,29 +40,11 @@ pub fn read(json: &[u8]) -> Result<Vec<Emoji>> {
 fn parse(row: &Value) -> Option<Emoji> {
     let text = |key: &str| row[key].as_str();
     let cell = |key: &str| row[key].as_u64().and_then(|at| u32::try_from(at).ok());
-    let keywords = row["short_names"].as_array()?.iter().map(|name| name.as_str().map(words)).collect::<Option<_>>()?;
     Some(Emoji {
         name: text("name")?.to_lowercase(),
         code: text("unified")?.to_lowercase(),
-        keywords,
-        group: words(text("subcategory")?),
         cell: (cell("sheet_x")?, cell("sheet_y")?),
     })
-}
-
-fn words(name: &str) -> String {
-    name.replace(['_', '-'], " ").to_lowercase()
-}
-
-/// The captions of one emoji, each of them a sample of its own with each vendor's image.
-pub fn captions(emoji: &Emoji) -> Vec<String> {
-    let mut captions = vec![emoji.name.clone()];
-    let keyword = emoji.keywords.iter().find(|keyword| **keyword != emoji.name);
-    captions.push(match keyword {
-        Some(keyword) => format!("an emoji of {keyword}, {}", emoji.group),
-        None => format!("an emoji of {}, {}", emoji.name, emoji.group),
-    });
-    captions
 }
 
 /// The unseen vendor's file for each emoji: by position in the catalogue, the name without its ending.
@@ -99,8 +77,8 @@ mod tests {
 
     fn row(name: &str, code: &str) -> Value {
         json!({
-            "name": name, "unified": code, "short_names": ["waving_hand", "wave"], "category": "People & Body",
-            "subcategory": "hand-fingers-open", "sheet_x": 12, "sheet_y": 49, "has_img_google": true, "has_img_twitter": true,
+            "name": name, "unified": code, "category": "People & Body",
+            "sheet_x": 12, "sheet_y": 49, "has_img_google": true, "has_img_twitter": true,
         })
     }
 
@@ -111,15 +89,8 @@ mod tests {
     #[test]
     fn a_row_becomes_an_emoji() {
         let emoji = catalogue(&[row("WAVING HAND SIGN", "1F44B")]);
-        let expected = Emoji {
-            name: "waving hand sign".to_owned(),
-            code: "1f44b".to_owned(),
-            keywords: vec!["waving hand".to_owned(), "wave".to_owned()],
-            group: "hand fingers open".to_owned(),
-            cell: (12, 49),
-        };
+        let expected = Emoji { name: "waving hand sign".to_owned(), code: "1f44b".to_owned(), cell: (12, 49) };
         assert_eq!(emoji, [expected]);
-        assert_eq!(captions(&emoji[0]), ["waving hand sign", "an emoji of waving hand, hand fingers open"]);
     }
 
     #[test]
