@@ -1,19 +1,18 @@
 //! An entry: what the gate admitted, and what a build and a run take from it.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Context as _, Result};
-use records::{TreeDigest, file, statement};
+use anyhow::Result;
+use records::{TreeDigest, statement};
 use verifier::{
     config::Names,
     gate::{self, Judgement},
-    tree::{CONFIG, SUBMISSION, Tree},
+    tree::Tree,
 };
 
 use crate::{
-    frozen,
+    archive, frozen,
     halt::{Went, settle},
-    problem::Problem,
 };
 
 /// The folder that stands before every path of a tree.
@@ -47,15 +46,7 @@ impl Entry {
 
     /// A folder that holds `src/`, `config.toml` and `submission.toml`, judged like the ZIP of it.
     pub fn folder(folder: &Path) -> Went<Self> {
-        let mut files = BTreeMap::new();
-        for name in [CONFIG, SUBMISSION] {
-            let bytes = file::read(&folder.join(name.trim_start_matches(EDITABLE))).with_context(|| {
-                Problem::usage(format!("{} is not an entry", folder.display())).hint("`maxclip new` writes one")
-            })?;
-            files.insert(name.to_owned(), bytes);
-        }
-        sources(folder, &folder.join("src"), &mut files)?;
-        Self::judge(Tree { files })
+        Self::judge(Tree { files: archive::read_folder(folder)?.files })
     }
 
     fn judge(tree: Tree) -> Went<Self> {
@@ -75,16 +66,4 @@ impl Entry {
 /// Judges a ZIP.
 pub fn gate(zip: &[u8]) -> Result<Judgement> {
     Ok(gate::judge(zip, frozen::tree())?)
-}
-
-fn sources(root: &Path, folder: &Path, files: &mut BTreeMap<String, Vec<u8>>) -> Result<()> {
-    for entry in fs::read_dir(folder).with_context(|| Problem::usage(format!("{} cannot be read", folder.display())))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            sources(root, &path, files)?;
-        } else if let Ok(name) = path.strip_prefix(root) {
-            files.insert(format!("{EDITABLE}{}", name.display()), file::read(&path)?);
-        }
-    }
-    Ok(())
 }
