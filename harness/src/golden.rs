@@ -63,7 +63,7 @@ pub struct Bench<'a> {
 
 impl Bench<'_> {
     /// Runs the baseline and keeps what it did.
-    pub fn record(&self, reason: &str, on_step: impl FnMut(launch::Step)) -> Went<Golden> {
+    pub fn record(&self, reason: &str, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
         let baseline = Entry::baseline()?;
         let folder = self.home.golden(&self.law.protocol.name, &self.class);
         let part = folder.with_extension("part");
@@ -89,7 +89,7 @@ impl Bench<'_> {
     }
 
     /// Runs the baseline again and compares every step.
-    pub fn replay(&self, on_step: impl FnMut(launch::Step)) -> Went<Golden> {
+    pub fn replay(&self, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
         let name = &self.law.protocol.name;
         let folder = self.home.golden(name, &self.class);
         let record = format!("maxclip golden record --protocol {name} --reason \"..\"");
@@ -121,7 +121,7 @@ impl Bench<'_> {
         }
     }
 
-    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(launch::Step)) -> Went<PathBuf> {
+    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(launch::Tick)) -> Went<PathBuf> {
         if folder.exists() {
             fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }

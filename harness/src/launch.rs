@@ -31,19 +31,12 @@ pub struct Training {
     pub recompute: bool,
 }
 
-/// A step, as the trainer tells it while it works.
+/// A line of progress; what it says besides is for other readers.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Step {
-    /// Steps done.
-    pub step: u64,
-    /// Steps of the run.
-    pub steps: u64,
-    /// The loss.
-    pub loss: f64,
-}
+pub struct Tick {}
 
 /// Trains; `on_step` sees every step as it happens.
-pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Step)) -> Result<Verdict<Outcome>> {
+pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Result<Verdict<Outcome>> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
     command.arg("--worker").arg(&training.worker).arg("--libraries").arg(&kit.libraries);
@@ -87,17 +80,8 @@ pub struct Evaluation {
     pub out: PathBuf,
 }
 
-/// How far an evaluation is.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Done {
-    /// Items done.
-    pub done: u64,
-    /// Items of the task.
-    pub of: u64,
-}
-
 /// Evaluates.
-pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Done)) -> Result<Verdict<()>> {
+pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick)) -> Result<Verdict<()>> {
     let mut command = pinned(kit, &kit.evaluator);
     command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.tasks);
     for name in &evaluation.names {
@@ -130,7 +114,7 @@ fn pinned(kit: &Kit, program: &Path) -> Command {
 }
 
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow<T: for<'de> Deserialize<'de>>(mut command: Command, log: &Path, mut on_line: impl FnMut(T)) -> Result<Exit> {
+fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Result<Exit> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

@@ -68,7 +68,7 @@ impl At {
         self,
         terminal: &mut Terminal,
         word: &str,
-        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(launch::Step)) -> Went<Golden>,
+        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(launch::Tick)) -> Went<Golden>,
     ) -> Result<Exit> {
         let law = Law::named(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
