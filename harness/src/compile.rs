@@ -89,7 +89,9 @@ fn still_holds(record: &Path, program: &Path, inputs: Blake3) -> Option<Built> {
 
 fn compile(kit: &Kit, sources: &Path, files: &BTreeMap<String, Vec<u8>>, out: &Path) -> Result<Vec<Finding>> {
     let sysroot = kit.rustc.parent().and_then(Path::parent).context("rustc lies in no sysroot")?;
-    let mut rustc = confined::command(&[sysroot, &kit.dependencies, sources, &kit.libraries], &[out], &kit.rustc)?;
+    let contract = kit.contract.parent().context("the contract lies in no folder")?;
+    let read = [sysroot, contract, &kit.dependencies, sources, &kit.libraries];
+    let mut rustc = confined::command(&read, &[out], &kit.rustc)?;
     rustc.current_dir(sources).env("TMPDIR", out).arg("src/lib.rs");
     rustc.args(["--crate-name", "submission", "--crate-type", "rlib", "--edition", "2024"]);
     rustc.args(["--emit", "obj,dep-info,link", "--error-format", "json", "-C", "metadata=maxclip"]);
