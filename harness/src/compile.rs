@@ -12,8 +12,8 @@ use std::{
     process::{Command, Output},
 };
 
-use anyhow::{Context as _, Result};
-use records::{Blake3, Finding, Rule, Sha256, Verdict, WorkerDigest, file};
+use anyhow::{Context as _, Result, bail};
+use records::{Blake3, Exit, Finding, Rule, Sha256, Verdict, WorkerDigest, file};
 use serde::{Deserialize, Serialize};
 
 use crate::{commands::confined, kit::Kit};
@@ -41,11 +41,15 @@ pub struct Built {
     pub inputs: Blake3,
 }
 
+/// Where the linker is looked for.
+const LINKER_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// The program's name in its folder.
 pub const PROGRAM: &str = "worker";
 
 /// Builds `files` (`src/lib.rs` and its modules) into `out/worker`, or finds it there.
 pub fn build(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path) -> Result<Verdict<Built>> {
+    let out = &std::path::absolute(out).context("the current folder is gone")?;
     let inputs = inputs(kit, files)?;
     let record = out.join("build.json");
     if let Some(built) = still_holds(&record, &out.join(PROGRAM), inputs) {
@@ -101,6 +105,10 @@ fn compile(kit: &Kit, sources: &Path, files: &BTreeMap<String, Vec<u8>>, out: &P
     }
     rustc.arg("--extern").arg(named("contract", &kit.contract)).arg("--extern").arg(named("serde", &kit.serde));
     let output = rustc.arg("--out-dir").arg(out).output().context("cannot start the compiler")?;
+    if output.status.code() == Some(i32::from(Exit::Fault.code())) {
+        // `confined` itself: rustc ends with 1 or 101, or by a signal.
+        bail!("the compiler could not be confined: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
     if !output.status.success() {
         return Ok(vec![refusal(&output)]);
     }
@@ -118,7 +126,15 @@ fn recipe(rustc: &mut Command, kit: &Kit, out: &Path) {
 
 fn link(kit: &Kit, out: &Path) -> Result<()> {
     let mut rustc = Command::new(&kit.rustc);
-    rustc.arg(&kit.main).args(["--crate-name", "maxclip_worker", "--crate-type", "bin", "--edition", "2024"]);
+    // The caller's variables could choose another linker.
+    rustc.env_clear().env("PATH", LINKER_PATH).arg(&kit.main).args([
+        "--crate-name",
+        "maxclip_worker",
+        "--crate-type",
+        "bin",
+        "--edition",
+        "2024",
+    ]);
     recipe(&mut rustc, kit, out);
     rustc.arg("--extern").arg(named("worker", &kit.worker));
     rustc.arg("--extern").arg(named("submission", &out.join("libsubmission.rlib")));
@@ -127,7 +143,7 @@ fn link(kit: &Kit, out: &Path) -> Result<()> {
     rustc.args(["-C", "link-arg=-Wl,--build-id=none", "-o"]).arg(out.join(PROGRAM));
     let output = rustc.output().context("cannot start the compiler")?;
     if !output.status.success() {
-        anyhow::bail!("linking the worker failed:\n{}", String::from_utf8_lossy(&output.stderr));
+        bail!("linking the worker failed:\n{}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }
