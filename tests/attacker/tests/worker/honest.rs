@@ -69,15 +69,3 @@ fn the_declaration_and_what_holds_the_worker_are_told() {
         assert!(worker.containment().iter().any(|found| found == part), "{part}");
     }
 }
-
-#[test]
-fn a_question_is_cheap() {
-    let mut worker = pass(Worker::start(&launch(), &config("none"), setup(64, 64), &Seed([9; 32]), &LIMITS));
-    fill(&mut worker);
-    let start = std::time::Instant::now();
-    let rounds = 40;
-    let cpu: u64 = (0..rounds).map(|step| pass(worker.ask_loss(step, 0, 0)).usage().cpu_micros).sum();
-    println!("a question at B = 64: {:?} wall, {} us CPU", start.elapsed() / rounds as u32, cpu / rounds);
-    // Generous, because a crowded machine costs CPU time too: about 8 ms were seen on one, fork included.
-    assert!(cpu / rounds < 100_000);
-}
