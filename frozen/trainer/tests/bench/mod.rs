@@ -40,23 +40,16 @@ fn shared() -> &'static Shared {
         let class = trainer().arg("class").output().unwrap();
         assert!(class.status.success(), "{}", String::from_utf8_lossy(&class.stderr));
         let class = String::from_utf8(class.stdout).unwrap().trim().to_owned();
-        Shared { worker: build_worker(), class }
+        Shared { worker: worker(), class }
     })
 }
 
-/// `cargo test` builds the programs of its own package alone.
-fn build_worker() -> PathBuf {
-    let trainer = Path::new(env!("CARGO_BIN_EXE_trainer"));
-    let folder = trainer.parent().unwrap();
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "worker", "--bin", "worker"])
-        .arg("--target-dir")
-        .arg(folder.parent().unwrap())
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .unwrap();
-    assert!(built.success());
-    folder.join("worker")
+/// The worker program beside the trainer. `cargo test` builds the programs of its own package alone, and a
+/// build from here would choose other features for what the packages share.
+fn worker() -> PathBuf {
+    let worker = Path::new(env!("CARGO_BIN_EXE_trainer")).with_file_name("worker");
+    assert!(worker.is_file(), "no {}: run `cargo xtask kit`", worker.display());
+    worker
 }
 
 fn trainer() -> Command {
