@@ -82,7 +82,7 @@ impl Bench {
     pub fn with(change: impl FnOnce(&mut ResolvedRun)) -> Self {
         let home = tempfile::tempdir().unwrap();
         // Two micro-batches a lane, and more than one checkpoint.
-        let protocol = PROTOCOL.replace("micro = 8", "micro = 4").replace("every_steps = 32", "every_steps = 5");
+        let protocol = PROTOCOL.replace("micro = 8", "micro = 4").replace("every_steps = 48", "every_steps = 5");
         let protocol = protocol.replace("steps = 96", &format!("steps = {STEPS}"));
         let mut run = ResolvedRun {
             format: RUN_FORMAT.into(),
