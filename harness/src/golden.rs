@@ -128,7 +128,7 @@ impl Bench<'_> {
         let protocol = &self.law.protocol;
         let roots = datahome::provide(&self.home.data(), protocol)?;
         let out = self.home.build(&baseline.digest);
-        settle(compile::build(self.kit, &baseline.sources(), &out)?)?;
+        settle(compile::build(self.kit, &baseline.sources(), &out)?).map_err(ours)?;
         let (scale, data) = (&protocol.scales[0], roots[0]);
         let who = Who { tree: baseline.digest, config: &baseline.config };
         let at = Where { frozen: frozen::digest(), class: self.class };
@@ -142,7 +142,32 @@ impl Bench<'_> {
             restart_worker_every: None,
             recompute: false,
         };
-        settle(launch::train(self.kit, &training, on_step)?)?;
+        settle(launch::train(self.kit, &training, on_step)?).map_err(ours)?;
         Ok(folder.to_owned())
+    }
+}
+
+/// The baseline is ours: a rule that it breaks here says that this machine cannot judge, and nothing about
+/// the submission whose certification asked for the golden.
+fn ours(halt: Halt) -> Halt {
+    let Halt::Fail(findings) = halt else { return halt };
+    let first = findings.first().map(|finding| format!("{} at {} {}", finding.rule, finding.place, finding.found));
+    Halt::Inconclusive(Reason {
+        why: format!("the baseline is refused on this machine: {}", first.unwrap_or_default()),
+        hint: "see `maxclip doctor`; `maxclip try` shows the whole message".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use records::{Finding, Rule};
+
+    use super::*;
+
+    #[test]
+    fn a_baseline_that_is_refused_is_never_the_submissions_fault() {
+        let halt = ours(Halt::Fail(vec![Finding::new(Rule::TooSlow, "step 3, update")]));
+        let Halt::Inconclusive(reason) = halt else { panic!("{halt:?}") };
+        assert!(reason.why.contains("worker-time") && reason.why.contains("step 3"), "{}", reason.why);
     }
 }

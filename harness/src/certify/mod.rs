@@ -19,6 +19,7 @@ use records::{
     run::ResolvedRun,
     statement::{Stage, StageValue, Statement},
 };
+use verifier::certificate::STAGES;
 
 use self::{record::once, statement::Known};
 use crate::{
@@ -255,9 +256,7 @@ fn tick(bar: &Mutex<crate::terminal::Progress>) {
 
 /// The stage that comes after those that passed.
 fn next(known: &Known) -> &'static str {
-    const ORDER: [&str; 9] =
-        ["intake", "diff", "policy", "build", "golden", "trial", "train", "evaluate", "golden-after"];
-    ORDER.get(known.stages.len()).copied().unwrap_or("golden-after")
+    STAGES.get(known.stages.len()).copied().unwrap_or("golden-after")
 }
 
 fn containment(folder: &Path) -> Result<Vec<String>> {
