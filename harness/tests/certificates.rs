@@ -1,5 +1,7 @@
 //! Keys, signing, verifying, showing and the board, through the program, over a small evidence folder.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
 

@@ -1,7 +1,7 @@
 """Compares pixels with Pillow's and tokens with open_clip's, on generated images and texts.
 
-    cargo build -p data --example peer
-    python tests/peers/data.py target/debug/examples/peer
+    cargo build --workspace --example data_peer
+    python tests/peers/data.py target/debug/examples/data_peer
 
 Needs Pillow 9.3 to 12 and numpy; for tokens also open_clip_torch, ftfy, regex and torch. What is missing
 is said and its part skipped. Prints one line a kind: equal of total, and the first that differ.
@@ -199,7 +199,7 @@ def compare_tokens(peer, count, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("peer", help="the built example `peer` of crate `data`")
+    parser.add_argument("peer", help="the built example `data_peer`")
     parser.add_argument("--images", type=int, default=20, help="images a kind")
     parser.add_argument("--texts", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,7 +1,7 @@
 """Compares our metrics with CLIP_benchmark's own evaluation loops, on random features.
 
-    cargo build -p evaluator --example peer
-    python tests/peers/metrics.py target/debug/examples/peer
+    cargo build --workspace --example evaluator_peer
+    python tests/peers/metrics.py target/debug/examples/evaluator_peer
 
 Needs torch, clip-benchmark, scikit-learn and safetensors. The loops get a model that hands out prepared
 features, so everything but the encoders is theirs: templates, means, logits, ranks, recalls.
@@ -95,7 +95,7 @@ def ours(peer, values):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("peer", help="the built example `peer` of crate `evaluator`")
+    parser.add_argument("peer", help="the built example `evaluator_peer`")
     options = parser.parse_args()
     failed = False
     for seed, (count, classes, captions) in enumerate([(500, 40, 1), (400, 7, 5), (333, 5, 3), (300, 4, 2), (64, 60, 4)]):

@@ -1,7 +1,7 @@
 """Compares our model with open_clip's: the same weights must give the same features, both ways round.
 
-    cargo build -p evaluator --example peer
-    python tests/peers/model.py target/debug/examples/peer frozen/protocols/models/ViT-B-32.json
+    cargo build --workspace --example evaluator_peer
+    python tests/peers/model.py target/debug/examples/evaluator_peer frozen/protocols/models/ViT-B-32.json
 
 Needs torch, open_clip_torch and safetensors. Prints the largest difference relative to the largest feature,
 for random weights that open_clip wrote and for initial weights that we wrote. Exit code 0 within 1e-5.
@@ -59,7 +59,7 @@ def compare(model, peer, path, folder, images, tokens):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("peer", help="the built example `peer` of crate `evaluator`")
+    parser.add_argument("peer", help="the built example `evaluator_peer`")
     parser.add_argument("model", help="a model configuration")
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,6 +1,8 @@
 //! The commands of the documentation, in the order in which a participant, an organizer and a reviewer
 //! would give them, in an empty folder.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{fs, path::Path};
 
 use flows::{maxclip, root};

@@ -1,5 +1,7 @@
 //! A certification that is killed, at whatever moment, and started again ends with the same bytes.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,6 +1,8 @@
 //! Whatever byte of a certificate or its files is changed, the certificate no longer verifies, and the
 //! finding says where the change is.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod folder;
 
 use draw::Draw;

@@ -84,18 +84,16 @@ fn script(python: &Path, name: &str) -> Command {
     command
 }
 
-/// Builds the example `peer` of a crate and says where it is.
+/// Builds a crate's example for peers and says where it is.
 fn example(package: &str) -> Result<PathBuf> {
     let mut cargo = shell::cargo();
-    cargo.args(["build", "--package", package, "--example", "peer", "--message-format", "json-render-diagnostics"]);
+    // The whole workspace: a smaller selection has other features and would compile libtorch's bindings again.
+    cargo.args(["build", "--workspace", "--message-format", "json-render-diagnostics"]);
+    cargo.args(["--example", &format!("{package}_peer")]);
     let messages = shell::output(&mut cargo)?;
     let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let path = built.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).next_back();
-    let built = path.with_context(|| format!("cargo built no example of `{package}`"))?;
-    // Both crates call theirs `peer`, in one folder: the copy stays.
-    let kept = built.with_file_name(format!("peer-{package}"));
-    fs::copy(&built, &kept).with_context(|| format!("cannot copy {}", built.display()))?;
-    Ok(kept)
+    path.with_context(|| format!("cargo built no example of `{package}`"))
 }
 
 /// The environment's Python; made where it is not there.

@@ -38,7 +38,6 @@ pub fn run() -> Result<Machine> {
 }
 
 /// The user's cache folder for everything that is fetched.
-#[expect(clippy::disallowed_methods, reason = "the XDG base directories are environment variables")]
 pub fn cache_folder() -> Result<PathBuf> {
     let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
     let base = base.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));

@@ -1,7 +1,6 @@
 //! An honest algorithm: the same bits from fresh processes, after a restart and in another worker.
 
 use host::Worker;
-use numerics::Seed;
 
 use crate::common::*;
 

@@ -1,8 +1,8 @@
 //! Prints what this crate makes of images and texts, for a script that compares it with Pillow and open_clip.
 //!
-//! `peer pixels SIZE FILE..` prints a line an image: digests of its decoded pixels and of its evaluation crop.
-//! `peer shapes FOLDER` writes the data of protocol `mini`.
-//! `peer tokens CONTEXT` reads a JSON text a line and prints its tokens.
+//! `data_peer pixels SIZE FILE..` prints a line an image: digests of its decoded pixels and of its evaluation crop.
+//! `data_peer shapes FOLDER` writes the data of protocol `mini`.
+//! `data_peer tokens CONTEXT` reads a JSON text a line and prints its tokens.
 
 use std::{
     env, fs,
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         ["pixels", size, ref files @ ..] => print_pixels(size, files),
         ["tokens", context] => print_tokens(context),
         ["shapes", folder] => print_shapes(folder),
-        _ => Err("usage: peer pixels SIZE FILE.. | peer tokens CONTEXT | peer shapes FOLDER".into()),
+        _ => Err("usage: data_peer pixels SIZE FILE.. | tokens CONTEXT | shapes FOLDER".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

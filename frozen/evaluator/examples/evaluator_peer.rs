@@ -1,10 +1,10 @@
 //! Prints what our model and our metrics make of given numbers, for a script that compares them with
 //! open_clip and CLIP_benchmark.
 //!
-//! `peer initial MODEL.json FOLDER` writes initial weights as `model.safetensors`.
-//! `peer features MODEL.json FOLDER` reads `model.safetensors` and `inputs.safetensors` (images, tokens) and
+//! `evaluator_peer initial MODEL.json FOLDER` writes initial weights as `model.safetensors`.
+//! `evaluator_peer features MODEL.json FOLDER` reads `model.safetensors` and `inputs.safetensors` (images, tokens) and
 //! writes `features.safetensors` (image, text).
-//! `peer scores FOLDER` reads `scores.safetensors` (images, texts, owners, classes, labels) and prints the
+//! `evaluator_peer scores FOLDER` reads `scores.safetensors` (images, texts, owners, classes, labels) and prints the
 //! metrics as JSON; `classes` holds `templates` rows a class.
 
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         ["initial", model, folder] => initial(model, folder.as_ref()),
         ["features", model, folder] => features(model, folder.as_ref()),
         ["scores", folder] => scores(folder.as_ref()),
-        _ => Err("usage: peer initial MODEL FOLDER | peer features MODEL FOLDER | peer scores FOLDER".into()),
+        _ => Err("usage: evaluator_peer initial MODEL FOLDER | features MODEL FOLDER | scores FOLDER".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
