@@ -1,6 +1,9 @@
 //! Why a chain of stages stops: a rule was broken, this machine cannot judge, or we could not work.
 
-use records::{Finding, Verdict, verdict::Reason};
+use anyhow::Result;
+use records::{Exit, Finding, Verdict, verdict::Reason};
+
+use crate::{findings, problem::Problem, terminal::Terminal};
 
 /// The three ways not to go on.
 #[derive(Debug)]
@@ -19,6 +22,20 @@ pub type Went<T> = Result<T, Halt>;
 impl<E: Into<anyhow::Error>> From<E> for Halt {
     fn from(error: E) -> Self {
         Self::Error(error.into())
+    }
+}
+
+impl Halt {
+    /// Prints broken rules and gives their exit code; everything else is an error.
+    pub fn tell(self, terminal: &mut Terminal) -> Result<Exit> {
+        match self {
+            Self::Fail(list) => {
+                findings::print(&list.iter().collect::<Vec<_>>(), None, terminal);
+                Ok(Exit::Fail)
+            }
+            Self::Inconclusive(reason) => Err(Problem::from(reason).into()),
+            Self::Error(error) => Err(error),
+        }
     }
 }
 

@@ -9,7 +9,12 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use numerics::pin;
-use records::{Exit, NumericsClass, Verdict, file, outcome::Outcome, verdict::Reason};
+use records::{
+    Exit, NumericsClass, Verdict, file,
+    outcome::Outcome,
+    protocol::LANES,
+    verdict::{Ending, Reason},
+};
 use serde::Deserialize;
 
 use crate::kit::Kit;
@@ -29,6 +34,8 @@ pub struct Training {
     pub restart_worker_every: Option<u64>,
     /// Computes graphs again instead of keeping them.
     pub recompute: bool,
+    /// Trainings at the same time, which share the machine's cores.
+    pub beside: usize,
 }
 
 /// A line of progress; what it says besides is for other readers.
@@ -47,7 +54,8 @@ pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Resul
         command.arg("--restart-worker-every").arg(steps.to_string());
     }
     command.arg("--graphs").arg(if training.recompute { "recompute" } else { "keep" });
-    let exit = follow(command, &training.folder.join("trainer.log"), on_step)?;
+    command.arg("--threads").arg(threads(training.beside).to_string());
+    let exit = follow(command, &training.folder.join("trainer.log"), on_step)?.exit;
     let outcome = || -> Result<Outcome> {
         let path = training.folder.join("outcome.json");
         serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
@@ -61,6 +69,13 @@ pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Resul
         },
         other => ended("trainer", other, &training.folder.join("trainer.log")),
     }
+}
+
+/// Threads for each of so many trainings: as many as cores are left, and a number that divides the lanes.
+fn threads(beside: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = (cores / beside.max(1)).clamp(1, LANES);
+    (1..=share).rev().find(|threads| LANES.is_multiple_of(*threads)).unwrap_or(1)
 }
 
 /// One evaluation.
@@ -89,9 +104,12 @@ pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick
     }
     command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
     let log = evaluation.out.with_extension("log");
-    match follow(command, &log, on_progress)? {
-        Exit::Pass => Ok(Verdict::Pass(())),
-        other => ended("evaluator", other, &log),
+    let followed = follow(command, &log, on_progress)?;
+    match (followed.exit, followed.ending) {
+        (Exit::Pass, _) => Ok(Verdict::Pass(())),
+        (Exit::Fail, Some(Ending::Finding(finding))) => Ok(Verdict::Fail(vec![finding])),
+        (Exit::Inconclusive, Some(Ending::Reason(reason))) => Ok(Verdict::Inconclusive(reason)),
+        (other, _) => ended("evaluator", other, &log),
     }
 }
 
@@ -113,8 +131,15 @@ fn pinned(kit: &Kit, program: &Path) -> Command {
     command
 }
 
+/// How a program of ours ended.
+struct Followed {
+    exit: Exit,
+    /// What it said about that.
+    ending: Option<Ending>,
+}
+
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Result<Exit> {
+fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Result<Followed> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -123,14 +148,19 @@ fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Re
     let mut child =
         command.stdout(Stdio::piped()).stderr(stderr).spawn().with_context(|| format!("cannot start {program}"))?;
     let stdout = child.stdout.take().context("a child without stdout")?;
+    let mut ending = None;
     for line in BufReader::new(stdout).lines() {
-        // A line that is not progress is talk; only the exit status and the files decide.
-        if let Ok(progress) = serde_json::from_str(&line?) {
+        let line = line?;
+        ending = serde_json::from_str(&line).ok();
+        // A line that is not progress is talk; only the exit status, the ending and the files decide.
+        if ending.is_none()
+            && let Ok(progress) = serde_json::from_str(&line)
+        {
             on_line(progress);
         }
     }
     let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
-    Ok(status.code().map_or(Exit::Fault, Exit::from_code))
+    Ok(Followed { exit: status.code().map_or(Exit::Fault, Exit::from_code), ending })
 }
 
 /// What an exit that is neither a pass nor a finding means.

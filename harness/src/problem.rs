@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use records::{Exit, file::FileError, protocol::ProtocolError};
+use records::{Exit, Reason, file::FileError, protocol::ProtocolError};
 
 use crate::terminal::Terminal;
 
@@ -37,6 +37,12 @@ impl Problem {
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+}
+
+impl From<Reason> for Problem {
+    fn from(reason: Reason) -> Self {
+        Self::inconclusive(reason.why).hint(reason.hint)
     }
 }
 

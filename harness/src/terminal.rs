@@ -9,6 +9,7 @@ use std::{
     ffi::OsString,
     fmt,
     io::{self, IsTerminal as _, Write as _},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -121,7 +122,8 @@ impl Terminal {
         self.colour_out
     }
 
-    /// A bar on stderr that shows itself after 250 ms, and never without a terminal. `len` 0 is a spinner.
+    /// A bar on stderr that shows itself after 250 ms, and never without a terminal. `len` 0 is a spinner, which
+    /// turns by itself.
     pub fn progress(&self, label: &str, len: u64) -> Progress {
         let bar = if len == 0 { ProgressBar::no_length() } else { ProgressBar::new(len) };
         bar.set_draw_target(ProgressDrawTarget::hidden());
@@ -134,6 +136,10 @@ impl Terminal {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_prefix(escape(label));
+        if len == 0 && self.bars {
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(PATIENCE);
+        }
         Progress { bar, bars: self.bars, started: Instant::now() }
     }
 }
@@ -163,6 +169,14 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+/// One more, from any thread.
+pub fn tick(bar: &Mutex<Progress>) {
+    // A thread that panicked while it drew took the bar with it, and nothing else.
+    if let Ok(mut bar) = bar.lock() {
+        bar.add(1);
     }
 }
 

@@ -51,6 +51,9 @@ pub fn main() -> Exit {
         Ok(()) => Exit::Pass,
         Err(halt) => {
             eprintln!("evaluator: {halt}");
+            if let Some(ending) = halt.ending() {
+                println!("{}", serde_json::json!(ending));
+            }
             halt.exit()
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clip::{ClipError, ConfigError};
-use records::{Exit, Rule, canonical::CanonicalError, file::FileError};
+use records::{Exit, Finding, Reason, Rule, canonical::CanonicalError, file::FileError, verdict::Ending};
 use shim::ShimError;
 use tasks::{FeatureError, LayoutError, ScoreError};
 use tch::TchError;
@@ -12,7 +12,7 @@ use tch::TchError;
 #[derive(Debug, thiserror::Error)]
 pub enum Halt {
     /// The checkpoint's features cannot be scored: that is the checkpoint's, not the machine's.
-    #[error("FAIL: {rule}  task `{task}`, {tower} features\n    {source}", rule = Rule::NonFinite)]
+    #[error("task `{task}`, {tower} features: {source}")]
     Features {
         /// The task's folder.
         task: String,
@@ -21,8 +21,8 @@ pub enum Halt {
         /// What is wrong with them.
         source: FeatureError,
     },
-    /// The checkpoint is not what its manifest says.
-    #[error("FAIL: {rule}  {place}\n    {why}", rule = Rule::CheckpointChanged)]
+    /// The checkpoint is not what its manifest says: whoever kept it changed it, not whoever trained it.
+    #[error("{place}: {why}")]
     Checkpoint {
         /// The file or tensor.
         place: String,
@@ -30,10 +30,10 @@ pub enum Halt {
         why: String,
     },
     /// A task's data are missing or damaged: nothing can be said about the checkpoint until they are repaired.
-    #[error("INCONCLUSIVE: {0}\nhint: fetch the task's data again")]
+    #[error(transparent)]
     Data(#[from] LayoutError),
     /// An image that cannot be decoded.
-    #[error("INCONCLUSIVE: task `{task}`, sample `{key}`: {why}\nhint: fetch the task's data again")]
+    #[error("task `{task}`, sample `{key}`: {why}")]
     Image {
         /// The task's folder.
         task: String,
@@ -102,11 +102,25 @@ pub enum Fault {
 }
 
 impl Halt {
+    /// What is told to whoever started the evaluation, where something can be said about what was evaluated.
+    pub fn ending(&self) -> Option<Ending> {
+        let hint = match self {
+            Self::Features { task, tower, source } => {
+                let place = format!("task `{task}`, {tower} features");
+                return Some(Ending::Finding(Finding::new(Rule::NonFinite, place).found(source)));
+            }
+            Self::Checkpoint { .. } => "restore the checkpoint from a copy, or train again",
+            Self::Data(_) | Self::Image { .. } => "fetch the task's data again",
+            Self::Fault(_) => return None,
+        };
+        Some(Ending::Reason(Reason { why: self.to_string(), hint: hint.to_owned() }))
+    }
+
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Features { .. } | Self::Checkpoint { .. } => Exit::Fail,
-            Self::Data(_) | Self::Image { .. } => Exit::Inconclusive,
+            Self::Features { .. } => Exit::Fail,
+            Self::Checkpoint { .. } | Self::Data(_) | Self::Image { .. } => Exit::Inconclusive,
             Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. }) => Exit::Usage,
             Self::Fault(_) => Exit::Fault,
         }

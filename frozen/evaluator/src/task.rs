@@ -136,6 +136,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use clip::NamedValues;
+    use records::{Rule, verdict::Ending};
 
     use super::*;
     use crate::checkpoint::{
@@ -191,6 +192,8 @@ mod tests {
         let halt = run(home.path(), "shapes-classification", infinite).unwrap_err();
         assert!(matches!(halt, Halt::Features { tower: "image", .. }), "{halt}");
         assert_eq!(halt.exit(), records::Exit::Fail);
+        let Some(Ending::Finding(finding)) = halt.ending() else { panic!("a finding was expected") };
+        assert_eq!((finding.rule, &*finding.place), (Rule::NonFinite, "task `shapes-classification`, image features"));
     }
 
     #[test]

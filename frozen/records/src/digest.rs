@@ -96,8 +96,8 @@ digest_id! {
     /// BLAKE3 of an admitted tree's canonical listing: `path \0 length \0 blake3(content, 64 hex digits) \n`,
     /// sorted by path bytes.
     ///
-    /// Leaves out mode bits, times and empty folders; intake refuses entries that carry any.
-    /// `submission.toml` is left out too: it is shown and never judged.
+    /// Leaves out execute bits, times and folders, which decide nothing that is built, and `submission.toml`,
+    /// which is shown and never judged.
     pub struct TreeDigest = "submission"
 }
 

@@ -116,7 +116,27 @@ impl Finding {
     }
 }
 
+/// Why a program of ours ended without a result; its last line on stdout, as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// A rule was broken.
+    Finding(Finding),
+    /// This machine cannot judge.
+    Reason(Reason),
+}
+
 impl<T> Verdict<T> {
+    /// Goes on with what passed.
+    #[must_use]
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Verdict<U> {
+        match self {
+            Self::Pass(value) => Verdict::Pass(with(value)),
+            Self::Fail(findings) => Verdict::Fail(findings),
+            Self::Inconclusive(reason) => Verdict::Inconclusive(reason),
+        }
+    }
+
     /// `Pass` where there is no finding.
     #[must_use]
     pub fn from_findings(value: T, findings: Vec<Finding>) -> Self {

@@ -68,7 +68,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         file::write(&path, &canonical::to_file(&statement)?)?;
         return tell(&statement, &path, args.json, terminal);
     };
-    let kit = Kit::find(args.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
+    let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     let folder = home.entry(&entry.digest, &law.protocol.name);
     for (name, bytes) in &entry.tree.files {
         file::write(&folder.0.join("entry").join(name), bytes)?;
@@ -85,7 +85,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         quiet: args.json,
     };
     match job.run(judgement.stages.clone(), terminal)? {
-        Ended::Inconclusive(reason) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
+        Ended::Inconclusive(reason) => Err(Problem::from(reason).into()),
         Ended::Judged(statement) => tell(&statement, &job.folder.statement(), args.json, terminal),
     }
 }

@@ -59,6 +59,6 @@ fn read(folder: &Path) -> Result<Evidence> {
             let place = findings.first().map(|finding| finding.place.clone()).unwrap_or_default();
             Err(Problem::usage(format!("{} is damaged at {place}", folder.display())).into())
         }
-        Verdict::Inconclusive(reason) => Err(Problem::inconclusive(reason.why).into()),
+        Verdict::Inconclusive(reason) => Err(Problem::from(reason).into()),
     }
 }

@@ -8,7 +8,7 @@ use records::Exit;
 use crate::{
     folders::Home,
     golden::{Bench, Golden},
-    halt::{Halt, Went},
+    halt::Went,
     kit::Kit,
     launch,
     problem::Problem,
@@ -71,7 +71,7 @@ impl At {
         act: impl FnOnce(Bench<'_>, &mut dyn FnMut(launch::Tick)) -> Went<Golden>,
     ) -> Result<Exit> {
         let law = Law::named(&self.protocol)?;
-        let kit = Kit::find(self.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
+        let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
         let class = launch::class(&kit)?;
         let bench = Bench { kit: &kit, home: &home, law: &law, class };
@@ -84,13 +84,7 @@ impl At {
                 terminal.line(format_args!("{} steps {word}   {digest}   {}", golden.steps, golden.class.short()));
                 Ok(Exit::Pass)
             }
-            Err(Halt::Inconclusive(reason)) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
-            Err(Halt::Fail(findings)) => {
-                crate::findings::print(&findings.iter().collect::<Vec<_>>(), None, terminal);
-                // The baseline is ours: a rule that it breaks is our own fault.
-                Err(Problem::fault("the baseline was refused, which no submission is to blame for").into())
-            }
-            Err(Halt::Error(error)) => Err(error),
+            Err(halt) => halt.tell(terminal),
         }
     }
 }

@@ -138,6 +138,9 @@ struct Prints {
     rows: Vec<(String, String)>,
 }
 
+/// A run's number, and its values by step.
+type Series = (usize, Vec<(f64, f64)>);
+
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
@@ -148,7 +151,7 @@ struct Page {
 }
 
 fn page(runs: &[Told]) -> Result<String> {
-    let mut series: BTreeMap<String, Vec<(usize, Vec<(f64, f64)>)>> = BTreeMap::new();
+    let mut series: BTreeMap<String, Vec<Series>> = BTreeMap::new();
     for (index, told) in runs.iter().enumerate() {
         // A space sorts before every name: the loss comes first.
         series.entry(" loss".to_owned()).or_default().push((index, points(&told.lines, |line| line.loss.value())));
@@ -202,7 +205,7 @@ fn points(lines: &[Line], value: impl Fn(&Line) -> Option<f32>) -> Vec<(f64, f64
 }
 
 /// The curves of one quantity, without text: the page writes the labels.
-fn plot(series: &[(usize, Vec<(f64, f64)>)]) -> Result<String> {
+fn plot(series: &[Series]) -> Result<String> {
     let all = || series.iter().flat_map(|(_, points)| points.iter().copied());
     let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(y), high.max(y)));
     let last = all().fold(1.0, |last: f64, (x, _)| last.max(x));
