@@ -11,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 /// What is not part of the tree wherever it stands.
 const LEFT_OUT: &[&str] = &["target", "Cargo.lock"];
-/// The one frozen file of `editable/`: its manifest, so that a submission cannot ask for other crates.
-const EDITABLE_MANIFEST: &str = "editable/Cargo.toml";
+/// Frozen besides the folder: the starter kit's manifest, so that a submission cannot ask for other crates, and
+/// what chooses the versions and the compilation of everything.
+const ALSO_FROZEN: &[&str] = &["editable/Cargo.toml", "Cargo.toml", "Cargo.lock"];
 
 /// What of `editable/` is the starter kit; the rest of it is frozen, or tests.
 const KIT: &[&str] = &["editable/src/", "editable/config.toml", "editable/submission.toml"];
@@ -23,7 +24,9 @@ fn main() -> io::Result<()> {
 
     let mut frozen = BTreeMap::new();
     collect(&root, Path::new("frozen"), &mut frozen)?;
-    frozen.insert(EDITABLE_MANIFEST.to_owned(), fs::read(root.join(EDITABLE_MANIFEST))?);
+    for path in ALSO_FROZEN {
+        frozen.insert((*path).to_owned(), fs::read(root.join(path))?);
+    }
     write(&out, "frozen", &frozen)?;
 
     let mut editable = BTreeMap::new();
@@ -31,8 +34,8 @@ fn main() -> io::Result<()> {
     editable.retain(|path, _| KIT.iter().any(|part| path.starts_with(part)));
     write(&out, "kit", &editable)?;
 
-    for folder in ["../frozen", "../editable"] {
-        println!("cargo:rerun-if-changed={folder}");
+    for path in ["frozen", "editable", "Cargo.toml", "Cargo.lock"] {
+        println!("cargo:rerun-if-changed=../{path}");
     }
     Ok(())
 }

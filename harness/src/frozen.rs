@@ -61,6 +61,8 @@ mod tests {
 
     use super::*;
 
+    const ALSO_FROZEN: [&str; 3] = ["editable/Cargo.toml", "Cargo.toml", "Cargo.lock"];
+
     /// The frozen files of HEAD by path, out of the object database: neither the work tree, a filter of
     /// git's nor a replaced object can change what is read.
     fn committed(repository: &Repository) -> BTreeMap<String, Vec<u8>> {
@@ -69,7 +71,7 @@ mod tests {
         tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
             let path = format!("{folder}{}", entry.name().unwrap());
             if entry.kind() == Some(git2::ObjectType::Blob)
-                && (path.starts_with("frozen/") || path == "editable/Cargo.toml")
+                && (path.starts_with("frozen/") || ALSO_FROZEN.contains(&path.as_str()))
             {
                 assert_eq!(entry.filemode(), 0o100_644, "{path} is a link or has an exec bit");
                 files.insert(path, repository.find_blob(entry.id()).unwrap().content().to_vec());
@@ -83,7 +85,10 @@ mod tests {
     /// What differs from HEAD in the work tree, new files included.
     fn changed(repository: &Repository) -> Vec<String> {
         let mut options = StatusOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).pathspec("frozen").pathspec("editable/Cargo.toml");
+        options.include_untracked(true).recurse_untracked_dirs(true).disable_pathspec_match(true).pathspec("frozen");
+        for path in ALSO_FROZEN {
+            options.pathspec(path);
+        }
         let statuses = repository.statuses(Some(&mut options)).unwrap();
         statuses.iter().map(|status| status.path().unwrap().to_owned()).collect()
     }
