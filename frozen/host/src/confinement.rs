@@ -42,12 +42,16 @@ pub(crate) const LIMITS: &[(Limit, u64)] = &[
     (libc::RLIMIT_STACK, 8 << 20),
 ];
 
-/// The environment, whole: the variables that decide bits, and where libtorch is.
+/// Every function of libtorch is looked up when the server starts. Else each child would look up what it calls
+/// again, since what it finds is gone with it: a tenth of a small answer.
+const BIND_NOW: &[u8] = b"LD_BIND_NOW=1";
+
+/// The environment, whole: the variables that decide bits, where libtorch is, and how it is linked.
 pub(crate) fn environment(libraries: &Path) -> Result<Vec<CString>, HostError> {
     let numerics = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
     let path = [b"LD_LIBRARY_PATH=", libraries.as_os_str().as_bytes()].concat();
     let refuse = |_| HostError::Path(libraries.to_owned());
-    numerics.chain([path]).map(|text| CString::new(text).map_err(refuse)).collect()
+    numerics.chain([path, BIND_NOW.to_vec()]).map(|text| CString::new(text).map_err(refuse)).collect()
 }
 
 /// A Landlock domain that leaves only what a worker's start needs readable; none where the kernel has none.
@@ -89,9 +93,9 @@ mod tests {
     fn the_environment_is_the_list_and_nothing_else() {
         let environment = environment(Path::new("/torch/lib")).unwrap();
         let names: Vec<_> = environment.iter().map(|text| text.to_str().unwrap().split_once('=').unwrap().0).collect();
-        assert_eq!(names.len(), ENVIRONMENT.len() + 1);
+        assert_eq!(names.len(), ENVIRONMENT.len() + 2);
         assert!(ENVIRONMENT.iter().all(|(name, _)| names.contains(name)));
-        assert!(names.contains(&"LD_LIBRARY_PATH"));
+        assert!(names.contains(&"LD_LIBRARY_PATH") && names.contains(&"LD_BIND_NOW"));
     }
 
     #[test]

@@ -84,7 +84,8 @@ impl Empty {
     /// Gives it its size, maps it here and seals it. The pages are zero.
     pub fn map(&self, bytes: usize, purpose: Purpose) -> io::Result<Arena> {
         ftruncate(&self.file, bytes as u64)?;
-        let mapping = Mapping::new(self.file.as_fd(), bytes)?;
+        let start = map(self.file.as_fd(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::empty())?;
+        let mapping = Mapping { start, bytes };
         fcntl_add_seals(&self.file, purpose.seals())?;
         Ok(Arena { mapping })
     }
@@ -110,9 +111,9 @@ impl Arena {
 }
 
 impl Mapping {
-    /// Maps a file of at least this size for reading and writing, shared.
+    /// Maps a file of at least this size for reading and writing, shared, with all of its pages at once.
     pub fn new(file: BorrowedFd<'_>, bytes: usize) -> io::Result<Self> {
-        let start = map(file, bytes, ProtFlags::READ | ProtFlags::WRITE)?;
+        let start = map(file, bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::POPULATE)?;
         Ok(Self { start, bytes })
     }
 
@@ -169,14 +170,14 @@ impl Drop for Mapping {
     }
 }
 
-/// Maps a sealed file for reading, until the process ends.
+/// Maps a sealed file for reading, until the process ends, with all of its pages at once.
 ///
 /// Errors: a file that could shrink, or that is smaller.
 pub fn view(file: BorrowedFd<'_>, bytes: usize) -> io::Result<&'static [u8]> {
     if !fcntl_get_seals(file)?.contains(SealFlags::SHRINK) {
         return Err(io::Error::other("a memfd that could shrink"));
     }
-    let start = map(file, bytes, ProtFlags::READ)?;
+    let start = map(file, bytes, ProtFlags::READ, MapFlags::POPULATE)?;
     // SAFETY: the mapping is never taken away, its file cannot shrink, and the host does not write while a
     // question is open (see the module).
     Ok(unsafe { slice::from_raw_parts(start.as_ptr(), bytes) })
@@ -198,13 +199,13 @@ fn as_floats<'a>(bytes: &'a mut [u8], place: &Place) -> &'a mut [f32] {
     floats
 }
 
-fn map(file: BorrowedFd<'_>, bytes: usize, protection: ProtFlags) -> io::Result<NonNull<u8>> {
+fn map(file: BorrowedFd<'_>, bytes: usize, protection: ProtFlags, flags: MapFlags) -> io::Result<NonNull<u8>> {
     let found = fstat(file)?.st_size;
     if bytes == 0 || u64::try_from(found).is_ok_and(|found| found < bytes as u64) {
         return Err(io::Error::other(format!("a memfd of {found} bytes where {bytes} are needed")));
     }
     // SAFETY: a new mapping at an address that the kernel chooses touches no memory of ours.
-    let start = unsafe { mmap(ptr::null_mut(), bytes, protection, MapFlags::SHARED, file, 0) }?;
+    let start = unsafe { mmap(ptr::null_mut(), bytes, protection, MapFlags::SHARED | flags, file, 0) }?;
     NonNull::new(start.cast()).ok_or_else(|| io::Error::other("a mapping at address 0"))
 }
 

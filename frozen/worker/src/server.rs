@@ -15,7 +15,7 @@ use wire::{
     Session, descriptor,
     memory::{Mapping, view},
     message::{self, Kind, MessageError, Question, Report},
-    process::{Fork, fork, fork::exit_now, fork::landlock_version, fork::threads, signals},
+    process::{Fork, fork, fork::exit_now, fork::landlock_version, fork::threads, pages, signals},
     words,
 };
 
@@ -58,6 +58,8 @@ pub enum ServerError {
 pub fn run<A: Algorithm>() -> Result<(), ServerError> {
     let socket = inherited(descriptor::SOCKET)?;
     warm_up()?;
+    // Refused or not, answers are the same.
+    pages::make_forks_cheap().ok();
     panic::set_hook(Box::new(|info| {
         let text = info.to_string();
         eprintln!("{text}");

@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod fork;
+pub mod pages;
 pub mod signals;
 pub mod spawn;
 
