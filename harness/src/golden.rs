@@ -141,6 +141,7 @@ impl Bench<'_> {
             until: Some(protocol.golden.steps),
             restart_worker_every: None,
             recompute: false,
+            beside: 1,
         };
         settle(launch::train(self.kit, &training, on_step)?).map_err(ours)?;
         Ok(folder.to_owned())

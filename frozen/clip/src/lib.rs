@@ -117,6 +117,12 @@ impl Clip {
         })
     }
 
+    /// The same parameters behind other handles, for another thread.
+    pub fn share(&self) -> Result<Self, ClipError> {
+        let parameters = self.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
+        Ok(Self { log_scale: self.log_scale, ..Self::build(&self.config, parameters.collect())? })
+    }
+
     /// The configuration.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {

@@ -59,8 +59,8 @@ pub(crate) struct Reply {
 }
 
 impl Process {
-    /// Starts the program and waits until its server is warm.
-    pub(crate) fn start(launch: &Launch) -> Result<Verdict<Self>, HostError> {
+    /// Starts the program; [`Process::ready`] waits for it.
+    pub(crate) fn start(launch: &Launch) -> Result<Self, HostError> {
         let path =
             CString::new(launch.program.as_os_str().as_bytes()).map_err(|_| HostError::Path(launch.program.clone()))?;
         let no_landlock = |error: landlock::RulesetError| system("landlock")(io::Error::other(error));
@@ -88,11 +88,11 @@ impl Process {
         let started = program.start().map_err(|source| HostError::Start { program: launch.program.clone(), source })?;
         drop(program);
         let containment = vec![];
-        Self { started, socket, output, session, words, files, containment, sequence: 0 }.ready()
+        Ok(Self { started, socket, output, session, words, files, containment, sequence: 0 })
     }
 
-    /// Waits for the first report and judges what it says of this machine.
-    fn ready(mut self) -> Result<Verdict<Self>, HostError> {
+    /// Waits until the server is warm and judges what its first report says of this machine.
+    pub(crate) fn ready(mut self) -> Result<Verdict<Self>, HostError> {
         let reply = self.receive(START_SECONDS)?;
         let Some(report) = reply.report else {
             let status = self.started.end().map_err(system("end"))?;

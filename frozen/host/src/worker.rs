@@ -1,6 +1,6 @@
 //! A worker as the trainer uses it: start, write inputs, ask, copy results, start again.
 
-use std::path::PathBuf;
+use std::{collections::VecDeque, path::PathBuf};
 
 use numerics::{
     Seed,
@@ -76,12 +76,22 @@ impl Worker {
         seed: &Seed,
         limits: &StateLimits,
     ) -> Result<Verdict<Self>, HostError> {
-        let mut process = match Process::start(launch)? {
-            Verdict::Pass(process) => process,
-            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-        };
-        let mut session = Session {
+        let first = |mut workers: Vec<Self>| workers.remove(0);
+        Ok(Self::start_many(1, launch, config, setup, seed, limits)?.map(first))
+    }
+
+    /// Starts several workers that answer alike, for questions that are asked side by side.
+    pub fn start_many(
+        count: usize,
+        launch: &Launch,
+        config: &str,
+        setup: Setup,
+        seed: &Seed,
+        limits: &StateLimits,
+    ) -> Result<Verdict<Vec<Self>>, HostError> {
+        // All at once: each takes most of a second to warm up.
+        let mut started = (0..count.max(1)).map(|_| Process::start(launch)).collect::<Result<VecDeque<_>, _>>()?;
+        let session = Session {
             config: config.to_owned(),
             setup,
             seed: seed_text(seed),
@@ -92,6 +102,33 @@ impl Worker {
             update_inputs: vec![],
             update_results: vec![],
         };
+        let mut workers: Vec<Self> = Vec::new();
+        while let Some(process) = started.pop_front() {
+            let process = match process.ready()? {
+                Verdict::Pass(process) => process,
+                Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
+                Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+            };
+            let worker = match workers.first() {
+                Some(first) => Verdict::Pass(first.twin(process)?),
+                None => Self::first(process, launch, session.clone(), limits)?,
+            };
+            match worker {
+                Verdict::Pass(worker) => workers.push(worker),
+                Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
+                Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+            }
+        }
+        Ok(Verdict::Pass(workers))
+    }
+
+    /// The worker that is asked what the algorithm remembers.
+    fn first(
+        mut process: Process,
+        launch: &Launch,
+        mut session: Session,
+        limits: &StateLimits,
+    ) -> Result<Verdict<Self>, HostError> {
         let declaration = match declare(&mut process, &session, &launch.limits)? {
             Verdict::Pass(declaration) => declaration,
             Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
@@ -111,9 +148,25 @@ impl Worker {
         session.loss_results.clone_from(&layout.loss_results);
         session.update_inputs.clone_from(&layout.update_inputs);
         session.update_results.clone_from(&layout.update_results);
+        Ok(Verdict::Pass(Self::over(process, launch.clone(), session, declaration, layout)?))
+    }
+
+    /// A worker of the same session in another process, with memory of its own.
+    fn twin(&self, process: Process) -> Result<Self, HostError> {
+        let (launch, session) = (self.launch.clone(), self.session.clone());
+        Self::over(process, launch, session, self.declaration.clone(), self.layout.clone())
+    }
+
+    fn over(
+        mut process: Process,
+        launch: Launch,
+        session: Session,
+        declaration: Declaration,
+        layout: Layout,
+    ) -> Result<Self, HostError> {
         let arenas = process.arenas(&layout)?;
         let session_bytes = process.write_session(&session)?;
-        Ok(Verdict::Pass(Self { launch: launch.clone(), session, session_bytes, declaration, layout, process, arenas }))
+        Ok(Self { launch, session, session_bytes, declaration, layout, process, arenas })
     }
 
     /// What the algorithm declared, within the protocol's limits.
@@ -163,21 +216,19 @@ impl Worker {
     ///
     /// An algorithm keeps nothing in a worker, so this changes no bit of what follows.
     pub fn restart(&mut self) -> Result<Verdict<()>, HostError> {
-        let mut process = match Process::start(&self.launch)? {
+        let process = match Process::start(&self.launch)?.ready()? {
             Verdict::Pass(process) => process,
             Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
             Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
         };
-        let mut arenas = process.arenas(&self.layout)?;
+        let mut twin = self.twin(process)?;
         for (old, new) in [
-            (&mut self.arenas.loss_inputs, &mut arenas.loss_inputs),
-            (&mut self.arenas.update_inputs, &mut arenas.update_inputs),
+            (&mut self.arenas.loss_inputs, &mut twin.arenas.loss_inputs),
+            (&mut self.arenas.update_inputs, &mut twin.arenas.update_inputs),
         ] {
             new.mapping().bytes_mut().copy_from_slice(old.mapping().bytes());
         }
-        self.session_bytes = process.write_session(&self.session)?;
-        self.arenas = arenas;
-        std::mem::replace(&mut self.process, process).end()?;
+        std::mem::replace(self, twin).process.end()?;
         Ok(Verdict::Pass(()))
     }
 

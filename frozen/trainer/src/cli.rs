@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use records::{
     Exit,
     outcome::{Ending, Usage},
+    protocol::LANES,
 };
 
 use crate::{
@@ -47,6 +48,9 @@ enum Command {
         /// Keep the graphs of micro-batches in memory, or compute them again.
         #[arg(long, value_enum, default_value = "keep")]
         graphs: Graphs,
+        /// Threads that share the lanes: 1, 2, 4 or 8. Decides time and no bit.
+        #[arg(long, default_value = "1", value_parser = threads)]
+        threads: usize,
     },
     /// Prints the digest that says where training gives equal bits.
     Class,
@@ -78,9 +82,10 @@ fn dispatch(command: Command) -> Result<(), Halt> {
     shim::pin(shim::Fill::Nothing)?;
     match command {
         Command::Class => println!("{}", probe::class()?),
-        Command::Train { folder, data, worker, libraries, until, restart_worker_every, graphs } => {
+        Command::Train { folder, data, worker, libraries, until, restart_worker_every, graphs, threads } => {
+            let loaders = loaders();
             let options =
-                Options { folder, data, worker, libraries, until, restart_worker_every, graphs, loaders: loaders() };
+                Options { folder, data, worker, libraries, until, restart_worker_every, graphs, threads, loaders };
             let mut usage = Usage::default();
             match train(&options, &mut usage)? {
                 Ending::Stopped => eprintln!("trainer: stopped; start it again to go on"),
@@ -101,6 +106,12 @@ fn require_environment() -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A number of threads that divides the lanes.
+fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=LANES).contains(threads) && LANES.is_multiple_of(*threads));
+    threads.ok_or_else(|| "1, 2, 4 or 8".to_owned())
 }
 
 /// Decoding gets the cores that the trainer does not need; its results do not depend on their number.

@@ -1,7 +1,9 @@
 //! Forward and backward over a global batch, a micro-batch at a time.
 //!
 //! Whether a micro-batch's graph is kept between the two, or computed again for the second, is a matter of
-//! memory and never of bits; where it is computed again, its embeddings must agree with the first time.
+//! memory and never of bits; where it is computed again, its embeddings must agree with the first time. How
+//! many threads share the lanes is a matter of time and never of bits: a lane is computed by one of them, and
+//! lanes are added in the one order of [`Tree`].
 //!
 //! Shape letters: `B` pairs in the global batch, `R` of a lane, `N` of a micro-batch, `D` embedding width.
 
@@ -14,7 +16,7 @@ use tch::{Kind, TchError, Tensor, no_grad};
 use crate::{
     batch::{Batch, Vocabulary},
     halt::{Fault, Halt},
-    lanes::{Tree, add_tensors},
+    lanes::{Tree, add_tensors, side_by_side},
 };
 
 /// What happens to a micro-batch's graph between forward and backward.
@@ -34,14 +36,23 @@ pub struct Pair<T> {
     pub text: T,
 }
 
+/// How the forward and the backward pass are done: what decides time and memory and no bit.
+#[derive(Debug, Clone, Copy)]
+pub struct Manner {
+    /// Rows of a micro-batch.
+    pub micro: usize,
+    /// Whether graphs are kept.
+    pub graphs: Graphs,
+    /// Threads that share the lanes: 1, 2, 4 or 8.
+    pub threads: usize,
+}
+
 /// The forward pass of a step, waiting for gradients.
 pub struct Forward<'a> {
-    model: &'a Clip,
     batch: &'a Batch,
     vocabulary: Vocabulary,
-    table: Tensor,
     micro: usize,
-    kept: Vec<Pair<Tensor>>,
+    hands: Vec<Hand>,
     /// `[B, D]` each, row-major.
     pub embeddings: Pair<Vec<f32>>,
 }
@@ -54,48 +65,99 @@ pub struct Gradients {
     pub tokens: Vec<i64>,
 }
 
+/// What one thread computes: some lanes, one after the other.
+struct Hand {
+    /// The parameters themselves, behind handles of this thread's own.
+    model: Clip,
+    table: Tensor,
+    lanes: Range<usize>,
+    kept: Vec<Pair<Tensor>>,
+}
+
+/// What all threads read.
+#[derive(Clone, Copy)]
+struct Shared<'a> {
+    batch: &'a Batch,
+    vocabulary: &'a Vocabulary,
+    micro: usize,
+}
+
 impl<'a> Forward<'a> {
     /// Computes the embeddings of a batch.
-    pub fn run(model: &'a Clip, batch: &'a Batch, micro: usize, graphs: Graphs) -> Result<Self, Halt> {
+    pub fn run(model: &Clip, batch: &'a Batch, manner: Manner) -> Result<Self, Halt> {
         let vocabulary = Vocabulary::of(batch);
         let rows = Tensor::f_from_slice(&vocabulary.ids)?;
         let table =
             no_grad(|| model.parameters()[TOKEN_EMBEDDING].f_index_select(0, &rows))?.f_set_requires_grad(true)?;
-        let embeddings = Pair { image: Vec::new(), text: Vec::new() };
-        let mut forward = Self { model, batch, vocabulary, table, micro, kept: Vec::new(), embeddings };
-        for rows in forward.cut(0..batch.ids.len()) {
-            let pair = match graphs {
-                Graphs::Keep => forward.embed(rows)?,
-                Graphs::Recompute => no_grad(|| forward.embed(rows))?,
-            };
-            forward.embeddings.image.extend(shim::values(&pair.image)?);
-            forward.embeddings.text.extend(shim::values(&pair.text)?);
-            if graphs == Graphs::Keep {
-                forward.kept.push(pair);
-            }
-        }
-        Ok(forward)
+        let lanes = LANES / manner.threads;
+        let hand = |thread| {
+            let lanes = thread * lanes..(thread + 1) * lanes;
+            Ok::<_, Halt>(Hand { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
+        };
+        let mut hands = (0..manner.threads).map(hand).collect::<Result<Vec<_>, _>>()?;
+        let shared = Shared { batch, vocabulary: &vocabulary, micro: manner.micro };
+        let parts = side_by_side(hands.iter_mut().collect(), |hand| hand.embed_all(shared, manner.graphs))?;
+        let embeddings = Pair {
+            image: parts.iter().flat_map(|part| &part.image).copied().collect(),
+            text: parts.iter().flat_map(|part| &part.text).copied().collect(),
+        };
+        Ok(Self { batch, vocabulary, micro: manner.micro, hands, embeddings })
     }
 
     /// Takes the gradient of every parameter, given those of the embeddings (`[B, D]`, row-major).
     pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Halt> {
-        let lane_rows = self.batch.ids.len() / LANES;
+        let hands = std::mem::take(&mut self.hands);
+        let shared = Shared { batch: self.batch, vocabulary: &self.vocabulary, micro: self.micro };
+        let first = &self.embeddings;
+        let mut tree = Tree::new(add_tensors);
+        // Each hand's sum is a whole branch of the tree over lanes.
+        for sums in side_by_side(hands, |hand| hand.differentiate_all(shared, first, gradients))? {
+            tree.push(sums)?;
+        }
+        // The number of threads is a power of two, so there is a sum.
+        let parameters = tree.finish().unwrap_or_default();
+        Ok(Gradients { parameters, tokens: self.vocabulary.ids })
+    }
+}
+
+impl Hand {
+    fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<Pair<Vec<f32>>, Halt> {
+        let mut embeddings = Pair { image: Vec::new(), text: Vec::new() };
+        for rows in shared.cut(self.lanes.clone()) {
+            let pair = match graphs {
+                Graphs::Keep => self.embed(shared, rows)?,
+                Graphs::Recompute => no_grad(|| self.embed(shared, rows))?,
+            };
+            embeddings.image.extend(shim::values(&pair.image)?);
+            embeddings.text.extend(shim::values(&pair.text)?);
+            if graphs == Graphs::Keep {
+                self.kept.push(pair);
+            }
+        }
+        Ok(embeddings)
+    }
+
+    fn differentiate_all(
+        mut self,
+        shared: Shared,
+        first: &Pair<Vec<f32>>,
+        gradients: &Pair<Vec<f32>>,
+    ) -> Result<Vec<Tensor>, Halt> {
         let mut kept = std::mem::take(&mut self.kept).into_iter();
         let mut tree = Tree::new(add_tensors);
-        for lane in 0..LANES {
+        for lane in self.lanes.clone() {
             let mut sums = self.zeros()?;
-            for rows in self.cut(lane * lane_rows..(lane + 1) * lane_rows) {
+            for rows in shared.cut(lane..lane + 1) {
                 let pair = match kept.next() {
                     Some(pair) => pair,
-                    None => self.again(rows.clone(), lane)?,
+                    None => self.again(shared, rows.clone(), lane, first)?,
                 };
                 add_tensors(&mut sums, &self.differentiate(&pair, rows, gradients)?)?;
             }
             tree.push(sums)?;
         }
-        // LANES is a power of two, so there is a sum.
-        let parameters = tree.finish().unwrap_or_default();
-        Ok(Gradients { parameters, tokens: self.vocabulary.ids })
+        // The number of a hand's lanes is a power of two, so there is a sum.
+        Ok(tree.finish().unwrap_or_default())
     }
 
     /// Buffers start at +0.0 and are added to: autograd's first gradient could be a -0.0.
@@ -108,29 +170,30 @@ impl<'a> Forward<'a> {
         self.model.parameters().iter().map(|(name, tensor)| leaf((name.as_str(), tensor))).collect()
     }
 
-    fn cut(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let micro = self.micro;
-        rows.step_by(micro).map(move |start| start..start + micro)
-    }
-
-    fn embed(&self, rows: Range<usize>) -> Result<Pair<Tensor>, Halt> {
-        let micro = self.batch.micro(rows, self.model.config(), &self.vocabulary)?;
+    fn embed(&self, shared: Shared, rows: Range<usize>) -> Result<Pair<Tensor>, Halt> {
+        let micro = shared.batch.micro(rows, self.model.config(), shared.vocabulary)?;
         let image = self.model.encode_image(&micro.images)?;
         let text = self.model.encode_text_with(&self.table, &micro.tokens)?;
         Ok(Pair { image, text })
     }
 
     /// Computes a micro-batch a second time and holds it against the first.
-    fn again(&self, rows: Range<usize>, lane: usize) -> Result<Pair<Tensor>, Halt> {
-        let pair = self.embed(rows.clone())?;
+    fn again(
+        &self,
+        shared: Shared,
+        rows: Range<usize>,
+        lane: usize,
+        embeddings: &Pair<Vec<f32>>,
+    ) -> Result<Pair<Tensor>, Halt> {
+        let pair = self.embed(shared, rows.clone())?;
         let width = self.model.config().embed_dim;
         for (tower, second, first) in
-            [("image", &pair.image, &self.embeddings.image), ("text", &pair.text, &self.embeddings.text)]
+            [("image", &pair.image, &embeddings.image), ("text", &pair.text, &embeddings.text)]
         {
             let first = &first[rows.start * width..rows.end * width];
             let differs = shim::values(second)?.iter().zip(first).position(|(a, b)| a.to_bits() != b.to_bits());
             if let Some(at) = differs {
-                return Err(Fault::Twice { step: self.batch.step, lane, tower, row: rows.start + at / width }.into());
+                return Err(Fault::Twice { step: shared.batch.step, lane, tower, row: rows.start + at / width }.into());
             }
         }
         Ok(pair)
@@ -150,6 +213,14 @@ impl<'a> Forward<'a> {
         };
         let scalar = part(&gradients.image, &pair.image)?.f_add(&part(&gradients.text, &pair.text)?)?;
         Tensor::f_run_backward(&[scalar], &self.leaves(), false, false)
+    }
+}
+
+impl Shared<'_> {
+    /// The rows of some lanes, cut into micro-batches.
+    fn cut(&self, lanes: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (micro, rows) = (self.micro, self.batch.ids.len() / LANES);
+        (lanes.start * rows..lanes.end * rows).step_by(micro).map(move |start| start..start + micro)
     }
 }
 
@@ -195,27 +266,40 @@ mod tests {
         Vec::<f32>::try_from(tensor.contiguous().view([-1])).unwrap().iter().map(|x| x.to_bits()).collect()
     }
 
+    fn manner(micro: usize, graphs: Graphs, threads: usize) -> Manner {
+        Manner { micro, graphs, threads }
+    }
+
     #[test]
-    fn kept_and_recomputed_graphs_give_the_same_bits() {
+    fn kept_and_recomputed_graphs_on_any_number_of_threads_give_the_same_bits() {
         let (model, batch) = (model(), batch());
-        let [kept, again] = [Graphs::Keep, Graphs::Recompute].map(|graphs| {
-            let forward = Forward::run(&model, &batch, 1, graphs).unwrap();
-            assert_eq!(forward.kept.len(), if graphs == Graphs::Keep { 16 } else { 0 });
-            forward.backward(&upstream()).unwrap().parameters
-        });
-        assert!(kept.iter().zip(&again).all(|(a, b)| bits(a) == bits(b)));
+        let step = |graphs, threads| {
+            let forward = Forward::run(&model, &batch, manner(1, graphs, threads)).unwrap();
+            let kept: usize = forward.hands.iter().map(|hand| hand.kept.len()).sum();
+            assert_eq!((kept, forward.hands.len()), (if graphs == Graphs::Keep { 16 } else { 0 }, threads));
+            let embeddings = [&forward.embeddings.image, &forward.embeddings.text]
+                .map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+            let gradients = forward.backward(&upstream()).unwrap().parameters;
+            (embeddings, gradients.iter().map(bits).collect::<Vec<_>>())
+        };
+        let first = step(Graphs::Keep, 1);
+        for threads in [1, 2, 4, 8] {
+            assert!(step(Graphs::Keep, threads) == first, "{threads} threads, kept");
+            assert!(step(Graphs::Recompute, threads) == first, "{threads} threads, computed again");
+        }
     }
 
     #[test]
     fn the_lanes_sum_to_the_gradient_of_the_whole_batch() {
         let (model, batch) = (model(), batch());
         let [lanes, whole] = [1, 16].map(|micro| {
-            let forward = Forward::run(&model, &batch, 2, Graphs::Keep).unwrap();
+            let forward = Forward::run(&model, &batch, manner(2, Graphs::Keep, 1)).unwrap();
             match micro {
                 1 => forward.backward(&upstream()).unwrap().parameters,
                 _ => {
-                    let pair = forward.embed(0..16).unwrap();
-                    forward.differentiate(&pair, 0..16, &upstream()).unwrap()
+                    let shared = Shared { batch: &batch, vocabulary: &forward.vocabulary, micro: 2 };
+                    let pair = forward.hands[0].embed(shared, 0..16).unwrap();
+                    forward.hands[0].differentiate(&pair, 0..16, &upstream()).unwrap()
                 }
             }
         });
@@ -229,7 +313,7 @@ mod tests {
     #[test]
     fn a_machine_that_computes_otherwise_the_second_time_is_named() {
         let (model, batch) = (model(), batch());
-        let mut forward = Forward::run(&model, &batch, 2, Graphs::Recompute).unwrap();
+        let mut forward = Forward::run(&model, &batch, manner(2, Graphs::Recompute, 2)).unwrap();
         forward.embeddings.text[5 * 64 + 3] += 1e-6;
         let Err(Halt::Fault(error)) = forward.backward(&upstream()) else { panic!("a fault was expected") };
         assert!(matches!(error, Fault::Twice { step: 3, lane: 2, tower: "text", row: 5 }), "{error}");

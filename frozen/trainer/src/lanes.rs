@@ -2,7 +2,11 @@
 //!
 //! Neither the number of processes nor what runs a lane can change it, so neither can change a bit.
 
+use std::{panic, thread};
+
 use tch::{TchError, Tensor};
+
+use crate::halt::Halt;
 
 /// A sum over lanes that arrive in order; holds at most one partial sum a level.
 pub struct Tree<T> {
@@ -47,6 +51,22 @@ pub fn add_values(sums: &mut [Vec<f32>], values: &[Vec<f32>]) -> Result<(), TchE
 /// Adds lists of tensors, one by one.
 pub fn add_tensors(sums: &mut [Tensor], tensors: &[Tensor]) -> Result<(), TchError> {
     sums.iter_mut().zip(tensors).try_for_each(|(sum, tensor)| sum.f_add_(tensor).map(drop))
+}
+
+/// Does the same with each item, all at once; results, or the first error, in the items' order.
+pub fn side_by_side<I: Send, T: Send>(
+    items: Vec<I>,
+    work: impl Fn(I) -> Result<T, Halt> + Sync,
+) -> Result<Vec<T>, Halt> {
+    if items.len() == 1 {
+        return items.into_iter().map(work).collect();
+    }
+    let work = &work;
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
+        let ended: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        ended.into_iter().map(|ended| ended.unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
+    })
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod forward;
 mod halt;
 mod lanes;
 mod loader;
+mod losses;
 mod plan;
 mod probe;
 mod run;

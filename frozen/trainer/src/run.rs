@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::{
     alone,
     checkpoint::{self, Checkpoint},
-    forward::Graphs,
+    forward::{Graphs, Manner},
     halt::{Halt, pass},
     loader::Loader,
     plan::Plan,
@@ -47,6 +47,8 @@ pub struct Options {
     pub restart_worker_every: Option<u64>,
     /// Whether graphs are kept.
     pub graphs: Graphs,
+    /// Threads that share the lanes: 1, 2, 4 or 8.
+    pub threads: usize,
     /// Threads that decode.
     pub loaders: usize,
 }
@@ -82,7 +84,7 @@ pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
 /// A training on its way.
 struct Training<'a> {
     plan: &'a Plan,
-    worker: Worker,
+    workers: Vec<Worker>,
     state: State,
     columns: Vec<String>,
     log: Log,
@@ -94,10 +96,10 @@ impl<'a> Training<'a> {
     fn start(plan: &'a Plan, options: &Options) -> Result<Self, Halt> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
-        let worker = start_worker(plan, options)?;
-        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&worker.containment())?)?;
+        let workers = start_workers(plan, options)?;
+        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&workers[0].containment())?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;
-        let mut state = State::initial(model, &plan.setup, worker.declaration());
+        let mut state = State::initial(model, &plan.setup, workers[0].declaration());
         let columns = fingerprint_columns(&state);
         let header = Header { format: TRANSCRIPT_FORMAT.to_owned(), run: plan.digest, columns: columns.clone() };
         let (log, steps) = match resume(plan, &header, &mut state)? {
@@ -110,7 +112,7 @@ impl<'a> Training<'a> {
         };
         track_gradients(&mut state.model)?;
         let loader = Loader::start(plan, data, steps, options.loaders)?;
-        Ok(Self { plan, worker, state, columns, log, loader, steps })
+        Ok(Self { plan, workers, state, columns, log, loader, steps })
     }
 
     fn run(&mut self, options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
@@ -121,9 +123,11 @@ impl<'a> Training<'a> {
                 .restart_worker_every
                 .is_some_and(|every| self.steps > 0 && self.steps.is_multiple_of(every.max(1)))
             {
-                pass(self.worker.restart()?)?;
+                for worker in &mut self.workers {
+                    pass(worker.restart()?)?;
+                }
             }
-            self.step(options.graphs, usage)?;
+            self.step(Manner { micro: self.plan.micro(), graphs: options.graphs, threads: options.threads }, usage)?;
             if self.plan.checkpoint_due(self.steps) || self.steps == until {
                 self.checkpoint()?;
             }
@@ -135,16 +139,10 @@ impl<'a> Training<'a> {
         Ok(Ending::Done)
     }
 
-    fn step(&mut self, graphs: Graphs, usage: &mut Usage) -> Result<(), Halt> {
+    fn step(&mut self, manner: Manner, usage: &mut Usage) -> Result<(), Halt> {
         let batch = self.loader.batch(self.steps)?;
-        let mut stepper = Stepper {
-            state: &mut self.state,
-            worker: &mut self.worker,
-            usage,
-            columns: &self.columns,
-            micro: self.plan.micro(),
-            graphs,
-        };
+        let mut stepper =
+            Stepper { state: &mut self.state, workers: &mut self.workers, usage, columns: &self.columns, manner };
         let (line, row) = stepper.step(&batch)?;
         let line = self.log.append(line, &row)?;
         self.steps += 1;
@@ -166,7 +164,7 @@ impl<'a> Training<'a> {
 
     fn publish(&mut self, usage: &mut Usage) -> Result<(), Halt> {
         let epoch = (self.steps - 1) / self.plan.setup.steps_per_epoch;
-        let (values, logit_scale) = ask_publish(&mut self.worker, &self.state, usage, self.steps, epoch)?;
+        let (values, logit_scale) = ask_publish(&mut self.workers[0], &self.state, usage, self.steps, epoch)?;
         checkpoint::publish(&self.plan.folder, &self.state, &values, logit_scale, self.log.chain, self.steps)
     }
 }
@@ -217,15 +215,16 @@ fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Halt> {
     Ok(data)
 }
 
-fn start_worker(plan: &Plan, options: &Options) -> Result<Worker, Halt> {
+/// A worker for each thread.
+fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
     let launch = Launch {
         program: options.worker.clone(),
         libraries: options.libraries.clone(),
         limits: plan.protocol.worker.clone(),
     };
     let seed = plan.seed.child("worker", &[]);
-    let started = Worker::start(&launch, &plan.run.config, plan.setup.clone(), &seed, &plan.protocol.state)?;
-    pass(started)
+    let (config, setup) = (&plan.run.config, plan.setup.clone());
+    pass(Worker::start_many(options.threads, &launch, config, setup, &seed, &plan.protocol.state)?)
 }
 
 #[derive(Serialize)]

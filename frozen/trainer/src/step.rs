@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use clip::TOKEN_EMBEDDING;
 use host::{Answer, Worker};
 use numerics::fingerprint::{self, Pass, fingerprint, first_non_finite};
-use records::{Blake3, Finding, Rule, outcome::Usage, protocol::LANES, transcript::Line};
+use records::{Blake3, Finding, Rule, outcome::Usage, transcript::Line};
 use tch::Tensor;
 
 use crate::{
     batch::Batch,
-    forward::{Forward, Gradients, Graphs, Pair},
+    forward::{Forward, Gradients, Manner, Pair},
     halt::{Halt, pass},
-    lanes::{Tree, add_values},
+    losses,
     state::State,
 };
 
@@ -25,34 +25,18 @@ use crate::{
 pub struct Stepper<'a> {
     /// The state that the step moves.
     pub state: &'a mut State,
-    /// Who is asked.
-    pub worker: &'a mut Worker,
+    /// Who is asked: all of them about losses, the first about the update.
+    pub workers: &'a mut [Worker],
     /// What has been used so far.
     pub usage: &'a mut Usage,
     /// Names of the fingerprints.
     pub columns: &'a [String],
-    /// Rows of a micro-batch.
-    pub micro: usize,
-    /// Whether graphs are kept.
-    pub graphs: Graphs,
+    /// How the model is run.
+    pub manner: Manner,
 }
 
 /// The fingerprints of a step, by name.
 type Row = BTreeMap<String, u64>;
-
-/// What the eight answers about loss add up to.
-struct Losses {
-    /// `[B]`.
-    loss: Vec<f32>,
-    /// `[B]` a diagnostic.
-    diagnostics: BTreeMap<String, Vec<f32>>,
-    /// `[B, ..]` a column.
-    rows: Vec<Vec<f32>>,
-    /// `[B, D]` each.
-    gradients: Pair<Vec<f32>>,
-    /// As the learnables.
-    learnables: Vec<Vec<f32>>,
-}
 
 /// Names of the columns of `fingerprints.bin`, in their order.
 pub fn fingerprint_columns(state: &State) -> Vec<String> {
@@ -73,11 +57,10 @@ impl Stepper<'_> {
     /// Does one step; the line has neither chain nor digest of fingerprints yet.
     pub fn step(&mut self, batch: &Batch) -> Result<(Line, Vec<u64>), Halt> {
         let mut row = Row::new();
-        let forward = Forward::run(&self.state.model, batch, self.micro, self.graphs)?;
+        let forward = Forward::run(&self.state.model, batch, self.manner)?;
         record_pair(&mut row, "embeddings", &forward.embeddings, batch.step)?;
-        write_loss_inputs(self.worker, self.state, batch, &forward.embeddings);
-        write_embeddings(self.worker, &forward.embeddings);
-        let losses = ask_losses(self.worker, self.state, self.usage, batch)?;
+        let losses = losses::ask(self.workers, self.state, self.usage, batch, &forward.embeddings)?;
+        write_embeddings(&mut self.workers[0], &forward.embeddings);
         record_pair(&mut row, "gradients", &losses.gradients, batch.step)?;
         let gradients = forward.backward(&losses.gradients)?;
         self.write_update_inputs(&gradients, &losses.learnables, batch.step, &mut row)?;
@@ -96,8 +79,8 @@ impl Stepper<'_> {
         row: &mut Row,
     ) -> Result<(), Halt> {
         for ((name, tensor), gradient) in self.state.model.parameters().iter().zip(&gradients.parameters) {
-            self.worker.update_input(&format!("value/{name}")).copy_from_slice(shim::values(tensor)?);
-            let to = self.worker.update_input(&format!("gradient/{name}"));
+            self.workers[0].update_input(&format!("value/{name}")).copy_from_slice(shim::values(tensor)?);
+            let to = self.workers[0].update_input(&format!("gradient/{name}"));
             let place = format!("gradients/{name}");
             let found = if name == TOKEN_EMBEDDING {
                 scatter(gradient, &gradients.tokens, tensor.size()[1] as usize, to)?
@@ -109,13 +92,13 @@ impl Stepper<'_> {
         }
         for (learnable, gradient) in self.state.learnables.iter().zip(learnables) {
             let name = format!("learnables.{}", learnable.name);
-            self.worker.update_input(&format!("value/{name}")).copy_from_slice(&learnable.values.data);
-            let to = self.worker.update_input(&format!("gradient/{name}"));
+            self.workers[0].update_input(&format!("value/{name}")).copy_from_slice(&learnable.values.data);
+            let to = self.workers[0].update_input(&format!("gradient/{name}"));
             let (found, place) = (fingerprint::copy(gradient, to), format!("gradients/{name}"));
             require(found, to, Rule::NonFinite, step, &place)?;
             row.insert(place, found.fingerprint);
         }
-        write_slots_and_globals(self.worker, self.state);
+        write_slots_and_globals(&mut self.workers[0], self.state);
         Ok(())
     }
 
@@ -126,9 +109,9 @@ impl Stepper<'_> {
         row: &mut Row,
         diagnostics: &mut BTreeMap<String, f32>,
     ) -> Result<(), Halt> {
-        let names = self.worker.declaration().update_diagnostics.clone();
-        let answer = pass(self.worker.ask_update(batch.step, batch.epoch)?)?;
-        note(self.usage, &answer, |usage| &mut usage.update_cpu_micros);
+        let names = self.workers[0].declaration().update_diagnostics.clone();
+        let answer = pass(self.workers[0].ask_update(batch.step, batch.epoch)?)?;
+        note(self.usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
         let take = Take { answer: &answer, step: batch.step, question: "update".to_owned() };
         take.trained(self.state, row)?;
         for global in &mut self.state.globals {
@@ -178,7 +161,7 @@ pub fn ask_publish(
     }
     write_slots_and_globals(worker, state);
     let answer = pass(worker.ask_publish(step, epoch)?)?;
-    note(usage, &answer, |usage| &mut usage.update_cpu_micros);
+    note(usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
     let take = Take { answer: &answer, step, question: "publish".to_owned() };
     let mut published = Vec::new();
     let mut logit_scale = state.logit_scale();
@@ -195,14 +178,18 @@ pub fn ask_publish(
 }
 
 /// Takes tensors out of an answer: copied, fingerprinted and checked in one pass.
-struct Take<'a, 'w> {
-    answer: &'a Answer<'w>,
-    step: u64,
-    question: String,
+pub struct Take<'a, 'w> {
+    /// The answer.
+    pub answer: &'a Answer<'w>,
+    /// Of the question.
+    pub step: u64,
+    /// What was asked, for findings.
+    pub question: String,
 }
 
 impl Take<'_, '_> {
-    fn copy(&self, name: &str, to: &mut [f32]) -> Result<u64, Halt> {
+    /// Copies a tensor; gives its fingerprint.
+    pub fn copy(&self, name: &str, to: &mut [f32]) -> Result<u64, Halt> {
         let found = self.answer.copy(name, to);
         require(found, to, Rule::NotFinite, self.step, &format!("{}, `{name}`", self.question))?;
         Ok(found.fingerprint)
@@ -225,65 +212,6 @@ impl Take<'_, '_> {
             }
         }
         Ok(())
-    }
-}
-
-fn ask_losses(worker: &mut Worker, state: &State, usage: &mut Usage, batch: &Batch) -> Result<Losses, Halt> {
-    let (rows, width) = (batch.ids.len() / LANES, state.model.config().embed_dim);
-    let embedding = || vec![0.0; batch.ids.len() * width];
-    let names = worker.declaration().loss_diagnostics.clone();
-    let mut diagnostics: BTreeMap<String, Vec<f32>> = names.iter().map(|name| (name.clone(), Vec::new())).collect();
-    let mut columns = vec![Vec::new(); state.columns.len()];
-    let mut loss = Vec::new();
-    let mut tree = Tree::new(add_values);
-    for lane in 0..LANES {
-        let answer = pass(worker.ask_loss(batch.step, batch.epoch, lane)?)?;
-        note(usage, &answer, |usage| &mut usage.loss_cpu_micros);
-        let take = Take { answer: &answer, step: batch.step, question: format!("loss, lane {lane}") };
-        let extend = |name: &str, list: &mut Vec<f32>, length: usize| {
-            let start = list.len();
-            list.resize(start + length, 0.0);
-            take.copy(name, &mut list[start..]).map(drop)
-        };
-        extend("loss", &mut loss, rows)?;
-        for (column, values) in state.columns.iter().zip(&mut columns) {
-            extend(&format!("rows/{}", column.name), values, rows * column.width)?;
-        }
-        for (name, values) in &mut diagnostics {
-            extend(&format!("diagnostics/{name}"), values, rows)?;
-        }
-        let mut gradients = vec![embedding(), embedding()];
-        take.copy("image", &mut gradients[0])?;
-        take.copy("text", &mut gradients[1])?;
-        for learnable in &state.learnables {
-            let mut gradient = vec![0.0; learnable.values.data.len()];
-            take.copy(&format!("learnables/{}", learnable.name), &mut gradient)?;
-            gradients.push(gradient);
-        }
-        // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
-        gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
-        tree.push(gradients)?;
-    }
-    let mut sums = tree.finish().unwrap_or_default().into_iter();
-    let gradients = Pair { image: sums.next().unwrap_or_default(), text: sums.next().unwrap_or_default() };
-    Ok(Losses { loss, diagnostics, rows: columns, gradients, learnables: sums.collect() })
-}
-
-fn write_loss_inputs(worker: &mut Worker, state: &State, batch: &Batch, embeddings: &Pair<Vec<f32>>) {
-    worker.loss_input("image").copy_from_slice(&embeddings.image);
-    worker.loss_input("text").copy_from_slice(&embeddings.text);
-    for learnable in &state.learnables {
-        worker.loss_input(&format!("learnables/{}", learnable.name)).copy_from_slice(&learnable.values.data);
-    }
-    for column in &state.columns {
-        let to = worker.loss_input(&format!("columns/{}", column.name));
-        for (to, &id) in to.chunks_exact_mut(column.width.max(1)).zip(&batch.ids) {
-            let start = id as usize * column.width;
-            to.copy_from_slice(&column.values.data[start..start + column.width]);
-        }
-    }
-    for global in &state.globals {
-        worker.loss_input(&format!("globals/{}", global.name)).copy_from_slice(&global.values.data);
     }
 }
 
@@ -336,8 +264,8 @@ fn require(found: Pass, values: &[f32], rule: Rule, step: u64, place: &str) -> R
     }))
 }
 
-fn note(usage: &mut Usage, answer: &Answer, question: impl Fn(&mut Usage) -> &mut u64) {
-    let used = answer.usage();
+/// Adds up what an answer cost.
+pub fn note(usage: &mut Usage, used: host::Usage, question: impl Fn(&mut Usage) -> &mut u64) {
     usage.questions += 1;
     usage.worker_cpu_micros += used.cpu_micros;
     usage.worker_max_rss_kib = usage.worker_max_rss_kib.max(used.max_rss_kib);

@@ -34,6 +34,15 @@ fn recomputed_graphs_and_restarted_workers_change_nothing() {
 }
 
 #[test]
+fn threads_and_their_workers_change_nothing() {
+    let bench = Bench::new();
+    bench.train(&["--threads", "4", "--restart-worker-every", "5"]);
+    bench.expect_reference();
+    let refused = bench.command(&["--threads", "3"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("1, 2, 4 or 8"), "{}", talk(&refused));
+}
+
+#[test]
 fn a_stopped_training_goes_on_to_the_same_bytes() {
     let bench = Bench::new();
     let outcome = bench.train(&["--until", "7"]);

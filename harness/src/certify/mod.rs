@@ -33,7 +33,7 @@ use crate::{
     launch::{self, Evaluation, Training},
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Terminal},
+    terminal::{Paint, Terminal, tick},
 };
 
 /// One certification.
@@ -185,6 +185,7 @@ impl<'a> Certification<'a> {
                 until: None,
                 restart_worker_every: None,
                 recompute: false,
+                beside: self.jobs.min(scales.len()),
             };
             settle(launch::train(self.kit, &training, |_| tick(&bar))?)?;
             Ok(())
@@ -246,12 +247,6 @@ impl<'a> Certification<'a> {
 
 fn digests(scales: &[Scaled<'_>]) -> Result<Vec<String>> {
     scales.iter().map(|scale| Ok(scale.run.digest()?.to_string())).collect()
-}
-
-fn tick(bar: &Mutex<crate::terminal::Progress>) {
-    if let Ok(mut bar) = bar.lock() {
-        bar.add(1);
-    }
 }
 
 /// The stage that comes after those that passed.

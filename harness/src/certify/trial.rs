@@ -48,6 +48,7 @@ fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, on_step: &imp
         until: Some(steps),
         restart_worker_every: (variant == "restarted").then_some(1),
         recompute: variant == "recomputed",
+        beside: job.jobs,
     };
     if variant == "resumed" {
         let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };

@@ -1,0 +1,135 @@
+//! The eight questions about a batch's losses, one a lane, and what their answers add up to.
+//!
+//! Several workers share the lanes where there are cores for them. All answer alike, and answers are put
+//! together in the order of the lanes, so their number decides time and no bit.
+
+use std::collections::BTreeMap;
+
+use host::Worker;
+use records::{outcome::Usage, protocol::LANES};
+
+use crate::{
+    batch::Batch,
+    forward::Pair,
+    halt::{Halt, pass},
+    lanes::{Tree, add_values, side_by_side},
+    state::State,
+    step::{Take, note},
+};
+
+/// What the eight answers add up to.
+pub struct Losses {
+    /// `[B]`.
+    pub loss: Vec<f32>,
+    /// `[B]` a diagnostic.
+    pub diagnostics: BTreeMap<String, Vec<f32>>,
+    /// `[B, ..]` a column.
+    pub rows: Vec<Vec<f32>>,
+    /// `[B, D]` each.
+    pub gradients: Pair<Vec<f32>>,
+    /// As the learnables.
+    pub learnables: Vec<Vec<f32>>,
+}
+
+/// What an answer holds, in the order of [`Form::names`].
+struct Answered {
+    /// A value a row: the loss, columns, diagnostics.
+    rows: Vec<Vec<f32>>,
+    /// Of the whole batch's embeddings, then of the learnables.
+    gradients: Vec<Vec<f32>>,
+    usage: host::Usage,
+}
+
+/// Names and lengths of what an answer holds.
+struct Form {
+    /// `loss`, `rows/..` and `diagnostics/..`.
+    rows: Vec<(String, usize)>,
+    /// `image`, `text`, `learnables/..`.
+    gradients: Vec<(String, usize)>,
+    columns: usize,
+}
+
+/// Asks for the losses of a batch.
+pub fn ask(
+    workers: &mut [Worker],
+    state: &State,
+    usage: &mut Usage,
+    batch: &Batch,
+    embeddings: &Pair<Vec<f32>>,
+) -> Result<Losses, Halt> {
+    for worker in &mut *workers {
+        write_inputs(worker, state, batch, embeddings);
+    }
+    let diagnostics = workers[0].declaration().loss_diagnostics.clone();
+    let form = Form::new(state, &diagnostics, batch);
+    let share = LANES / workers.len();
+    let parts = side_by_side(workers.iter_mut().enumerate().collect(), |(place, worker)| {
+        (place * share..(place + 1) * share).map(|lane| form.ask(worker, batch, lane)).collect::<Result<Vec<_>, _>>()
+    })?;
+    let mut rows = vec![Vec::new(); form.rows.len()];
+    let mut tree = Tree::new(add_values);
+    for answer in parts.into_iter().flatten() {
+        note(usage, answer.usage, |usage| &mut usage.loss_cpu_micros);
+        rows.iter_mut().zip(&answer.rows).for_each(|(all, lane)| all.extend(lane));
+        tree.push(answer.gradients)?;
+    }
+    let mut sums = tree.finish().unwrap_or_default().into_iter();
+    let gradients = Pair { image: sums.next().unwrap_or_default(), text: sums.next().unwrap_or_default() };
+    let mut rows = rows.into_iter();
+    Ok(Losses {
+        loss: rows.next().unwrap_or_default(),
+        rows: rows.by_ref().take(form.columns).collect(),
+        diagnostics: diagnostics.into_iter().zip(rows).collect(),
+        gradients,
+        learnables: sums.collect(),
+    })
+}
+
+impl Form {
+    fn new(state: &State, diagnostics: &[String], batch: &Batch) -> Self {
+        let lane = batch.ids.len() / LANES;
+        let whole = batch.ids.len() * state.model.config().embed_dim;
+        let columns = state.columns.iter().map(|column| (format!("rows/{}", column.name), lane * column.width));
+        let diagnostics = diagnostics.iter().map(|name| (format!("diagnostics/{name}"), lane));
+        let learnables = state.learnables.iter();
+        let learnables =
+            learnables.map(|learnable| (format!("learnables/{}", learnable.name), learnable.values.data.len()));
+        Self {
+            rows: std::iter::once(("loss".to_owned(), lane)).chain(columns).chain(diagnostics).collect(),
+            gradients: ["image", "text"].map(|name| (name.to_owned(), whole)).into_iter().chain(learnables).collect(),
+            columns: state.columns.len(),
+        }
+    }
+
+    fn ask(&self, worker: &mut Worker, batch: &Batch, lane: usize) -> Result<Answered, Halt> {
+        let answer = pass(worker.ask_loss(batch.step, batch.epoch, lane)?)?;
+        let take = Take { answer: &answer, step: batch.step, question: format!("loss, lane {lane}") };
+        let copy = |(name, length): &(String, usize)| {
+            let mut values = vec![0.0; *length];
+            take.copy(name, &mut values).map(|_| values)
+        };
+        let rows = self.rows.iter().map(copy).collect::<Result<_, _>>()?;
+        let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+        // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
+        gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
+        Ok(Answered { rows, gradients, usage: answer.usage() })
+    }
+}
+
+fn write_inputs(worker: &mut Worker, state: &State, batch: &Batch, embeddings: &Pair<Vec<f32>>) {
+    worker.loss_input("image").copy_from_slice(&embeddings.image);
+    worker.loss_input("text").copy_from_slice(&embeddings.text);
+    for learnable in &state.learnables {
+        worker.loss_input(&format!("learnables/{}", learnable.name)).copy_from_slice(&learnable.values.data);
+    }
+    for column in &state.columns {
+        let to = worker.loss_input(&format!("columns/{}", column.name));
+        for (to, &id) in to.chunks_exact_mut(column.width.max(1)).zip(&batch.ids) {
+            let start = id as usize * column.width;
+            to.copy_from_slice(&column.values.data[start..start + column.width]);
+        }
+    }
+    for global in &state.globals {
+        worker.loss_input(&format!("globals/{}", global.name)).copy_from_slice(&global.values.data);
+    }
+}
