@@ -5,10 +5,11 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Mutex,
+    thread::ScopedJoinHandle,
 };
 
 use anyhow::{Context as _, Result};
-use records::{Exit, evaluation::Fraction, file, outcome::Outcome};
+use records::{DataRoot, Exit, NumericsClass, RunDigest, evaluation::Fraction, file, outcome::Outcome};
 
 use crate::{
     certify::statement::results,
@@ -16,14 +17,14 @@ use crate::{
     entry::Entry,
     folders::{self, Home},
     frozen,
-    halt::{Halt, Went, settle},
+    halt::{Went, settle},
     kit::Kit,
     launch::{self, Evaluation, Training},
     overrides,
     problem::Problem,
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Terminal},
+    terminal::{Paint, Progress, Terminal, tick},
 };
 
 /// Arguments of `maxclip try`.
@@ -60,19 +61,30 @@ struct Side {
     entry: Entry,
     build: PathBuf,
     folder: PathBuf,
+    run: RunDigest,
+}
+
+impl Side {
+    /// Takes over what a report needs of another folder of the same run.
+    fn take(&self, other: &Self) -> Result<()> {
+        for name in ["transcript.jsonl", "eval_results.jsonl"] {
+            file::write(&self.folder.join(name), &file::read(&other.folder.join(name))?)?;
+        }
+        Ok(file::write(&self.kept(), &file::read(&other.kept())?)?)
+    }
+
+    /// Its outcome, written when everything has been done.
+    fn kept(&self) -> PathBuf {
+        self.folder.join("kept.json")
+    }
 }
 
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let kit = Kit::find(args.kit.as_deref()).map_err(|reason| Problem::inconclusive(reason.why).hint(reason.hint))?;
+    let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
-        Err(Halt::Fail(findings)) => {
-            crate::findings::print(&findings.iter().collect::<Vec<_>>(), None, terminal);
-            Ok(Exit::Fail)
-        }
-        Err(Halt::Inconclusive(reason)) => Err(Problem::inconclusive(reason.why).hint(reason.hint).into()),
-        Err(Halt::Error(error)) => Err(error),
+        Err(halt) => halt.tell(terminal),
     }
 }
 
@@ -90,24 +102,23 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     tried.config = overrides::apply(&tried.config, &args.set)?;
     let baseline = Entry::baseline()?;
 
-    let roots = datahome::provide(&home.data(), &law.protocol)?;
-    let at = Where { frozen: frozen::digest(), class: launch::class(kit)? };
+    let bar = terminal.progress("build", 0);
+    let (roots, class) = prepare(kit, &home, &law, [&tried, &baseline])?;
+    drop(bar);
+    let at = Where { frozen: frozen::digest(), class };
     let number = next(&home)?;
     let side = |entry: Entry, folder: PathBuf| -> Went<Side> {
         let build = home.build(&entry.digest);
-        settle(compile::build(kit, &entry.sources(), &build)?)?;
         let who = Who { tree: entry.digest, config: &entry.config };
         let index = law.protocol.scales.iter().position(|other| other.name == scale.name).unwrap_or(0);
         let run = resolve::run(&law, scale, &who, &Round::practice(), roots[index], at)?;
         resolve::place(&run, &folder)?;
-        Ok(Side { entry, build, folder })
+        Ok(Side { entry, build, folder, run: run.digest()? })
     };
-    let bar = terminal.progress("build", 0);
     let tried = side(tried, home.0.join(format!("try-{number:04}")))?;
     // The baseline is trained once for a protocol, a scale and a number of steps.
     let name = format!("baseline-{}-{}-{}", args.protocol, scale.name, args.steps);
     let baseline = side(baseline, home.0.join("build").join(name))?;
-    drop(bar);
     terminal.line(format_args!(
         "  check {}   {} steps of {}-{}   not a verdict",
         terminal.paint(Paint::Good, "pass"),
@@ -115,27 +126,58 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
         args.protocol,
         scale.name
     ));
-    let sides = [&tried, &baseline];
-    let bar = Mutex::new(terminal.progress("train", 2 * args.steps));
-    let trained = std::thread::scope(|scope| {
-        let work = sides.map(|side| scope.spawn(|| train(side, kit, &home, &law, &scale.data, &bar)));
-        work.map(|thread| thread.join().unwrap_or_else(|_| Err(Halt::Error(anyhow::anyhow!("a thread panicked")))))
-    });
+    // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
+    let same = tried.run == baseline.run && !baseline.kept().exists();
+    let sides = if same { vec![&tried] } else { vec![&tried, &baseline] };
+    let beside = sides.iter().filter(|side| !side.kept().exists()).count();
+    let bench = Bench { kit, home: &home, law: &law, data: &scale.data, beside };
+    let bar = Mutex::new(terminal.progress("train", beside as u64 * args.steps));
+    let outcomes = std::thread::scope(|scope| {
+        let (bench, bar) = (&bench, &bar);
+        let work: Vec<_> = sides.iter().map(|side| scope.spawn(move || train(side, bench, bar))).collect();
+        work.into_iter().map(joined).collect::<Vec<_>>().into_iter().collect::<Went<Vec<_>>>()
+    })?;
     drop(bar);
-    let [mine, theirs] = trained;
-    report(&tried, &mine?, &baseline, &theirs?, terminal)?;
-    Ok(())
+    if same {
+        baseline.take(&tried)?;
+    }
+    let (mine, theirs) = (outcomes.first(), outcomes.last());
+    let (Some(mine), Some(theirs)) = (mine, theirs) else { return Err(anyhow::anyhow!("nothing was trained").into()) };
+    Ok(report(&tried, mine, &baseline, theirs, terminal)?)
+}
+
+/// Builds both entries, each once, while this machine's class is measured and the data are made.
+fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<(Vec<DataRoot>, NumericsClass)> {
+    let mut distinct = entries.to_vec();
+    distinct.dedup_by_key(|entry| entry.digest);
+    std::thread::scope(|scope| {
+        let build = |entry: &Entry| -> Went<()> {
+            settle(compile::build(kit, &entry.sources(), &home.build(&entry.digest))?).map(drop)
+        };
+        let work: Vec<_> = distinct.iter().map(|entry| scope.spawn(move || build(entry))).collect();
+        let prepared = (datahome::provide(&home.data(), &law.protocol)?, launch::class(kit)?);
+        work.into_iter().try_for_each(joined)?;
+        Ok(prepared)
+    })
+}
+
+fn joined<T>(thread: ScopedJoinHandle<'_, Went<T>>) -> Went<T> {
+    thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked").into()))
+}
+
+/// What both sides are trained with.
+struct Bench<'a> {
+    kit: &'a Kit,
+    home: &'a Home,
+    law: &'a Law,
+    data: &'a str,
+    /// Trainings at the same time.
+    beside: usize,
 }
 
 /// Trains and evaluates one side, where that has not been done.
-fn train(
-    side: &Side,
-    kit: &Kit,
-    home: &Home,
-    law: &Law,
-    data: &str,
-    bar: &Mutex<crate::terminal::Progress>,
-) -> Went<Outcome> {
+fn train(side: &Side, bench: &Bench<'_>, bar: &Mutex<Progress>) -> Went<Outcome> {
+    let Bench { kit, home, law, data, beside } = *bench;
     let training = Training {
         folder: side.folder.clone(),
         data: home.data().join(data),
@@ -143,17 +185,13 @@ fn train(
         until: None,
         restart_worker_every: None,
         recompute: false,
+        beside,
     };
-    let tick = |_| {
-        if let Ok(mut bar) = bar.lock() {
-            bar.add(1);
-        }
-    };
-    let kept = side.folder.join("kept.json");
+    let kept = side.kept();
     if let Ok(bytes) = file::read(&kept) {
         return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
     }
-    let outcome = settle(launch::train(kit, &training, tick)?)?;
+    let outcome = settle(launch::train(kit, &training, |_| tick(bar))?)?;
     let evaluation = Evaluation {
         checkpoint: side.folder.join("published"),
         model: folders::model(&side.folder),
