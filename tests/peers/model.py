@@ -4,12 +4,14 @@
     python tests/peers/model.py target/debug/examples/evaluator_peer frozen/protocols/models/ViT-B-32.json
 
 Needs torch, open_clip_torch and safetensors. Prints the largest difference relative to the largest feature,
-for random weights that open_clip wrote and for initial weights that we wrote. Exit code 0 within 1e-5.
+for random weights that open_clip wrote and for initial weights that we wrote, and with `--trained` for those of
+a file that a training published. Exit code 0 within 1e-5.
 """
 
 import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import tempfile
 
@@ -61,6 +63,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("peer", help="the built example `evaluator_peer`")
     parser.add_argument("model", help="a model configuration")
+    parser.add_argument("--trained", help="a training's published/model.safetensors")
     parser.add_argument("--rows", type=int, default=8)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
@@ -83,6 +86,11 @@ def main():
         loaded = model.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
         assert not loaded.missing_keys and not loaded.unexpected_keys
         rows.append(("our initial weights", compare(model, options.peer, options.model, folder, images, tokens)))
+        if options.trained:
+            shutil.copyfile(options.trained, folder / "model.safetensors")
+            loaded = model.load_state_dict(load_file(options.trained), strict=True)
+            assert not loaded.missing_keys and not loaded.unexpected_keys
+            rows.append(("our trained weights", compare(model, options.peer, options.model, folder, images, tokens)))
     for what, found in rows:
         worst = max(worst, *found.values())
         print(f"{what}: image {found['image']:.2e}, text {found['text']:.2e}, relative")

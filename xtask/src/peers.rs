@@ -12,7 +12,11 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 
-use crate::{setup, shell};
+use crate::{
+    kit,
+    setup::{self, Machine},
+    shell,
+};
 
 /// Arguments of `cargo xtask peers`.
 #[derive(Parser)]
@@ -44,7 +48,7 @@ const FOLDER: &str = "peers-1";
 
 /// Runs them.
 pub fn run(args: Args) -> Result<()> {
-    setup::run()?;
+    let machine = setup::run()?;
     let python = provide()?;
     let asked = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     let mut failed = Vec::new();
@@ -62,16 +66,33 @@ pub fn run(args: Args) -> Result<()> {
     if asked("model") || asked("metrics") {
         let peer = example("evaluator")?;
         let models = shell::root().join("frozen/protocols/models");
-        for model in ["mini.json", "emoji.json", "ViT-B-32.json"] {
-            if asked("model") {
-                compare("model", script(&python, "model.py").arg(&peer).arg(models.join(model)))?;
-            }
+        if asked("model") {
+            let model = |name: &str| {
+                let mut model = script(&python, "model.py");
+                model.arg(&peer).arg(models.join(name));
+                model
+            };
+            compare("model", model("mini.json").arg("--trained").arg(trained(&machine)?))?;
+            compare("model", &mut model("emoji.json"))?;
+            compare("model", &mut model("ViT-B-32.json"))?;
         }
         if asked("metrics") {
             compare("metrics", script(&python, "metrics.py").arg(&peer))?;
         }
     }
     if failed.is_empty() { Ok(()) } else { bail!("not equal: {}", failed.join(", ")) }
+}
+
+/// Weights that a short training of the baseline published.
+fn trained(machine: &Machine) -> Result<PathBuf> {
+    let maxclip = kit::build(machine)?.maxclip;
+    let home = shell::root().join("runs/peers");
+    if home.exists() {
+        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
+    }
+    let mut attempt = Command::new(maxclip);
+    shell::run(attempt.current_dir(shell::root()).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
+    Ok(home.join("try-0001/published/model.safetensors"))
 }
 
 fn script(python: &Path, name: &str) -> Command {

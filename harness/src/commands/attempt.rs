@@ -208,8 +208,7 @@ fn train(side: &Side, bench: &Bench<'_>, bar: &Mutex<Progress>) -> Went<Outcome>
 fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, terminal: &mut Terminal) -> Result<()> {
     let losses = |side: &Side| curve::losses(&side.folder);
     let (tried, baseline) = (losses(mine)?, losses(theirs)?);
-    let last = baseline.last().copied().unwrap_or(f32::NAN);
-    terminal.line(format_args!("  loss        {}   baseline {last:.3}", curve::line(&tried)));
+    terminal.line(format_args!("  loss        {}   baseline {}", curve::line(&tried), curve::line(&baseline)));
     for (name, values) in diagnostics(&mine.folder)? {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
