@@ -110,18 +110,14 @@ pub fn make(certified: &[Certified]) -> Result<Board, BoardError> {
             Outcome::Fail => failed.push(failure(&one.statement)),
         }
     }
-    rows.sort_by(|a, b| {
-        b.mean.total_cmp(&a.mean).then_with(|| a.entry.cmp(&b.entry)).then_with(|| a.tree.cmp(&b.tree))
-    });
+    let rows = ranked(&rows, |row| (row.mean, row.error));
     failed.sort_by(|a: &Failed, b: &Failed| a.entry.cmp(&b.entry).then_with(|| a.tree.cmp(&b.tree)));
-    rows.dedup();
     failed.dedup();
     let names = |row: &Row| row.scales.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
     let scales = rows.first().map(names).unwrap_or_default();
     if let Some(other) = rows.iter().find(|row| names(row) != scales) {
         return Err(BoardError::Scales(other.entry.name.clone()));
     }
-    rank(&mut rows);
     let predicate = &first.statement.predicate;
     Ok(Board {
         protocol: predicate.against.protocol.clone(),
@@ -158,6 +154,21 @@ fn failure(statement: &Statement) -> Failed {
 fn short(statement: &Statement) -> String {
     let submission = &statement.predicate.submission;
     submission.tree.map_or_else(|| submission.archive.short(), |tree| tree.short())
+}
+
+/// The rows in the order of a score, given with its standard error, with that order's ranks and ties.
+pub fn ranked(rows: &[Row], score: impl Fn(&Row) -> (f64, f64)) -> Vec<Row> {
+    let with = |row: &Row| {
+        let (mean, error) = score(row);
+        Row { mean, error, tie: None, ..row.clone() }
+    };
+    let mut rows: Vec<Row> = rows.iter().map(with).collect();
+    rows.sort_by(|a, b| {
+        b.mean.total_cmp(&a.mean).then_with(|| a.entry.cmp(&b.entry)).then_with(|| a.tree.cmp(&b.tree))
+    });
+    rows.dedup();
+    rank(&mut rows);
+    rows
 }
 
 fn rank(rows: &mut [Row]) {
@@ -247,6 +258,18 @@ mod tests {
         assert_eq!(rows.iter().map(|row| row.rank).collect::<Vec<_>>(), [1, 2, 2, 4]);
         assert_eq!(tie_note(&rows[1]), "tie with 1 (p = .27)");
         assert_eq!(tie_note(&rows[3]), "");
+    }
+
+    #[test]
+    fn each_scale_has_an_order_and_ties_of_its_own() {
+        let scales = |small: f64, large: f64| vec![("small".into(), small, 0.01), ("large".into(), large, 0.01)];
+        let (first, second) = (row("a", 0.5, 0.007), row("b", 0.4, 0.007));
+        let board = [Row { scales: scales(0.4, 0.6), ..first }, Row { scales: scales(0.401, 0.399), ..second }];
+        let names = |rows: &[Row]| rows.iter().map(|row| row.entry.name.clone()).collect::<Vec<_>>();
+        let small = ranked(&board, |row| (row.scales[0].1, row.scales[0].2));
+        assert_eq!((names(&small), tie_note(&small[1])), (vec!["b".into(), "a".into()], "tie with 1 (p = .94)".into()));
+        let large = ranked(&board, |row| (row.scales[1].1, row.scales[1].2));
+        assert_eq!((names(&large), tie_note(&large[1])), (vec!["a".into(), "b".into()], String::new()));
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl<'a> Training<'a> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
         let workers = start_workers(plan, options)?;
-        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&workers[0].containment())?)?;
+        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&containment(&workers))?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;
         let mut state = State::initial(model, &plan.setup, workers[0].declaration());
         let columns = fingerprint_columns(&state);
@@ -225,6 +225,12 @@ fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
     let seed = plan.seed.child("worker", &[]);
     let (config, setup) = (&plan.run.config, plan.setup.clone());
     pass(Worker::start_many(options.threads, &launch, config, setup, &seed, &plan.protocol.state)?)
+}
+
+/// What holds every worker: the certificate must not claim what holds only some.
+fn containment(workers: &[Worker]) -> Vec<&String> {
+    let first = workers.first().map(Worker::containment).unwrap_or_default();
+    first.iter().filter(|wall| workers.iter().all(|worker| worker.containment().contains(wall))).collect()
 }
 
 #[derive(Serialize)]

@@ -235,15 +235,13 @@ fn page(board: &Board) -> Result<String> {
 }
 
 fn table(board: &Board, title: &str, score: impl Fn(&Row) -> (f64, f64)) -> Table {
-    let mut rows: Vec<_> = board.rows.iter().collect();
-    rows.sort_by(|a, b| score(b).0.total_cmp(&score(a).0).then(a.rank.cmp(&b.rank)));
+    let rows = board::ranked(&board.rows, score);
     let percent = |value: f64| format!("{:.1}", 100.0 * value.clamp(0.0, 1.0));
-    let cells = |(index, row): (usize, &&Row)| {
-        let (mean, error) = score(row);
-        let ahead = rows.iter().position(|other| score(other).0 == mean).unwrap_or(index);
+    let cells = |row: &Row| {
+        let (mean, error) = (row.mean, row.error);
         let writeup = escape(&row.entry.writeup);
         Cells {
-            rank: ahead + 1,
+            rank: row.rank,
             name: escape(&row.entry.name),
             team: escape(&row.entry.team),
             link: writeup.starts_with("https://").then_some(writeup),
@@ -252,11 +250,11 @@ fn table(board: &Board, title: &str, score: impl Fn(&Row) -> (f64, f64)) -> Tabl
             at: percent(mean),
             width: percent((mean + error).min(1.0) - (mean - error).max(0.0)),
             others: row.scales.iter().map(|(_, mean, _)| decimal(*mean)).collect(),
-            tie: if title == "mean" { tie_note(row) } else { String::new() },
+            tie: tie_note(row),
             tree: row.tree.clone(),
         }
     };
-    let cells = rows.iter().enumerate().map(cells).collect();
+    let cells = rows.iter().map(cells).collect();
     Table { id: format!("by-{}", escape(title)), title: escape(title), rows: cells }
 }
 
