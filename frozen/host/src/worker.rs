@@ -22,6 +22,17 @@ use crate::{
     process::{Arenas, Process, Reply, seed_text},
 };
 
+/// What passed; every other verdict is the caller's own.
+macro_rules! pass {
+    ($verdict:expr) => {
+        match $verdict {
+            Verdict::Pass(value) => value,
+            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
+            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+        }
+    };
+}
+
 /// How a worker is started.
 #[derive(Debug, Clone)]
 pub struct Launch {
@@ -104,20 +115,11 @@ impl Worker {
         };
         let mut workers: Vec<Self> = Vec::new();
         while let Some(process) = started.pop_front() {
-            let process = match process.ready()? {
-                Verdict::Pass(process) => process,
-                Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-                Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-            };
-            let worker = match workers.first() {
-                Some(first) => Verdict::Pass(first.twin(process)?),
-                None => Self::first(process, launch, session.clone(), limits)?,
-            };
-            match worker {
-                Verdict::Pass(worker) => workers.push(worker),
-                Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-                Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-            }
+            let process = pass!(process.ready()?);
+            workers.push(match workers.first() {
+                Some(first) => first.twin(process)?,
+                None => pass!(Self::first(process, launch, session.clone(), limits)?),
+            });
         }
         Ok(Verdict::Pass(workers))
     }
@@ -129,11 +131,7 @@ impl Worker {
         mut session: Session,
         limits: &StateLimits,
     ) -> Result<Verdict<Self>, HostError> {
-        let declaration = match declare(&mut process, &session, &launch.limits)? {
-            Verdict::Pass(declaration) => declaration,
-            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-        };
+        let declaration = pass!(declare(&mut process, &session, &launch.limits)?);
         let mut findings = declaration.check(limits);
         findings.extend(unread(&declaration));
         if !findings.is_empty() {
@@ -216,11 +214,7 @@ impl Worker {
     ///
     /// An algorithm keeps nothing in a worker, so this changes no bit of what follows.
     pub fn restart(&mut self) -> Result<Verdict<()>, HostError> {
-        let process = match Process::start(&self.launch)?.ready()? {
-            Verdict::Pass(process) => process,
-            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-        };
+        let process = pass!(Process::start(&self.launch)?.ready()?);
         let mut twin = self.twin(process)?;
         for (old, new) in [
             (&mut self.arenas.loss_inputs, &mut twin.arenas.loss_inputs),

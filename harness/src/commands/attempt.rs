@@ -95,18 +95,12 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
         Problem::usage(format!("protocol `{}` has no scale `{}`", args.protocol, args.scale)).hint(known.join(", "))
     })?;
     let home = Home(args.home.clone());
-    let mut tried = Entry::folder(&args.entry)?;
-    if let Some(path) = &args.config {
-        tried.config = String::from_utf8(file::read(path)?).map_err(|_| Problem::usage(format!("{} is not UTF-8", path.display())))?;
-    }
-    tried.config = overrides::apply(&tried.config, &args.set)?;
-    let baseline = Entry::baseline()?;
+    let (tried, baseline) = (entry(args)?, Entry::baseline()?);
 
     let bar = terminal.progress("build", 0);
     let (roots, class) = prepare(kit, &home, &law, [&tried, &baseline])?;
     drop(bar);
     let at = Where { frozen: frozen::digest(), class };
-    let number = next(&home)?;
     let side = |entry: Entry, folder: PathBuf| -> Went<Side> {
         let build = home.build(&entry.digest);
         let who = Who { tree: entry.digest, config: &entry.config };
@@ -115,35 +109,27 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
         resolve::place(&run, &folder)?;
         Ok(Side { entry, build, folder, run: run.digest()? })
     };
-    let tried = side(tried, home.0.join(format!("try-{number:04}")))?;
+    let tried = side(tried, home.0.join(format!("try-{:04}", next(&home)?)))?;
     // The baseline is trained once for a protocol, a scale and a number of steps.
     let name = format!("baseline-{}-{}-{}", args.protocol, scale.name, args.steps);
     let baseline = side(baseline, home.0.join("build").join(name))?;
-    terminal.line(format_args!(
-        "  check {}   {} steps of {}-{}   not a verdict",
-        terminal.paint(Paint::Good, "pass"),
-        args.steps,
-        args.protocol,
-        scale.name
-    ));
-    // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
-    let same = tried.run == baseline.run && !baseline.kept().exists();
-    let sides = if same { vec![&tried] } else { vec![&tried, &baseline] };
-    let beside = sides.iter().filter(|side| !side.kept().exists()).count();
-    let bench = Bench { kit, home: &home, law: &law, data: &scale.data, beside };
-    let bar = Mutex::new(terminal.progress("train", beside as u64 * args.steps));
-    let outcomes = std::thread::scope(|scope| {
-        let (bench, bar) = (&bench, &bar);
-        let work: Vec<_> = sides.iter().map(|side| scope.spawn(move || train(side, bench, bar))).collect();
-        work.into_iter().map(joined).collect::<Vec<_>>().into_iter().collect::<Went<Vec<_>>>()
-    })?;
-    drop(bar);
-    if same {
-        baseline.take(&tried)?;
+    let word = terminal.paint(Paint::Good, "pass");
+    let of = format!("{}-{}", args.protocol, scale.name);
+    terminal.line(format_args!("  check {word}   {} steps of {of}   not a verdict", args.steps));
+    let bench = Bench { kit, home: &home, law: &law, data: &scale.data, steps: args.steps };
+    let [mine, theirs] = bench.train_both(&tried, &baseline, terminal)?;
+    Ok(report(&tried, &mine, &baseline, &theirs, terminal)?)
+}
+
+/// The entry's folder with the configuration that the command line asks for.
+fn entry(args: &Args) -> Went<Entry> {
+    let mut entry = Entry::folder(&args.entry)?;
+    if let Some(path) = &args.config {
+        let refuse = |_| Problem::usage(format!("{} is not UTF-8", path.display()));
+        entry.config = String::from_utf8(file::read(path)?).map_err(refuse)?;
     }
-    let (mine, theirs) = (outcomes.first(), outcomes.last());
-    let (Some(mine), Some(theirs)) = (mine, theirs) else { return Err(anyhow::anyhow!("nothing was trained").into()) };
-    Ok(report(&tried, mine, &baseline, theirs, terminal)?)
+    entry.config = overrides::apply(&entry.config, &args.set)?;
+    Ok(entry)
 }
 
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
@@ -171,38 +157,57 @@ struct Bench<'a> {
     home: &'a Home,
     law: &'a Law,
     data: &'a str,
-    /// Trainings at the same time.
-    beside: usize,
+    steps: u64,
 }
 
-/// Trains and evaluates one side, where that has not been done.
-fn train(side: &Side, bench: &Bench<'_>, bar: &Mutex<Progress>) -> Went<Outcome> {
-    let Bench { kit, home, law, data, beside } = *bench;
-    let training = Training {
-        folder: side.folder.clone(),
-        data: home.data().join(data),
-        worker: compile::program(&side.build),
-        until: None,
-        restart_worker_every: None,
-        recompute: false,
-        beside,
-    };
-    let kept = side.kept();
-    if let Ok(bytes) = file::read(&kept) {
-        return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
+impl Bench<'_> {
+    /// Trains the entry, and the baseline where that has not been done.
+    fn train_both(&self, tried: &Side, baseline: &Side, terminal: &Terminal) -> Went<[Outcome; 2]> {
+        // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
+        let same = tried.run == baseline.run && !baseline.kept().exists();
+        let beside = if same || baseline.kept().exists() { 1 } else { 2 };
+        let bar = Mutex::new(terminal.progress("train", beside as u64 * self.steps));
+        if same {
+            let outcome = self.train(tried, beside, &bar)?;
+            baseline.take(tried)?;
+            return Ok([outcome.clone(), outcome]);
+        }
+        let [mine, theirs] = std::thread::scope(|scope| {
+            let bar = &bar;
+            [tried, baseline].map(|side| scope.spawn(move || self.train(side, beside, bar))).map(joined)
+        });
+        Ok([mine?, theirs?])
     }
-    let outcome = settle(launch::train(kit, &training, |_| tick(bar))?)?;
-    let evaluation = Evaluation {
-        checkpoint: side.folder.join("published"),
-        model: folders::model(&side.folder),
-        tasks: home.data(),
-        names: law.protocol.evaluation.tasks.clone(),
-        batch: law.protocol.evaluation.batch,
-        out: side.folder.join("eval_results.jsonl"),
-    };
-    settle(launch::evaluate(kit, &evaluation, |_| ())?)?;
-    file::write(&kept, &file::read(&side.folder.join("outcome.json"))?)?;
-    Ok(outcome)
+
+    /// Trains and evaluates one side beside others, where that has not been done.
+    fn train(&self, side: &Side, beside: usize, bar: &Mutex<Progress>) -> Went<Outcome> {
+        let Self { kit, home, law, data, .. } = *self;
+        let training = Training {
+            folder: side.folder.clone(),
+            data: home.data().join(data),
+            worker: compile::program(&side.build),
+            until: None,
+            restart_worker_every: None,
+            recompute: false,
+            beside,
+        };
+        let kept = side.kept();
+        if let Ok(bytes) = file::read(&kept) {
+            return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
+        }
+        let outcome = settle(launch::train(kit, &training, |_| tick(bar))?)?;
+        let evaluation = Evaluation {
+            checkpoint: side.folder.join("published"),
+            model: folders::model(&side.folder),
+            tasks: home.data(),
+            names: law.protocol.evaluation.tasks.clone(),
+            batch: law.protocol.evaluation.batch,
+            out: side.folder.join("eval_results.jsonl"),
+        };
+        settle(launch::evaluate(kit, &evaluation, |_| ())?)?;
+        file::write(&kept, &file::read(&side.folder.join("outcome.json"))?)?;
+        Ok(outcome)
+    }
 }
 
 fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, terminal: &mut Terminal) -> Result<()> {
