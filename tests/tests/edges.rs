@@ -34,8 +34,8 @@ const WITH_LIBTORCH: &[&str] =
     &["shim", "contract", "worker", "clip", "trainer", "evaluator", "openclip", "editable", "attacker"];
 
 fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
-    let metadata =
-        MetadataCommand::new().current_dir(flows::root()).other_options(["--offline".into()]).exec().unwrap();
+    // Only what the manifests of the workspace say: nothing else has to be there, for whatever platform.
+    let metadata = MetadataCommand::new().current_dir(flows::root()).no_deps().exec().unwrap();
     let kind = |kind: DependencyKind| development || kind != DependencyKind::Development;
     let package = |package: &cargo_metadata::Package| {
         let names = package.dependencies.iter().filter(|dependency| kind(dependency.kind));

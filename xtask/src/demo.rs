@@ -39,7 +39,7 @@ const ENTRIES: [Entry; 2] = [
 
 /// Tells it.
 pub fn run(args: &Args) -> Result<()> {
-    eprintln!("setting up and building (the first time about 15 minutes on two cores, later seconds)");
+    eprintln!("setting up and building (the first time about 14 minutes on two cores, later seconds)");
     let machine = setup::run()?;
     let kit = kit::build(&machine)?;
     let start = Instant::now();

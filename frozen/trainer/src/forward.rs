@@ -272,6 +272,8 @@ mod tests {
 
     #[test]
     fn kept_and_recomputed_graphs_on_any_number_of_threads_give_the_same_bits() {
+        shim::one_thread().unwrap();
+        shim::pin(shim::Fill::Nothing).unwrap();
         let (model, batch) = (model(), batch());
         let step = |graphs, threads| {
             let forward = Forward::run(&model, &batch, manner(1, graphs, threads)).unwrap();

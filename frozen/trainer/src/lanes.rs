@@ -63,7 +63,9 @@ pub fn side_by_side<I: Send, T: Send>(
     }
     let work = &work;
     thread::scope(|scope| {
-        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
+        // How many threads an operator uses is each thread's own, in OpenMP and in MKL, and decides bits.
+        let alone = move |item| shim::one_thread().map_err(Halt::from).and_then(|()| work(item));
+        let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || alone(item))).collect();
         let ended: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
         ended.into_iter().map(|ended| ended.unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()
     })
