@@ -106,6 +106,11 @@ impl Clip {
     /// Builds a model of tensors, of any kind of float; the model shares them.
     pub fn build(config: &ModelConfig, parameters: BTreeMap<String, Tensor>) -> Result<Self, ClipError> {
         check_shapes(config, &parameters)?;
+        Ok(Self::assemble(config, parameters)?)
+    }
+
+    /// Builds a model of tensors whose shapes are known to be right.
+    fn assemble(config: &ModelConfig, parameters: BTreeMap<String, Tensor>) -> Result<Self, Missing> {
         let names = Names { tensors: &parameters, prefix: String::new() };
         Ok(Self {
             vision: Vision::take(config, &names)?,
@@ -120,7 +125,7 @@ impl Clip {
     /// The same parameters behind other handles, for another thread.
     pub fn share(&self) -> Result<Self, ClipError> {
         let parameters = self.parameters.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone()));
-        Ok(Self { log_scale: self.log_scale, ..Self::build(&self.config, parameters.collect())? })
+        Ok(Self { log_scale: self.log_scale, ..Self::assemble(&self.config, parameters.collect())? })
     }
 
     /// The configuration.

@@ -1,6 +1,6 @@
 //! A worker as the trainer uses it: start, write inputs, ask, copy results, start again.
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::path::PathBuf;
 
 use numerics::{
     Seed,
@@ -101,7 +101,7 @@ impl Worker {
         limits: &StateLimits,
     ) -> Result<Verdict<Vec<Self>>, HostError> {
         // All at once: each takes most of a second to warm up.
-        let mut started = (0..count.max(1)).map(|_| Process::start(launch)).collect::<Result<VecDeque<_>, _>>()?;
+        let started = (0..count.max(1)).map(|_| Process::start(launch)).collect::<Result<Vec<_>, _>>()?;
         let session = Session {
             config: config.to_owned(),
             setup,
@@ -114,7 +114,7 @@ impl Worker {
             update_results: vec![],
         };
         let mut workers: Vec<Self> = Vec::new();
-        while let Some(process) = started.pop_front() {
+        for process in started {
             let process = pass!(process.ready()?);
             workers.push(match workers.first() {
                 Some(first) => first.twin(process)?,

@@ -16,7 +16,7 @@ use tch::{Kind, TchError, Tensor, no_grad};
 use crate::{
     batch::{Batch, Vocabulary},
     halt::{Fault, Halt},
-    lanes::{Tree, add_tensors, side_by_side},
+    lanes::{Tree, add_tensors, shares, side_by_side},
 };
 
 /// What happens to a micro-batch's graph between forward and backward.
@@ -89,12 +89,10 @@ impl<'a> Forward<'a> {
         let rows = Tensor::f_from_slice(&vocabulary.ids)?;
         let table =
             no_grad(|| model.parameters()[TOKEN_EMBEDDING].f_index_select(0, &rows))?.f_set_requires_grad(true)?;
-        let lanes = LANES / manner.threads;
-        let hand = |thread| {
-            let lanes = thread * lanes..(thread + 1) * lanes;
+        let hand = |lanes| {
             Ok::<_, Halt>(Hand { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
         };
-        let mut hands = (0..manner.threads).map(hand).collect::<Result<Vec<_>, _>>()?;
+        let mut hands = shares(manner.threads).map(hand).collect::<Result<Vec<_>, _>>()?;
         let shared = Shared { batch, vocabulary: &vocabulary, micro: manner.micro };
         let parts = side_by_side(hands.iter_mut().collect(), |hand| hand.embed_all(shared, manner.graphs))?;
         let embeddings = Pair {

@@ -1,9 +1,11 @@
 //! The one order in which gradients of lanes are added: ((0+1)+(2+3))+((4+5)+(6+7)).
 //!
-//! Neither the number of processes nor what runs a lane can change it, so neither can change a bit.
+//! Neither the number of processes nor what runs a lane can change it, so neither can change a bit: threads
+//! that share the lanes each take a branch of the tree.
 
-use std::{panic, thread};
+use std::{ops::Range, panic, thread};
 
+use records::protocol::LANES;
 use tch::{TchError, Tensor};
 
 use crate::halt::Halt;
@@ -51,6 +53,12 @@ pub fn add_values(sums: &mut [Vec<f32>], values: &[Vec<f32>]) -> Result<(), TchE
 /// Adds lists of tensors, one by one.
 pub fn add_tensors(sums: &mut [Tensor], tensors: &[Tensor]) -> Result<(), TchError> {
     sums.iter_mut().zip(tensors).try_for_each(|(sum, tensor)| sum.f_add_(tensor).map(drop))
+}
+
+/// The lanes of each of so many threads, which is a power of two.
+pub fn shares(threads: usize) -> impl Iterator<Item = Range<usize>> {
+    let share = LANES / threads;
+    (0..threads).map(move |thread| thread * share..(thread + 1) * share)
 }
 
 /// Does the same with each item, all at once; results, or the first error, in the items' order.

@@ -3,7 +3,7 @@
 //! Several workers share the lanes where there are cores for them. All answer alike, and answers are put
 //! together in the order of the lanes, so their number decides time and no bit.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use host::Worker;
 use records::{outcome::Usage, protocol::LANES};
@@ -12,7 +12,7 @@ use crate::{
     batch::Batch,
     forward::Pair,
     halt::{Halt, pass},
-    lanes::{Tree, add_values, side_by_side},
+    lanes::{Tree, add_values, shares, side_by_side},
     state::State,
     step::{Take, note},
 };
@@ -31,13 +31,13 @@ pub struct Losses {
     pub learnables: Vec<Vec<f32>>,
 }
 
-/// What an answer holds, in the order of [`Form::names`].
+/// What one worker answers about its lanes, in the order of [`Form`].
 struct Answered {
-    /// A value a row: the loss, columns, diagnostics.
+    /// The loss, columns, diagnostics: the lanes' rows one after the other.
     rows: Vec<Vec<f32>>,
-    /// Of the whole batch's embeddings, then of the learnables.
+    /// Of the whole batch's embeddings, then of the learnables: the lanes' sum.
     gradients: Vec<Vec<f32>>,
-    usage: host::Usage,
+    usage: Vec<host::Usage>,
 }
 
 /// Names and lengths of what an answer holds.
@@ -62,17 +62,16 @@ pub fn ask(
     }
     let diagnostics = workers[0].declaration().loss_diagnostics.clone();
     let form = Form::new(state, &diagnostics, batch);
-    let share = LANES / workers.len();
-    let parts = side_by_side(workers.iter_mut().enumerate().collect(), |(place, worker)| {
-        (place * share..(place + 1) * share).map(|lane| form.ask(worker, batch, lane)).collect::<Result<Vec<_>, _>>()
-    })?;
+    let shared = shares(workers.len()).zip(workers).collect();
+    let parts = side_by_side(shared, |(lanes, worker)| form.ask(worker, batch, lanes))?;
     let mut rows = vec![Vec::new(); form.rows.len()];
     let mut tree = Tree::new(add_values);
-    for answer in parts.into_iter().flatten() {
-        note(usage, answer.usage, |usage| &mut usage.loss_cpu_micros);
-        rows.iter_mut().zip(&answer.rows).for_each(|(all, lane)| all.extend(lane));
-        tree.push(answer.gradients)?;
+    for part in parts {
+        part.usage.into_iter().for_each(|used| note(usage, used, |usage| &mut usage.loss_cpu_micros));
+        rows.iter_mut().zip(&part.rows).for_each(|(all, part)| all.extend(part));
+        tree.push(part.gradients)?;
     }
+    // The number of workers is a power of two, so there is a sum.
     let mut sums = tree.finish().unwrap_or_default().into_iter();
     let gradients = Pair { image: sums.next().unwrap_or_default(), text: sums.next().unwrap_or_default() };
     let mut rows = rows.into_iter();
@@ -101,18 +100,29 @@ impl Form {
         }
     }
 
-    fn ask(&self, worker: &mut Worker, batch: &Batch, lane: usize) -> Result<Answered, Halt> {
-        let answer = pass(worker.ask_loss(batch.step, batch.epoch, lane)?)?;
-        let take = Take { answer: &answer, step: batch.step, question: format!("loss, lane {lane}") };
-        let copy = |(name, length): &(String, usize)| {
-            let mut values = vec![0.0; *length];
-            take.copy(name, &mut values).map(|_| values)
-        };
-        let rows = self.rows.iter().map(copy).collect::<Result<_, _>>()?;
-        let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
-        // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
-        gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
-        Ok(Answered { rows, gradients, usage: answer.usage() })
+    fn ask(&self, worker: &mut Worker, batch: &Batch, lanes: Range<usize>) -> Result<Answered, Halt> {
+        let mut rows = vec![Vec::new(); self.rows.len()];
+        let mut usage = Vec::new();
+        let mut tree = Tree::new(add_values);
+        for lane in lanes {
+            let answer = pass(worker.ask_loss(batch.step, batch.epoch, lane)?)?;
+            let take = Take { answer: &answer, step: batch.step, question: format!("loss, lane {lane}") };
+            for ((name, length), rows) in self.rows.iter().zip(&mut rows) {
+                let start = rows.len();
+                rows.resize(start + length, 0.0);
+                take.copy(name, &mut rows[start..])?;
+            }
+            let copy = |(name, length): &(String, usize)| {
+                let mut values = vec![0.0; *length];
+                take.copy(name, &mut values).map(|_| values)
+            };
+            let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+            // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
+            gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
+            tree.push(gradients)?;
+            usage.push(answer.usage());
+        }
+        Ok(Answered { rows, gradients: tree.finish().unwrap_or_default(), usage })
     }
 }
 

@@ -164,8 +164,9 @@ impl Bench<'_> {
     /// Trains the entry, and the baseline where that has not been done.
     fn train_both(&self, tried: &Side, baseline: &Side, terminal: &Terminal) -> Went<[Outcome; 2]> {
         // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
-        let same = tried.run == baseline.run && !baseline.kept().exists();
-        let beside = if same || baseline.kept().exists() { 1 } else { 2 };
+        let kept = baseline.kept().exists();
+        let same = tried.run == baseline.run && !kept;
+        let beside = if same || kept { 1 } else { 2 };
         let bar = Mutex::new(terminal.progress("train", beside as u64 * self.steps));
         if same {
             let outcome = self.train(tried, beside, &bar)?;
