@@ -128,7 +128,7 @@ impl Bench<'_> {
         let protocol = &self.law.protocol;
         let roots = datahome::provide(&self.home.data(), protocol)?;
         let out = self.home.build(&baseline.digest);
-        settle(compile::build(self.kit, &baseline.sources(), &out)?).map_err(ours)?;
+        compile::baseline(self.kit, self.home)?;
         let (scale, data) = (&protocol.scales[0], roots[0]);
         let who = Who { tree: baseline.digest, config: &baseline.config };
         let at = Where { frozen: frozen::digest(), class: self.class };
@@ -137,7 +137,7 @@ impl Bench<'_> {
         let training = Training {
             folder: folder.to_owned(),
             data: self.home.data().join(&scale.data),
-            worker: compile::program(&out),
+            entry: compile::object(&out),
             until: Some(protocol.golden.steps),
             restart_worker_every: None,
             recompute: false,

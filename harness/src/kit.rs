@@ -17,8 +17,12 @@ pub struct Kit {
     pub contract: PathBuf,
     /// `libserde-*.rlib`, the one that the contract was built with.
     pub serde: PathBuf,
-    /// `libworker-*.rlib`.
+    /// `libanswer-*.rlib`: the frozen half of an entry's object.
+    pub answer: PathBuf,
+    /// The program `worker`: the server of Rust entries.
     pub worker: PathBuf,
+    /// `libprobe.so`: what shows what holds a cell.
+    pub probe: PathBuf,
     /// The folder of everything that those depend on.
     pub dependencies: PathBuf,
     /// The program `trainer`.
@@ -27,7 +31,7 @@ pub struct Kit {
     pub evaluator: PathBuf,
     /// libtorch's shared libraries.
     pub libraries: PathBuf,
-    /// `frozen/worker/src/main.rs`.
+    /// `frozen/answer/src/entry.rs`.
     pub main: PathBuf,
     /// The checkout that all of it was built from.
     pub checkout: PathBuf,
@@ -44,8 +48,18 @@ impl Kit {
         let bytes = file::read(&path).map_err(|error| lacks(error.to_string()))?;
         let kit: Self =
             serde_json::from_slice(&bytes).map_err(|error| lacks(format!("{}: {error}", path.display())))?;
-        let programs = [&kit.rustc, &kit.contract, &kit.serde, &kit.worker, &kit.trainer, &kit.evaluator, &kit.main];
-        if let Some(missing) = programs.into_iter().find(|path| !path.is_file()) {
+        let files = [
+            &kit.rustc,
+            &kit.contract,
+            &kit.serde,
+            &kit.answer,
+            &kit.worker,
+            &kit.probe,
+            &kit.trainer,
+            &kit.evaluator,
+            &kit.main,
+        ];
+        if let Some(missing) = files.into_iter().find(|path| !path.is_file()) {
             return Err(lacks(format!("{} names {}, which is not there", path.display(), missing.display())));
         }
         if !kit.libraries.join("libtorch_cpu.so").is_file() {
@@ -60,7 +74,7 @@ impl Kit {
     /// What a build depends on besides the admitted tree, for telling whether one that is there still holds.
     pub fn identity(&self) -> Result<String, file::FileError> {
         let mut parts = Vec::new();
-        for path in [&self.rustc, &self.contract, &self.serde, &self.worker, &self.main] {
+        for path in [&self.rustc, &self.contract, &self.serde, &self.answer, &self.main] {
             parts.push(Sha256::of(&file::read(path)?).bare());
         }
         Ok(parts.join(" "))

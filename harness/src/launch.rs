@@ -26,8 +26,8 @@ pub struct Training {
     pub folder: PathBuf,
     /// The data set.
     pub data: PathBuf,
-    /// The worker program.
-    pub worker: PathBuf,
+    /// The entry's object.
+    pub entry: PathBuf,
     /// Stops after this many steps, resumable.
     pub until: Option<u64>,
     /// Starts the worker's server again after every so many steps.
@@ -46,7 +46,8 @@ pub struct Tick {}
 pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Result<Verdict<Outcome>> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
-    command.arg("--worker").arg(&training.worker).arg("--libraries").arg(&kit.libraries);
+    command.arg("--worker").arg(&kit.worker).arg("--probe").arg(&kit.probe).arg("--entry").arg(&training.entry);
+    command.arg("--libraries").arg(&kit.libraries);
     if let Some(step) = training.until {
         command.arg("--until").arg(step.to_string());
     }

@@ -13,6 +13,7 @@ pub mod frozen;
 pub mod gate;
 pub mod intake;
 pub mod keys;
+pub mod object;
 pub mod policy;
 pub mod replay;
 pub mod transcript;

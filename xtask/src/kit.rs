@@ -21,8 +21,9 @@ pub struct Kit {
     pub maxclip: PathBuf,
 }
 
-const PROGRAMS: &[&str] = &["maxclip", "trainer", "evaluator"];
-const LIBRARIES: &[&str] = &["contract", "worker", "serde"];
+const PROGRAMS: &[&str] = &["maxclip", "trainer", "evaluator", "worker"];
+const LIBRARIES: &[&str] = &["contract", "answer", "serde"];
+const OBJECTS: &[&str] = &["probe"];
 
 /// Builds every program and writes `kit.json` beside `maxclip`.
 pub fn build(machine: &Machine) -> Result<Kit> {
@@ -41,12 +42,14 @@ pub fn build(machine: &Machine) -> Result<Kit> {
         "rustc": Path::new(rustc.trim()).join("bin/rustc"),
         "contract": find("contract")?,
         "serde": find("serde")?,
+        "answer": find("answer")?,
         "worker": find("worker")?,
+        "probe": find("probe")?,
         "dependencies": folder.join("deps"),
         "trainer": find("trainer")?,
         "evaluator": find("evaluator")?,
         "libraries": machine.libraries,
-        "main": shell::root().join("frozen/worker/src/main.rs"),
+        "main": shell::root().join("frozen/answer/src/entry.rs"),
         "checkout": shell::root(),
     });
     let path = folder.join("kit.json");
@@ -71,11 +74,11 @@ fn artifacts(messages: &str) -> Result<BTreeMap<String, PathBuf>> {
         let name = message["target"]["name"].as_str().unwrap_or_default();
         let path = if let Some(program) = message["executable"].as_str() {
             PROGRAMS.contains(&name).then_some(program)
-        } else if LIBRARIES.contains(&name) {
-            let files = message["filenames"].as_array().map_or(&[][..], Vec::as_slice);
-            files.iter().filter_map(Value::as_str).find(|file| file.ends_with(".rlib"))
         } else {
-            None
+            let ending = if OBJECTS.contains(&name) { ".so" } else { ".rlib" };
+            let files = message["filenames"].as_array().map_or(&[][..], Vec::as_slice);
+            let wanted = OBJECTS.contains(&name) || LIBRARIES.contains(&name);
+            files.iter().filter_map(Value::as_str).find(|file| wanted && file.ends_with(ending))
         };
         if let Some(path) = path {
             found.insert(name.to_owned(), PathBuf::from(path));

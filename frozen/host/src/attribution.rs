@@ -1,20 +1,19 @@
 //! Whose fault it is that there is no answer, and which rule was broken.
 //!
-//! What dies, stalls or runs out while an answer is outstanding is the worker's. The child's own words decide
-//! nothing to its advantage: an answer needs exit code 0 *and* the word for it, and every other claim only
-//! chooses the text of a failure.
+//! What a locked cell can bring about is the entry's, and nothing that it can bring about looks like anything else
+//! ([`wire::exit`]). The cell's own words decide nothing to its advantage: an answer needs exit code 0 *and* the word
+//! for it, and every other claim only chooses the text of a failure.
 //!
-//! Time: a child is ended at three times the protocol's CPU limit. Twice so is `Fail`; an answer that came,
-//! twice, between the limit and three times the limit is `Inconclusive`, because that depends on the machine.
+//! What only the kernel or somebody outside can do is asked again: a limit of CPU time that was reached twice fails;
+//! a cell that was killed from outside, a lock that was not to be had, an answer between the limit and three times the
+//! limit are the machine's, and twice so it cannot judge ([`wire::limits`]).
 
-use libc::{
-    SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGKILL, SIGSEGV, SIGSYS, SIGTERM, SIGXCPU, WEXITSTATUS, WIFEXITED, WTERMSIG,
-};
+use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, WEXITSTATUS, WIFEXITED, WTERMSIG};
 use records::{Finding, Rule, protocol::WorkerLimits};
 use wire::{
-    Place,
+    Place, exit,
+    limits::cpu_seconds,
     message::Report,
-    process::calls,
     words::{Kind, Said},
 };
 
@@ -25,14 +24,27 @@ use crate::talk::{LastWords, without_addresses};
 pub(crate) enum Outcome {
     /// There is an answer.
     Answered,
-    /// There is one, past the limit of CPU time.
-    Late,
-    /// Ended for time: to be asked once more.
-    TooSlow(Finding),
-    /// It stood still while it had used its CPU time: the machine may be at fault.
-    Starved,
     /// A rule was broken.
     Failed(Finding),
+    /// To be asked again, and judged when it comes to the same twice.
+    Again(Doubt),
+}
+
+/// What one time does not decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// There is an answer, past the limit of CPU time.
+    Late,
+    /// Ended at its limit of CPU time.
+    TooSlow,
+    /// Ended by the clock on the wall, before its limit of CPU time.
+    Stalled,
+    /// Killed by somebody outside: the machine's memory, an operator.
+    Killed,
+    /// The server itself is gone.
+    Lost,
+    /// It could not be locked.
+    Unlocked,
 }
 
 /// A question's end, as it is judged.
@@ -42,6 +54,8 @@ pub(crate) struct Case<'a> {
     pub(crate) said: Said<'a>,
     pub(crate) last_words: &'a LastWords,
     pub(crate) limits: &'a WorkerLimits,
+    /// Lanes that it answers.
+    pub(crate) lanes: u32,
     /// The inputs' places, to name one that was written to.
     pub(crate) inputs: &'a [Place],
 }
@@ -51,70 +65,63 @@ const NO_MEMORY: [&str; 4] =
     ["memory allocation of ", "can't allocate memory", "std::bad_alloc", "Cannot allocate memory"];
 
 impl Case<'_> {
-    /// Judges how a child ended.
+    /// Judges how a cell ended.
     pub(crate) fn judge(&self) -> Outcome {
-        let limit = u64::from(self.limits.cpu_seconds) * 1_000_000;
         if self.report.stalled {
-            // On a crowded machine a busy child gets little: only one that hardly computed stands still.
-            return if self.report.cpu_micros < limit / 4 {
-                Outcome::Failed(self.finding(Rule::TooSlow, "it stands still: no answer, and no CPU time used"))
-            } else {
-                Outcome::Starved
-            };
+            return Outcome::Again(Doubt::Stalled);
         }
         let status = self.report.status;
         if !WIFEXITED(status) {
             return self.signalled(WTERMSIG(status));
         }
         match WEXITSTATUS(status) {
-            0 => match self.said.kind {
+            exit::ANSWERED => match self.said.kind {
                 Kind::Done | Kind::Declaration if self.said.number == u64::from(self.report.sequence) => {
-                    if self.report.cpu_micros > limit { Outcome::Late } else { Outcome::Answered }
+                    let limit = u64::from(self.limits.cpu_seconds) * u64::from(self.lanes.max(1)) * 1_000_000;
+                    if self.report.cpu_micros > limit { Outcome::Again(Doubt::Late) } else { Outcome::Answered }
                 }
                 _ => self.fail(Rule::Protocol, "it ended the process instead of answering"),
             },
-            101 => self.fail(self.memory_or(Rule::Panicked), "a panic"),
-            code @ 129..=192 => self.signalled(code - 128),
-            code => self.told(code),
+            exit::PANICKED => self.fail(self.memory_or(Rule::Panicked), "a panic"),
+            exit::SAID => self.told(),
+            code => self.fail(Rule::Protocol, &format!("exit code {code}")),
         }
     }
 
-    /// A child that said why.
-    fn told(&self, code: i32) -> Outcome {
+    /// A cell that said why.
+    fn told(&self) -> Outcome {
+        let number = self.said.number;
         match self.said.kind {
             Kind::Config => self.fail(Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
             Kind::Refused => self.fail(self.memory_or(Rule::Refused), "an error"),
             Kind::Shape => self.fail(Rule::WrongShape, "a tensor of another shape"),
-            Kind::TooLong => {
-                let found = format!("a declaration of {} bytes", self.said.number);
-                self.fail(Rule::Declaration, &found)
+            Kind::TooLong => self.fail(Rule::Declaration, &format!("a declaration of {number} bytes")),
+            Kind::Load => self.fail(self.memory_or(Rule::Loads), "the loader refuses the object"),
+            Kind::Call => self.fail(Rule::ForbiddenCall, &call(number)),
+            Kind::Waits => self.fail(Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there"),
+            Kind::Clock => self.fail(Rule::ForbiddenCall, "reading the clock"),
+            Kind::WroteInput => self.fail(Rule::Signalled, &self.written_input()),
+            Kind::Stack => self.fail(Rule::Signalled, "the stack ran out (SIGSEGV)"),
+            Kind::Fault => self.fail(Rule::Signalled, "memory that is not its own (SIGSEGV)"),
+            Kind::Raised => self.fail(self.memory_or(Rule::Signalled), name(i32::try_from(number).unwrap_or(0))),
+            Kind::Nothing | Kind::Done | Kind::Declaration | Kind::Panicked | Kind::Lock => {
+                self.fail(Rule::Protocol, "it ended the process instead of answering")
             }
-            _ => self.fail(Rule::Protocol, &format!("exit code {code}")),
         }
     }
 
+    /// What the kernel or somebody outside did: a locked cell can raise no signal, but it can run into some.
     fn signalled(&self, signal: i32) -> Outcome {
-        match (signal, self.said.kind) {
-            (SIGSYS, Kind::Call) => self.fail(Rule::ForbiddenCall, &call(self.said.number)),
-            (SIGSYS, _) => self.fail(Rule::ForbiddenCall, "a system call (SIGSYS)"),
-            (SIGSEGV | SIGBUS, Kind::WroteInput) => self.fail(Rule::Signalled, &self.written_input()),
-            (SIGSEGV, Kind::Clock) => self.fail(Rule::ForbiddenCall, "reading the clock (`rdtsc`)"),
-            (SIGSEGV, Kind::Stack) => self.fail(Rule::Signalled, "the stack ran out (SIGSEGV)"),
-            (SIGSEGV | SIGBUS, Kind::Fault) => {
-                self.fail(Rule::Signalled, &format!("memory that is not its own ({})", name(signal)))
+        match signal {
+            exit::UNLOCKED_SIGNAL => Outcome::Again(Doubt::Unlocked),
+            exit::TIME_SIGNAL => Outcome::Again(Doubt::TooSlow),
+            exit::OUTSIDE_SIGNAL if self.report.cpu_micros >= 1_000_000 * cpu_seconds(self.limits, self.lanes) => {
+                Outcome::Again(Doubt::TooSlow)
             }
-            (SIGXCPU, _) => Outcome::TooSlow(self.too_slow()),
-            (SIGKILL, _) if self.report.cpu_micros >= 1_000_000 * u64::from(self.limits.cpu_seconds) => {
-                Outcome::TooSlow(self.too_slow())
-            }
-            (SIGABRT, _) => self.fail(self.memory_or(Rule::Signalled), name(signal)),
-            _ => self.fail(Rule::Signalled, name(signal)),
+            exit::OUTSIDE_SIGNAL => Outcome::Again(Doubt::Killed),
+            SIGSYS => self.fail(Rule::ForbiddenCall, "a system call (SIGSYS)"),
+            signal => self.fail(Rule::Signalled, name(signal)),
         }
-    }
-
-    fn too_slow(&self) -> Finding {
-        let expected = format!("an answer in {} s of CPU time", self.limits.cpu_seconds);
-        self.finding(Rule::TooSlow, "none after three times that, twice").expected(expected)
     }
 
     /// `Rule::OutOfMemory` where the text of a refused allocation was written.
@@ -152,9 +159,22 @@ impl Case<'_> {
     }
 }
 
+/// It reached its limit of CPU time twice.
+pub(crate) fn too_slow(place: &str, limits: &WorkerLimits, lanes: u32) -> Finding {
+    let expected = format!("an answer in {} s of CPU time", limits.cpu_seconds * lanes.max(1));
+    Finding::new(Rule::TooSlow, place).found("none after three times that, twice").expected(expected)
+}
+
+/// It stood still twice, while a reference cell answered.
+pub(crate) fn stands_still(place: &str, limits: &WorkerLimits, lanes: u32) -> Finding {
+    let seconds = wire::limits::wall_seconds(cpu_seconds(limits, lanes));
+    let found = format!("none in {seconds} s by the clock, twice, while a reference cell answered beside it");
+    Finding::new(Rule::TooSlow, place).found(found).expected("an answer")
+}
+
 /// The name of a refused call, and who in the standard library makes it.
 fn call(number: u64) -> String {
-    let name = calls::name(number).unwrap_or("unknown");
+    let name = cell::calls::name(number).unwrap_or("unknown");
     let who = match name {
         "getrandom" => ": `HashMap` and `HashSet` ask for it",
         "clone" | "clone3" | "fork" | "vfork" | "execve" => ": a thread or a process",
@@ -173,39 +193,45 @@ fn name(signal: i32) -> &'static str {
         SIGBUS => "SIGBUS",
         SIGILL => "SIGILL",
         SIGFPE => "SIGFPE",
-        SIGKILL => "SIGKILL",
+        libc::SIGKILL => "SIGKILL",
         SIGTERM => "SIGTERM",
+        SIGTRAP => "SIGTRAP",
         _ => "another signal",
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use libc::{SIGKILL, SIGUSR2, SIGXCPU};
+
     use super::*;
 
-    const LIMITS: WorkerLimits = WorkerLimits { cpu_seconds: 2, memory_mib: 100 };
+    const LIMITS: WorkerLimits = WorkerLimits { cpu_seconds: 2, memory_mib: 100, cell_lanes_max: 1 };
 
     fn judge(status: i32, cpu_micros: u64, kind: Kind, number: u64, words: &str) -> Outcome {
         let report = Report { sequence: 5, status, cpu_micros, ..Report::default() };
+        judge_report(&report, kind, number, words, 1)
+    }
+
+    fn judge_report(report: &Report, kind: Kind, number: u64, words: &str, lanes: u32) -> Outcome {
         let mut last_words = LastWords::default();
         last_words.add(words.as_bytes());
         let inputs = [Place { name: "image".into(), shape: vec![4], offset: 512 }];
         let said = Said { kind, number, text: b"" };
         let (place, last_words) = ("step 1", &last_words);
-        Case { place, report: &report, said, last_words, limits: &LIMITS, inputs: &inputs }.judge()
+        Case { place, report, said, last_words, limits: &LIMITS, lanes, inputs: &inputs }.judge()
     }
 
     fn rule(outcome: &Outcome) -> Option<(Rule, &str)> {
-        match outcome {
-            Outcome::Failed(finding) | Outcome::TooSlow(finding) => Some((finding.rule, &finding.found)),
-            _ => None,
-        }
+        if let Outcome::Failed(finding) = outcome { Some((finding.rule, &finding.found)) } else { None }
     }
 
     #[test]
     fn an_answer_needs_exit_code_and_word_of_this_question() {
         assert_eq!(judge(0, 9, Kind::Done, 5, ""), Outcome::Answered);
-        assert_eq!(judge(0, 2_000_001, Kind::Done, 5, ""), Outcome::Late);
+        assert_eq!(judge(0, 2_000_001, Kind::Done, 5, ""), Outcome::Again(Doubt::Late));
+        let report = Report { sequence: 5, cpu_micros: 3_000_000, ..Report::default() };
+        assert_eq!(judge_report(&report, Kind::Done, 5, "", 2), Outcome::Answered);
         for (status, kind, number) in
             [(0, Kind::Done, 4), (0, Kind::Nothing, 5), (1 << 8, Kind::Done, 5), (70 << 8, Kind::Lock, 0)]
         {
@@ -215,39 +241,46 @@ mod tests {
 
     #[test]
     fn each_end_has_its_rule() {
-        for (status, kind, number, words, expected, found) in [
-            (159 << 8, Kind::Call, 41, "", Rule::ForbiddenCall, "`socket` (41)"),
-            (SIGSYS, Kind::Nothing, 0, "", Rule::ForbiddenCall, "a system call (SIGSYS)"),
-            (
-                139 << 8,
-                Kind::WroteInput,
-                516,
-                "",
-                Rule::Signalled,
-                "a write to the input `image`, which is read-only (SIGSEGV)",
-            ),
-            (139 << 8, Kind::Clock, 0, "", Rule::ForbiddenCall, "reading the clock (`rdtsc`)"),
-            (101 << 8, Kind::Panicked, 0, "", Rule::Panicked, "a panic"),
-            (SIGABRT, Kind::Nothing, 0, "memory allocation of 9 bytes failed", Rule::OutOfMemory, "SIGABRT"),
-            (SIGABRT, Kind::Nothing, 0, "", Rule::Signalled, "SIGABRT"),
-            (SIGKILL, Kind::Nothing, 0, "", Rule::Signalled, "SIGKILL"),
-            (1 << 8, Kind::Config, 0, "", Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
+        let written = "a write to the input `image`, which is read-only (SIGSEGV)";
+        for (kind, number, words, expected, found) in [
+            (Kind::Call, 41, "", Rule::ForbiddenCall, "`socket` (41)"),
+            (Kind::WroteInput, 516, "", Rule::Signalled, written),
+            (Kind::Clock, 0, "", Rule::ForbiddenCall, "reading the clock"),
+            (Kind::Waits, 202, "", Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there"),
+            (Kind::Load, 0, "", Rule::Loads, "the loader refuses the object"),
+            (Kind::Raised, 6, "memory allocation of 9 bytes failed", Rule::OutOfMemory, "SIGABRT"),
+            (Kind::Raised, 6, "", Rule::Signalled, "SIGABRT"),
+            (Kind::Config, 0, "", Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
         ] {
-            assert_eq!(rule(&judge(status, 9, kind, number, words)), Some((expected, found)));
+            assert_eq!(rule(&judge(exit::SAID << 8, 9, kind, number, words)), Some((expected, found)));
+        }
+        assert_eq!(rule(&judge(101 << 8, 9, Kind::Panicked, 0, "")), Some((Rule::Panicked, "a panic")));
+        assert_eq!(rule(&judge(SIGSYS, 9, Kind::Nothing, 0, "")).unwrap().0, Rule::ForbiddenCall);
+        assert_eq!(rule(&judge(SIGILL, 9, Kind::Nothing, 0, "")), Some((Rule::Signalled, "SIGILL")));
+    }
+
+    /// `exit_group(152)` once looked like SIGXCPU, and 137 like SIGKILL.
+    #[test]
+    fn no_exit_code_poses_as_a_signal_or_as_our_own_failure() {
+        for code in 2..256 {
+            for kind in Kind::ALL {
+                let outcome = judge(code << 8, u64::MAX / 2, kind, 0, "");
+                assert!(matches!(outcome, Outcome::Failed(_)), "{code} {kind:?}: {outcome:?}");
+            }
         }
     }
 
     #[test]
-    fn time_is_judged_by_the_cpu_and_not_by_the_wall() {
-        assert!(matches!(judge(SIGXCPU, 6_000_000, Kind::Nothing, 0, ""), Outcome::TooSlow(_)));
-        let stalled = |cpu_micros| {
-            let report = Report { sequence: 5, status: SIGKILL, cpu_micros, stalled: true, ..Report::default() };
-            let said = Said { kind: Kind::Nothing, number: 0, text: b"" };
-            let last_words = &LastWords::default();
-            Case { place: "", report: &report, said, last_words, limits: &LIMITS, inputs: &[] }.judge()
+    fn what_a_cell_cannot_do_to_itself_is_asked_again() {
+        let doubt = |status, cpu| match judge(status, cpu, Kind::Nothing, 0, "") {
+            Outcome::Again(doubt) => doubt,
+            other => panic!("{other:?}"),
         };
-        assert_eq!(rule(&stalled(10)).unwrap().0, Rule::TooSlow);
-        assert_eq!(stalled(600_000), Outcome::Starved);
-        assert_eq!(stalled(3_000_000), Outcome::Starved);
+        assert_eq!(doubt(SIGXCPU, 6_000_000), Doubt::TooSlow);
+        assert_eq!(doubt(SIGKILL, 6_000_000), Doubt::TooSlow);
+        assert_eq!(doubt(SIGKILL, 5_999_999), Doubt::Killed);
+        assert_eq!(doubt(SIGUSR2, 0), Doubt::Unlocked);
+        let report = Report { sequence: 5, status: SIGKILL, stalled: true, ..Report::default() };
+        assert_eq!(judge_report(&report, Kind::Done, 5, "", 1), Outcome::Again(Doubt::Stalled));
     }
 }

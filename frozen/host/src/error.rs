@@ -15,6 +15,14 @@ pub enum HostError {
         /// The system's answer, with the step of the start.
         source: io::Error,
     },
+    /// An entry's object, or the probe, that cannot be read.
+    #[error("`{}`: {source}", path.display())]
+    Entry {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// A path that no C string can hold.
     #[error("`{}` holds a zero byte", .0.display())]
     Path(PathBuf),

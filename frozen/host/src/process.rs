@@ -2,15 +2,18 @@
 
 use std::{
     ffi::CString,
-    io,
+    io::{self, Read as _},
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt as _,
     },
+    path::Path,
 };
 
+use cell::{Program, Started};
+
 use numerics::Seed;
-use records::{Finding, Reason, Rule, Verdict, protocol::WorkerLimits};
+use records::{Reason, Verdict};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -18,9 +21,9 @@ use rustix::{
 };
 use wire::{
     Layout, Place, Session, layout,
-    memory::{Arena, Empty, Purpose},
+    limits::{ENTRY_BYTES_MAX, SERVER_SECONDS, START_SECONDS, wall_seconds},
+    memory::{self, Arena, Empty, Purpose},
     message::{BYTES, Question, Report},
-    process::{Program, Started},
     words,
 };
 
@@ -28,8 +31,6 @@ use crate::{HostError, Launch, confinement, error::system, talk::LastWords};
 
 /// Bytes of the session's memory; pages that are not written cost nothing.
 const SESSION_BYTES: usize = 16 << 20;
-/// Seconds that a server may take to start, on a machine under load.
-const START_SECONDS: u32 = 300;
 
 /// A running worker.
 pub(crate) struct Process {
@@ -39,7 +40,7 @@ pub(crate) struct Process {
     session: Arena,
     words: Arena,
     files: [Empty; 4],
-    pub(crate) containment: Vec<String>,
+    landlock: u32,
     sequence: u32,
 }
 
@@ -81,14 +82,25 @@ impl Process {
             descriptors.push(copy(&file.file())?);
         }
         descriptors.push(copy(&words.file())?);
+        descriptors.push(sealed("entry", &launch.entry)?);
+        descriptors.push(sealed("probe", &launch.probe)?);
         let environment = confinement::environment(&launch.libraries)?;
-        let program = Program { path, environment, descriptors, limits: confinement::LIMITS.to_vec(), landlock };
+        let program = Program {
+            path,
+            arguments: vec![],
+            environment,
+            descriptors,
+            limits: confinement::limits(),
+            landlock,
+            view: None,
+            folder: None,
+            filter: None,
+        };
         let session = session.map(SESSION_BYTES, Purpose::Inputs).map_err(system("session"))?;
         let words = words.map(words::BYTES, Purpose::Results).map_err(system("words"))?;
         let started = program.start().map_err(|source| HostError::Start { program: launch.program.clone(), source })?;
         drop(program);
-        let containment = vec![];
-        Ok(Self { started, socket, output, session, words, files, containment, sequence: 0 })
+        Ok(Self { started, socket, output, session, words, files, landlock: 0, sequence: 0 })
     }
 
     /// Waits until the server is warm and judges what its first report says of this machine.
@@ -100,11 +112,9 @@ impl Process {
             return Err(HostError::NotReady { status: format!("wait status {status:#x}"), last_words });
         };
         if report.threads != 1 {
-            let finding = Finding::new(Rule::ForbiddenCall, "start")
-                .expected("one thread before the lock")
-                .found(format!("{} threads", report.threads))
-                .attach(&reply.last_words.bytes());
-            return Ok(Verdict::Fail(vec![finding]));
+            let why = format!("a warm worker has {} threads on this machine, where a fork needs one", report.threads);
+            let hint = "it runs no code of an entry: libtorch or a preloaded library started them".to_owned();
+            return Ok(Verdict::Inconclusive(Reason { why, hint }));
         }
         if report.status != 0 {
             let said = String::from_utf8_lossy(words::read(self.words.mapping().bytes()).text).into_owned();
@@ -112,29 +122,41 @@ impl Process {
             let hint = "a Linux kernel with seccomp filters is needed; `maxclip doctor` says what is there".to_owned();
             return Ok(Verdict::Inconclusive(Reason { why, hint }));
         }
-        self.containment = confinement::in_force(self.started.namespaces(), report.landlock);
+        self.landlock = report.landlock;
         Ok(Verdict::Pass(self))
     }
 
+    /// Landlock's version in the domain that holds every cell; 0 where the kernel has none.
+    pub(crate) fn landlock(&self) -> u32 {
+        self.landlock
+    }
+
     /// Gives the arenas their size, maps and seals them.
-    pub(crate) fn arenas(&self, layout: &Layout) -> Result<Arenas, HostError> {
-        let arena = |index: usize, places: &[Place], purpose| {
-            self.files[index].map(layout::arena_bytes(places), purpose).map_err(system("arena"))
+    ///
+    /// There are results of `loss` for so many lanes, one after the other.
+    pub(crate) fn arenas(&self, layout: &Layout, lanes: usize) -> Result<Arenas, HostError> {
+        let arena = |index: usize, places: &[Place], times: usize, purpose| {
+            self.files[index].map(layout::arena_bytes(places) * times, purpose).map_err(system("arena"))
         };
         Ok(Arenas {
-            loss_inputs: arena(0, &layout.loss_inputs, Purpose::Inputs)?,
-            loss_results: arena(1, &layout.loss_results, Purpose::Results)?,
-            update_inputs: arena(2, &layout.update_inputs, Purpose::Inputs)?,
-            update_results: arena(3, &layout.update_results, Purpose::Results)?,
+            loss_inputs: arena(0, &layout.loss_inputs, 1, Purpose::Inputs)?,
+            loss_results: arena(1, &layout.loss_results, lanes, Purpose::Results)?,
+            update_inputs: arena(2, &layout.update_inputs, 1, Purpose::Inputs)?,
+            update_results: arena(3, &layout.update_results, 1, Purpose::Results)?,
         })
     }
 
     /// Writes the session; gives its length, which each question repeats.
     pub(crate) fn write_session(&mut self, session: &Session) -> Result<u32, HostError> {
-        let text = serde_json::to_vec(session).map_err(|error| HostError::Session(error.to_string()))?;
+        let text = session.encode().map_err(|error| HostError::Session(error.to_string()))?;
         let place = self.session.mapping().bytes_mut().get_mut(..text.len());
         place.ok_or_else(|| HostError::Session(format!("{} bytes", text.len())))?.copy_from_slice(&text);
         Ok(text.len() as u32)
+    }
+
+    /// Bytes of a session for a question that needs none: a cell maps at least a byte.
+    pub(crate) fn any_session(&self) -> u32 {
+        1
     }
 
     /// The number of the next question.
@@ -144,8 +166,8 @@ impl Process {
     }
 
     /// Sends a question and waits for the report of its end.
-    pub(crate) fn ask(&mut self, question: &Question, limits: &WorkerLimits) -> Result<Reply, HostError> {
-        // Words are memory too: what an earlier child left in them must not reach the next.
+    pub(crate) fn ask(&mut self, question: &Question) -> Result<Reply, HostError> {
+        // Words are memory too: what an earlier cell left in them must not reach the next.
         self.words.mapping().bytes_mut().fill(0);
         let bytes = question.encode();
         let mut written = 0;
@@ -156,11 +178,11 @@ impl Process {
                 Err(error) => return Err(system("write")(error)),
             }
         }
-        // The server ends a child that stands still long before.
-        self.receive(limits.cpu_seconds.saturating_mul(24).saturating_add(60))
+        // The server ends a cell that stands still before.
+        self.receive(wall_seconds(u64::from(question.cpu_seconds)) + SERVER_SECONDS)
     }
 
-    /// What the last child said.
+    /// What the last cell said.
     pub(crate) fn said(&mut self) -> words::Said<'_> {
         words::read(self.words.mapping().bytes())
     }
@@ -170,8 +192,13 @@ impl Process {
         self.started.end().map_err(system("end"))
     }
 
-    fn receive(&mut self, seconds: u32) -> Result<Reply, HostError> {
-        let limit = Timespec { tv_sec: i64::from(seconds), tv_nsec: 0 };
+    /// Its process, as this process sees it.
+    pub(crate) fn pid(&self) -> rustix::process::Pid {
+        self.started.pid()
+    }
+
+    fn receive(&mut self, seconds: u64) -> Result<Reply, HostError> {
+        let limit = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX), tv_nsec: 0 };
         let mut last_words = LastWords::default();
         let (mut bytes, mut filled) = ([0; BYTES], 0);
         while filled < bytes.len() {
@@ -195,7 +222,7 @@ impl Process {
                 }
             }
         }
-        // The child is dead: whatever it wrote is in the pipe.
+        // The cell is dead: whatever it wrote is in the pipe.
         drain(&self.output, &mut last_words)?;
         let report = Report::decode(&bytes)?;
         if report.sequence != self.sequence {
@@ -203,6 +230,18 @@ impl Process {
         }
         Ok(Reply { report: Some(report), last_words })
     }
+}
+
+/// A file's content in memory that nobody can change. Never mapped here: it is somebody's code.
+fn sealed(name: &'static str, path: &Path) -> Result<OwnedFd, HostError> {
+    let refuse = |source| HostError::Entry { path: path.to_owned(), source };
+    let file = std::fs::File::open(path).map_err(refuse)?;
+    let mut content = Vec::new();
+    file.take(ENTRY_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(refuse)?;
+    if content.len() > ENTRY_BYTES_MAX {
+        return Err(refuse(io::Error::other(format!("more than {ENTRY_BYTES_MAX} bytes"))));
+    }
+    memory::sealed(name, &content).map_err(system("memory"))
 }
 
 /// Takes what is in the pipe.

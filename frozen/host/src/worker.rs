@@ -1,6 +1,6 @@
 //! A worker as the trainer uses it: start, write inputs, ask, copy results, start again.
 
-use std::path::PathBuf;
+use std::{ops::Range, path::PathBuf};
 
 use numerics::{
     Seed,
@@ -12,14 +12,17 @@ use records::{
 };
 use wire::{
     Declaration, Layout, Place, Session, Setup,
+    layout::arena_bytes,
+    limits::cpu_seconds,
     memory::Arena,
     message::{Kind, Question, Report},
 };
 
 use crate::{
     HostError,
-    attribution::{Case, Outcome},
+    attribution::{self, Case, Doubt, Outcome},
     process::{Arenas, Process, Reply, seed_text},
+    walls,
 };
 
 /// What passed; every other verdict is the caller's own.
@@ -36,8 +39,12 @@ macro_rules! pass {
 /// How a worker is started.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The program.
+    /// The server program.
     pub program: PathBuf,
+    /// The entry: what a cell loads.
+    pub entry: PathBuf,
+    /// The frozen probe, in an entry's form.
+    pub probe: PathBuf,
     /// libtorch's folder: the worker has no run path of its own.
     pub libraries: PathBuf,
     /// What one question may use.
@@ -62,6 +69,7 @@ pub struct Worker {
     session_bytes: u32,
     declaration: Declaration,
     layout: Layout,
+    containment: Vec<String>,
     process: Process,
     arenas: Arenas,
 }
@@ -70,6 +78,8 @@ pub struct Worker {
 #[derive(Debug)]
 pub struct Answer<'a> {
     results: &'a Arena,
+    /// Where this answer's results begin.
+    start: usize,
     places: &'a [Place],
     place: String,
     usage: Usage,
@@ -106,7 +116,6 @@ impl Worker {
             config: config.to_owned(),
             setup,
             seed: seed_text(seed),
-            limits: launch.limits.clone(),
             declaration: None,
             loss_inputs: vec![],
             loss_results: vec![],
@@ -115,10 +124,11 @@ impl Worker {
         };
         let mut workers: Vec<Self> = Vec::new();
         for process in started {
-            let process = pass!(process.ready()?);
+            let mut process = pass!(process.ready()?);
+            let containment = pass!(walls::show(&mut process)?);
             workers.push(match workers.first() {
-                Some(first) => first.twin(process)?,
-                None => pass!(Self::first(process, launch, session.clone(), limits)?),
+                Some(first) => first.twin(process, containment)?,
+                None => pass!(Self::first(process, containment, launch, session.clone(), limits)?),
             });
         }
         Ok(Verdict::Pass(workers))
@@ -127,11 +137,12 @@ impl Worker {
     /// The worker that is asked what the algorithm remembers.
     fn first(
         mut process: Process,
+        containment: Vec<String>,
         launch: &Launch,
         mut session: Session,
         limits: &StateLimits,
     ) -> Result<Verdict<Self>, HostError> {
-        let declaration = pass!(declare(&mut process, &session, &launch.limits)?);
+        let declaration = pass!(declare(&mut process, &session, launch)?);
         let mut findings = declaration.check(limits);
         findings.extend(unread(&declaration));
         if !findings.is_empty() {
@@ -146,25 +157,26 @@ impl Worker {
         session.loss_results.clone_from(&layout.loss_results);
         session.update_inputs.clone_from(&layout.update_inputs);
         session.update_results.clone_from(&layout.update_results);
-        Ok(Verdict::Pass(Self::over(process, launch.clone(), session, declaration, layout)?))
+        Ok(Verdict::Pass(Self::over(process, containment, launch.clone(), session, declaration, layout)?))
     }
 
     /// A worker of the same session in another process, with memory of its own.
-    fn twin(&self, process: Process) -> Result<Self, HostError> {
+    fn twin(&self, process: Process, containment: Vec<String>) -> Result<Self, HostError> {
         let (launch, session) = (self.launch.clone(), self.session.clone());
-        Self::over(process, launch, session, self.declaration.clone(), self.layout.clone())
+        Self::over(process, containment, launch, session, self.declaration.clone(), self.layout.clone())
     }
 
     fn over(
         mut process: Process,
+        containment: Vec<String>,
         launch: Launch,
         session: Session,
         declaration: Declaration,
         layout: Layout,
     ) -> Result<Self, HostError> {
-        let arenas = process.arenas(&layout)?;
+        let arenas = process.arenas(&layout, launch.limits.cell_lanes_max as usize)?;
         let session_bytes = process.write_session(&session)?;
-        Ok(Self { launch, session, session_bytes, declaration, layout, process, arenas })
+        Ok(Self { launch, session, session_bytes, declaration, layout, containment, process, arenas })
     }
 
     /// What the algorithm declared, within the protocol's limits.
@@ -173,10 +185,22 @@ impl Worker {
         &self.declaration
     }
 
-    /// What holds the worker, for the certificate: `seccomp`, `namespaces:user,pid,net,ipc` and so on.
+    /// What holds its cells, as one showed it: the words of [`wire::probe`].
     #[must_use]
     pub fn containment(&self) -> &[String] {
-        &self.process.containment
+        &self.containment
+    }
+
+    /// The server's process, as this process sees it.
+    #[must_use]
+    pub fn server(&self) -> rustix::process::Pid {
+        self.process.pid()
+    }
+
+    /// How many lanes one question may be about.
+    #[must_use]
+    pub fn lanes_max(&self) -> usize {
+        self.launch.limits.cell_lanes_max as usize
     }
 
     /// Where every tensor lies.
@@ -195,19 +219,29 @@ impl Worker {
         self.arenas.update_inputs.mapping().floats_mut(find(&self.layout.update_inputs, name))
     }
 
-    /// Asks for the losses of a lane and what follows from them.
-    pub fn ask_loss(&mut self, step: u64, epoch: u64, lane: usize) -> Result<Verdict<Answer<'_>>, HostError> {
-        self.ask(Kind::Loss, step, epoch, lane)
+    /// Asks for the losses of lanes and what follows from them; an answer a lane.
+    ///
+    /// # Panics
+    ///
+    /// Where there are none, or more than [`Worker::lanes_max`].
+    pub fn ask_loss(
+        &mut self,
+        step: u64,
+        epoch: u64,
+        lanes: Range<usize>,
+    ) -> Result<Verdict<Vec<Answer<'_>>>, HostError> {
+        assert!((1..=self.lanes_max()).contains(&lanes.len()), "{lanes:?} of a worker for {}", self.lanes_max());
+        self.ask(Kind::Loss, step, epoch, lanes)
     }
 
     /// Asks for new parameters and state.
     pub fn ask_update(&mut self, step: u64, epoch: u64) -> Result<Verdict<Answer<'_>>, HostError> {
-        self.ask(Kind::Update, step, epoch, 0)
+        Ok(self.ask(Kind::Update, step, epoch, 0..1)?.map(|mut answers| answers.remove(0)))
     }
 
     /// Asks for the parameters to evaluate.
     pub fn ask_publish(&mut self, step: u64, epoch: u64) -> Result<Verdict<Answer<'_>>, HostError> {
-        self.ask(Kind::Publish, step, epoch, 0)
+        Ok(self.ask(Kind::Publish, step, epoch, 0..1)?.map(|mut answers| answers.remove(0)))
     }
 
     /// Ends the worker and starts it again with new memory; what stood in the inputs stands there again.
@@ -215,7 +249,7 @@ impl Worker {
     /// An algorithm keeps nothing in a worker, so this changes no bit of what follows.
     pub fn restart(&mut self) -> Result<Verdict<()>, HostError> {
         let process = pass!(Process::start(&self.launch)?.ready()?);
-        let mut twin = self.twin(process)?;
+        let mut twin = self.twin(process, self.containment.clone())?;
         for (old, new) in [
             (&mut self.arenas.loss_inputs, &mut twin.arenas.loss_inputs),
             (&mut self.arenas.update_inputs, &mut twin.arenas.update_inputs),
@@ -226,43 +260,145 @@ impl Worker {
         Ok(Verdict::Pass(()))
     }
 
-    fn ask(&mut self, kind: Kind, step: u64, epoch: u64, lane: usize) -> Result<Verdict<Answer<'_>>, HostError> {
-        let rows = self.session.setup.lane_rows;
-        let mut question = Question {
-            kind,
-            sequence: 0,
-            step,
-            epoch,
-            lane: lane as u32,
-            rows_start: (lane * rows) as u32,
-            rows_end: ((lane + 1) * rows) as u32,
-            session_bytes: self.session_bytes,
-        };
-        let place = match kind {
-            Kind::Loss => format!("step {step}, loss, lane {lane}"),
-            _ => format!("step {step}, {}", kind.name()),
-        };
-        let loss = kind == Kind::Loss;
-        let inputs = if loss { &self.layout.loss_inputs } else { &self.layout.update_inputs };
-        let mut late = 0;
+    /// Asks until there is an answer, a broken rule, or the same doubt twice. A cell has no memory, so the same
+    /// question has the same answer.
+    fn ask(
+        &mut self,
+        kind: Kind,
+        step: u64,
+        epoch: u64,
+        lanes: Range<usize>,
+    ) -> Result<Verdict<Vec<Answer<'_>>>, HostError> {
+        let place = place(kind, step, &lanes);
+        let mut doubts = Vec::new();
         loop {
-            question.sequence = self.process.next();
-            let results = if loss { &mut self.arenas.loss_results } else { &mut self.arenas.update_results };
-            results.mapping().bytes_mut().fill(0);
-            let reply = self.process.ask(&question, &self.launch.limits)?;
-            match judge(&mut self.process, reply, &place, &self.launch.limits, inputs) {
-                (Outcome::Answered, usage) => {
-                    let places = if loss { &self.layout.loss_results } else { &self.layout.update_results };
-                    let results = if loss { &self.arenas.loss_results } else { &self.arenas.update_results };
-                    return Ok(Verdict::Pass(Answer { results, places, place, usage }));
-                }
-                (Outcome::Failed(finding), _) => return Ok(Verdict::Fail(vec![finding])),
-                // Asked again: a child has no memory, so the same question has the same answer.
-                (_, _) if late == 0 => late += 1,
-                (Outcome::TooSlow(finding), _) => return Ok(Verdict::Fail(vec![finding])),
-                (Outcome::Late | Outcome::Starved, _) => return Ok(Verdict::Inconclusive(slow(&place, &self.launch))),
+            let (outcome, usage) = self.ask_once(kind, step, epoch, &lanes, &place)?;
+            let doubt = match outcome {
+                Outcome::Answered => return Ok(Verdict::Pass(self.answers(kind, step, &lanes, usage))),
+                Outcome::Failed(finding) => return Ok(Verdict::Fail(vec![finding])),
+                Outcome::Again(doubt) => doubt,
+            };
+            if doubts.contains(&doubt) {
+                return decide(&mut self.process, doubt, &place, &self.launch.limits, lanes.len() as u32);
+            }
+            doubts.push(doubt);
+            if doubt == Doubt::Lost {
+                pass!(self.restart()?);
             }
         }
+    }
+
+    fn ask_once(
+        &mut self,
+        kind: Kind,
+        step: u64,
+        epoch: u64,
+        lanes: &Range<usize>,
+        place: &str,
+    ) -> Result<(Outcome, Usage), HostError> {
+        let loss = kind == Kind::Loss;
+        let count = lanes.len() as u32;
+        let (inputs, results) = if loss {
+            (&self.layout.loss_inputs, (&mut self.arenas.loss_results, arena_bytes(&self.layout.loss_results)))
+        } else {
+            (&self.layout.update_inputs, (&mut self.arenas.update_results, arena_bytes(&self.layout.update_results)))
+        };
+        let results_bytes = results.1 * lanes.len();
+        results.0.mapping().bytes_mut()[..results_bytes].fill(0);
+        let question = Question {
+            kind,
+            sequence: self.process.next(),
+            step,
+            epoch,
+            lane: lanes.start as u32,
+            lanes: count,
+            rows: self.session.setup.lane_rows as u32,
+            session_bytes: self.session_bytes,
+            inputs_bytes: arena_bytes(inputs) as u64,
+            results_bytes: results_bytes as u64,
+            ..limited(&self.launch.limits, count)
+        };
+        let reply = self.process.ask(&question)?;
+        Ok(judge(&mut self.process, reply, place, &self.launch.limits, count, inputs))
+    }
+
+    /// The answers of a question whose cell is gone.
+    fn answers(&self, kind: Kind, step: u64, lanes: &Range<usize>, usage: Usage) -> Vec<Answer<'_>> {
+        let (places, results) = if kind == Kind::Loss {
+            (&self.layout.loss_results, &self.arenas.loss_results)
+        } else {
+            (&self.layout.update_results, &self.arenas.update_results)
+        };
+        let usage = Usage { cpu_micros: usage.cpu_micros / lanes.len() as u64, ..usage };
+        let answer = |(index, lane): (usize, usize)| Answer {
+            results,
+            start: index * arena_bytes(places),
+            places,
+            place: place(kind, step, &(lane..lane + 1)),
+            usage,
+        };
+        lanes.clone().enumerate().map(answer).collect()
+    }
+}
+
+/// What the same doubt means when it comes twice.
+fn decide<T>(
+    process: &mut Process,
+    doubt: Doubt,
+    place: &str,
+    limits: &WorkerLimits,
+    lanes: u32,
+) -> Result<Verdict<T>, HostError> {
+    let seconds = u64::from(limits.cpu_seconds) * u64::from(lanes);
+    let from_outside = "look for the kernel's out-of-memory killer or whoever ended it, then run again";
+    let (why, hint) = match doubt {
+        Doubt::TooSlow => return Ok(Verdict::Fail(vec![attribution::too_slow(place, limits, lanes)])),
+        Doubt::Stalled if walls::answers(process)? => {
+            return Ok(Verdict::Fail(vec![attribution::stands_still(place, limits, lanes)]));
+        }
+        Doubt::Stalled => (
+            "it was given no time to answer, twice, and neither was a reference cell".to_owned(),
+            "try again on a machine with less load",
+        ),
+        Doubt::Late => (
+            format!("the answer took between one and three times the limit of {seconds} s, twice"),
+            "compare with the baseline's cost on this machine, or judge on a faster one",
+        ),
+        Doubt::Killed => ("the cell was killed from outside, twice".to_owned(), from_outside),
+        Doubt::Lost => ("the worker's server ended, twice".to_owned(), from_outside),
+        Doubt::Unlocked => {
+            let said = records::verdict::escape(&String::from_utf8_lossy(process.said().text));
+            (format!("a cell could not be locked, twice: {said}"), "`maxclip doctor` says what this machine offers")
+        }
+    };
+    Ok(Verdict::Inconclusive(Reason { why: format!("{place}: {why}"), hint: hint.to_owned() }))
+}
+
+/// Where a question stands in a run.
+fn place(kind: Kind, step: u64, lanes: &Range<usize>) -> String {
+    match kind {
+        Kind::Loss if lanes.len() == 1 => format!("step {step}, loss, lane {}", lanes.start),
+        Kind::Loss => format!("step {step}, loss, lanes {} to {}", lanes.start, lanes.end - 1),
+        _ => format!("step {step}, {}", kind.name()),
+    }
+}
+
+/// A question with nothing but its limits.
+fn limited(limits: &WorkerLimits, lanes: u32) -> Question {
+    Question {
+        kind: Kind::Declare,
+        sequence: 0,
+        step: 0,
+        epoch: 0,
+        lane: 0,
+        lanes: 0,
+        rows: 0,
+        session_bytes: 0,
+        inputs_bytes: 0,
+        results_bytes: 0,
+        cpu_seconds: u32::try_from(cpu_seconds(limits, lanes)).unwrap_or(u32::MAX),
+        memory_mib: limits.memory_mib,
+        probe: 0,
     }
 }
 
@@ -272,7 +408,7 @@ impl Answer<'_> {
     /// Panics where no result has this name, or the length is another.
     #[must_use]
     pub fn copy(&self, name: &str, to: &mut [f32]) -> Pass {
-        fingerprint::copy(self.results.floats(find(self.places, name)), to)
+        fingerprint::copy(self.results.floats(self.start, find(self.places, name)), to)
     }
 
     /// The finding for a copy that is not finite.
@@ -296,32 +432,32 @@ impl Answer<'_> {
 }
 
 /// Asks what the algorithm remembers.
-fn declare(process: &mut Process, session: &Session, limits: &WorkerLimits) -> Result<Verdict<Declaration>, HostError> {
-    let session_bytes = process.write_session(session)?;
-    let sequence = process.next();
-    let question = Question {
-        kind: Kind::Declare,
-        sequence,
-        step: 0,
-        epoch: 0,
-        lane: 0,
-        rows_start: 0,
-        rows_end: 0,
-        session_bytes,
-    };
-    let reply = process.ask(&question, limits)?;
-    let finding = match judge(process, reply, "declare", limits, &[]).0 {
-        Outcome::Answered | Outcome::Late => match serde_json::from_slice(process.said().text) {
-            Ok(declaration) => return Ok(Verdict::Pass(declaration)),
-            Err(_) => Finding::new(Rule::Protocol, "declare").found("a declaration in another form"),
-        },
-        Outcome::Failed(finding) | Outcome::TooSlow(finding) => finding,
-        Outcome::Starved => {
-            let why = "this machine gave the worker no time to declare".to_owned();
-            return Ok(Verdict::Inconclusive(Reason { why, hint: "try again on a machine with less load".to_owned() }));
+fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<Verdict<Declaration>, HostError> {
+    const PLACE: &str = "declare";
+    let limits = &launch.limits;
+    let mut doubts = Vec::new();
+    loop {
+        let session_bytes = process.write_session(session)?;
+        let question = Question { sequence: process.next(), session_bytes, ..limited(limits, 1) };
+        let reply = process.ask(&question)?;
+        let doubt = match judge(process, reply, PLACE, limits, 1, &[]).0 {
+            // It is asked once a run: late is early enough.
+            Outcome::Answered | Outcome::Again(Doubt::Late) => break,
+            Outcome::Failed(finding) => return Ok(Verdict::Fail(vec![finding])),
+            Outcome::Again(doubt) => doubt,
+        };
+        if doubts.contains(&doubt) {
+            return decide(process, doubt, PLACE, limits, 1);
         }
-    };
-    Ok(Verdict::Fail(vec![finding]))
+        doubts.push(doubt);
+        if doubt == Doubt::Lost {
+            *process = pass!(Process::start(launch)?.ready()?);
+        }
+    }
+    Ok(match serde_json::from_slice(process.said().text) {
+        Ok(declaration) => Verdict::Pass(declaration),
+        Err(_) => Verdict::Fail(vec![Finding::new(Rule::Protocol, PLACE).found("a declaration in another form")]),
+    })
 }
 
 fn judge(
@@ -329,16 +465,15 @@ fn judge(
     reply: Reply,
     place: &str,
     limits: &WorkerLimits,
+    lanes: u32,
     inputs: &[Place],
 ) -> (Outcome, Usage) {
-    let last_words = reply.last_words;
     let Some(report) = reply.report else {
-        let finding = Finding::new(Rule::Signalled, place).found("the worker's server is gone");
-        let finding = finding.attach(&last_words.bytes());
-        return (Outcome::Failed(finding), Usage { cpu_micros: 0, max_rss_kib: 0 });
+        return (Outcome::Again(Doubt::Lost), Usage { cpu_micros: 0, max_rss_kib: 0 });
     };
     let Report { cpu_micros, max_rss_kib, .. } = report;
-    let case = Case { place, report: &report, said: process.said(), last_words: &last_words, limits, inputs };
+    let (said, last_words) = (process.said(), &reply.last_words);
+    let case = Case { place, report: &report, said, last_words, limits, lanes, inputs };
     (case.judge(), Usage { cpu_micros, max_rss_kib })
 }
 
@@ -348,14 +483,6 @@ fn unread(declaration: &Declaration) -> Vec<Finding> {
         Finding::new(Rule::ConfigKey, format!("config.toml: `{shown}`")).found("a key that the algorithm does not read")
     };
     declaration.unused_config_keys.iter().map(finding).collect()
-}
-
-fn slow(place: &str, launch: &Launch) -> Reason {
-    let seconds = launch.limits.cpu_seconds;
-    Reason {
-        why: format!("{place}: the answer took between one and three times the limit of {seconds} s, twice"),
-        hint: "compare with the baseline's cost on this machine, or judge on a faster one".to_owned(),
-    }
 }
 
 fn find<'a>(places: &'a [Place], name: &str) -> &'a Place {

@@ -125,6 +125,11 @@ pub struct WorkerLimits {
     pub cpu_seconds: u32,
     /// Address space, in MiB, beyond what the idle worker maps.
     pub memory_mib: u32,
+    /// Lanes that one locked process may answer, each from an algorithm that was just built: 1, 2, 4 or 8.
+    ///
+    /// With 1, nothing can pass from one lane to another. More cost a process less a lane, and let a lane know of
+    /// those that the same process answered before; what is told of the batch is the same for all of them.
+    pub cell_lanes_max: u32,
 }
 
 /// What a checkpoint is scored on.
@@ -181,6 +186,10 @@ impl Protocol {
         }
         if self.order.block_samples == 0 || self.checkpoint.every_steps == 0 || self.evaluation.batch == 0 {
             return Err("order.block_samples, checkpoint.every_steps and evaluation.batch must be positive".to_owned());
+        }
+        let lanes = self.worker.cell_lanes_max;
+        if lanes == 0 || !(LANES as u32).is_multiple_of(lanes) {
+            return Err(format!("worker.cell_lanes_max = {lanes} is not 1, 2, 4 or 8"));
         }
         if self.scales.is_empty() {
             return Err("no [[scale]]".to_owned());

@@ -70,9 +70,12 @@ rules! {
     "build" {
         DoesNotCompile = "does-not-compile", "The library compiles against the contract.", "`maxclip try` shows the compiler's whole message";
         ForeignInput = "foreign-build-input", "The compiler read exactly the admitted files and no environment.", "remove include macros, path attributes and env macros";
-        BuildLimit = "build-limit", "Compiling stays within the limits of time and memory.", "simplify the types or constants that the compiler works on";
+        BuildLimit = "build-limit", "Compiling stays within the limits of time, memory and messages.", "simplify the types or constants that the compiler works on";
+        Assembly = "assembly", "The compiler's output holds no assembly of the submission's.", "write it in Rust; tensors do the heavy work";
+        ObjectForm = "object-form", "The entry's object has the form that the baseline's has: its libraries, constructors, symbols and segments.", "remove whatever adds a constructor, a symbol or a library";
     }
     "worker" {
+        Loads = "object-does-not-load", "The entry's object loads in a locked process, with the libraries that the frozen worker has.", "build it with `maxclip`";
         ConfigKey = "config-key", "Every key of the resolved configuration is one that the algorithm reads, and none is missing.", "compare the names and types with the algorithm's `Config`";
         Declaration = "declaration", "State is declared within the protocol's limits, with unique names.", "see `maxclip rules` for the limits";
         Refused = "algorithm-error", "The algorithm answers each question without an error.", "the message is the algorithm's own";

@@ -33,9 +33,15 @@ enum Command {
         /// The data set's folder.
         #[arg(long)]
         data: PathBuf,
-        /// The worker program.
+        /// The worker's server program.
         #[arg(long)]
         worker: PathBuf,
+        /// The entry that its cells load.
+        #[arg(long)]
+        entry: PathBuf,
+        /// The frozen probe that shows what holds them.
+        #[arg(long)]
+        probe: PathBuf,
         /// The folder with libtorch's libraries, for the worker.
         #[arg(long)]
         libraries: PathBuf,
@@ -82,10 +88,32 @@ fn dispatch(command: Command) -> Result<(), Halt> {
     shim::pin(shim::Fill::Nothing)?;
     match command {
         Command::Class => println!("{}", probe::class()?),
-        Command::Train { folder, data, worker, libraries, until, restart_worker_every, graphs, threads } => {
+        Command::Train {
+            folder,
+            data,
+            worker,
+            entry,
+            probe,
+            libraries,
+            until,
+            restart_worker_every,
+            graphs,
+            threads,
+        } => {
             let loaders = loaders();
-            let options =
-                Options { folder, data, worker, libraries, until, restart_worker_every, graphs, threads, loaders };
+            let options = Options {
+                folder,
+                data,
+                worker,
+                entry,
+                probe,
+                libraries,
+                until,
+                restart_worker_every,
+                graphs,
+                threads,
+                loaders,
+            };
             let mut usage = Usage::default();
             match train(&options, &mut usage)? {
                 Ending::Stopped => eprintln!("trainer: stopped; start it again to go on"),

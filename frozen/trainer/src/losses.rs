@@ -104,25 +104,34 @@ impl Form {
         let mut rows = vec![Vec::new(); self.rows.len()];
         let mut usage = Vec::new();
         let mut tree = Tree::new(add_values);
-        for lane in lanes {
-            let answer = pass(worker.ask_loss(batch.step, batch.epoch, lane)?)?;
-            let take = Take { answer: &answer, step: batch.step, question: format!("loss, lane {lane}") };
-            for ((name, length), rows) in self.rows.iter().zip(&mut rows) {
-                let start = rows.len();
-                rows.resize(start + length, 0.0);
-                take.copy(name, &mut rows[start..])?;
+        let at_once = worker.lanes_max().min(lanes.len()).max(1);
+        for first in lanes.clone().step_by(at_once) {
+            let asked = first..(first + at_once).min(lanes.end);
+            let answers = pass(worker.ask_loss(batch.step, batch.epoch, asked.clone())?)?;
+            for (lane, answer) in asked.zip(&answers) {
+                let take = Take { answer, step: batch.step, question: format!("loss, lane {lane}") };
+                tree.push(self.take(&take, &mut rows)?)?;
+                usage.push(answer.usage());
             }
-            let copy = |(name, length): &(String, usize)| {
-                let mut values = vec![0.0; *length];
-                take.copy(name, &mut values).map(|_| values)
-            };
-            let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
-            // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
-            gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
-            tree.push(gradients)?;
-            usage.push(answer.usage());
         }
         Ok(Answered { rows, gradients: tree.finish().unwrap_or_default(), usage })
+    }
+
+    /// Copies one lane's answer: its rows behind those that are there, its gradients as they are.
+    fn take(&self, take: &Take<'_, '_>, rows: &mut [Vec<f32>]) -> Result<Vec<Vec<f32>>, Halt> {
+        for ((name, length), rows) in self.rows.iter().zip(rows) {
+            let start = rows.len();
+            rows.resize(start + length, 0.0);
+            take.copy(name, &mut rows[start..])?;
+        }
+        let copy = |(name, length): &(String, usize)| {
+            let mut values = vec![0.0; *length];
+            take.copy(name, &mut values).map(|_| values)
+        };
+        let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
+        // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.
+        gradients.iter_mut().flatten().for_each(|value| *value += 0.0);
+        Ok(gradients)
     }
 }
 

@@ -37,8 +37,12 @@ pub struct Options {
     pub folder: PathBuf,
     /// The data set's folder.
     pub data: PathBuf,
-    /// The worker program.
+    /// The worker's server program.
     pub worker: PathBuf,
+    /// The entry that its cells load.
+    pub entry: PathBuf,
+    /// The frozen probe that shows what holds them.
+    pub probe: PathBuf,
     /// Where the worker finds libtorch.
     pub libraries: PathBuf,
     /// Steps after which to stop.
@@ -219,6 +223,8 @@ fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Halt> {
 fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
     let launch = Launch {
         program: options.worker.clone(),
+        entry: options.entry.clone(),
+        probe: options.probe.clone(),
         libraries: options.libraries.clone(),
         limits: plan.protocol.worker.clone(),
     };

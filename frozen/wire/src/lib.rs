@@ -1,21 +1,41 @@
-//! What passes between the trainer and a worker: memory that is handed over, messages of one size, and the
-//! pieces of a process that need system calls.
+//! What passes between a host and a worker: memory that is handed over, messages of one size, and the numbers
+//! that both sides must agree on.
 //!
-//! The seam between trusted and untrusted code, so its form is written down here and versioned
-//! ([`message::VERSION`]); a worker in another language needs nothing else. The descriptors that a worker
-//! program starts with are those of [`descriptor`]. Links no libtorch and sees no weights.
+//! The seam between trusted and untrusted code. It is normative: what stands in this crate's documentation is
+//! all that a worker in another language needs, it is versioned ([`message::VERSION`]), and the conformance
+//! suite in `tests/conformance` holds every worker to it. Links no libtorch and sees no weights.
 //!
-//! One question goes like this. The host fills the inputs, zeroes the results and sends a
-//! [`message::Question`]. The server, which runs no participant code, forks a child. The child maps the pair
-//! of arenas of its question, locks itself, answers in memory and exits. The server reaps it and sends a
-//! [`message::Report`]. Only then, when nobody is left who could write, does the host look at the results.
+//! # The three parts
 //!
-//! `unsafe` stands in [`memory`] and [`process`], nowhere else in the project but `frozen/shim`.
+//! - The **host** (the trainer) owns all memory and asks.
+//! - The **server** is a frozen program that holds no byte of a participant: it never maps, reads or parses an
+//!   entry, a configuration or a declaration. It is started with the descriptors of [`descriptor`], warms up,
+//!   and sends a first [`message::Report`] with sequence 0.
+//! - A **cell** is a process that the server forks for one question. It maps the question's memory, locks itself,
+//!   and only then loads the entry, answers and ends. Everything in it is untrusted from the lock on.
+//!
+//! # One question
+//!
+//! 1. The host fills the inputs, zeroes results and words, and sends a [`message::Question`].
+//! 2. The server forks a cell. The cell maps the session, the question's inputs (read-only), its results and the
+//!    words; locks itself; loads the entry from [`descriptor::ENTRY`]; answers in memory; says so in the words
+//!    ([`words::Kind::Done`] or [`words::Kind::Declaration`], with the question's sequence); exits as [`exit`] says.
+//! 3. The server reaps it and sends a [`message::Report`]. Only then, when nobody is left who could write, does
+//!    the host look at results and words, and it copies what it uses.
+//!
+//! A server answers questions until the socket is closed, then exits with 0. On a message that is not one it
+//! exits with [`exit::FAULT`] and a line on [`descriptor::ERROR`]. `declare` comes first; the host then sizes the
+//! arenas ([`layout`]) and writes the session again. How long an answer may take stands in [`limits`].
+//!
+//! `unsafe` stands in [`memory`] and nowhere else here.
 
+pub mod abi;
+pub mod exit;
 pub mod layout;
+pub mod limits;
 pub mod memory;
 pub mod message;
-pub mod process;
+pub mod probe;
 pub mod session;
 pub mod words;
 
@@ -32,7 +52,7 @@ pub mod descriptor {
     pub const ERROR: i32 = 2;
     /// A stream socket: [`crate::message::Question`] in, [`crate::message::Report`] out.
     pub const SOCKET: i32 = 3;
-    /// [`crate::Session`] as JSON, read-only for the worker.
+    /// [`crate::Session`] in its flat form, read-only for the worker.
     pub const SESSION: i32 = 4;
     /// Inputs of `loss`; this and the next three are empty until the declaration is known.
     pub const LOSS_INPUTS: i32 = 5;
@@ -44,4 +64,8 @@ pub mod descriptor {
     pub const UPDATE_RESULTS: i32 = 8;
     /// [`crate::words`]: a declaration, or what went wrong.
     pub const WORDS: i32 = 9;
+    /// The entry, sealed against every change: a shared object, or whatever the kind of worker loads.
+    pub const ENTRY: i32 = 10;
+    /// The frozen probe in the entry's form: [`crate::message::Kind::Probe`] loads it in the entry's place.
+    pub const PROBE: i32 = 11;
 }

@@ -9,8 +9,8 @@
 //! # Why the slices are sound
 //!
 //! Two processes map the same pages, and Rust's references ask that nobody changes what they show. The order
-//! of a question gives that: the host writes inputs only while no child exists, a child writes results only
-//! while the host waits, and the host reads results only when the child has been reaped. Pages cannot go
+//! of a question gives that: the host writes inputs only while no cell exists, a cell writes results only
+//! while the host waits, and the host reads results only when the cell has been reaped. Pages cannot go
 //! away under a mapping, because its file cannot shrink (checked when it is mapped for good).
 #![expect(unsafe_code, reason = "maps memory that two processes use in turns")]
 
@@ -97,16 +97,30 @@ impl Empty {
     }
 }
 
+/// A memfd with this content that nobody can change, resize or execute as a program.
+///
+/// A shared object in it can still be mapped executable: `NOEXEC_SEAL` is about `execve`.
+pub fn sealed(name: &str, content: &[u8]) -> io::Result<OwnedFd> {
+    let memory = Empty::new(name)?;
+    let mut written = 0;
+    while written < content.len() {
+        written += rustix::io::retry_on_intr(|| rustix::io::pwrite(&memory.file, &content[written..], written as u64))?;
+    }
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    fcntl_add_seals(&memory.file, seals)?;
+    Ok(memory.file)
+}
+
 impl Arena {
     /// The mapping that was made before the seal.
     pub fn mapping(&mut self) -> &mut Mapping {
         &mut self.mapping
     }
 
-    /// The values of a tensor. Panics where the place is not inside.
+    /// The values of a tensor in the part of the arena that starts at `start`. Panics where it is not inside.
     #[must_use]
-    pub fn floats(&self, place: &Place) -> &[f32] {
-        floats(self.mapping.bytes(), place)
+    pub fn floats(&self, start: usize, place: &Place) -> &[f32] {
+        floats(&self.mapping.bytes()[start..], place)
     }
 }
 
@@ -144,22 +158,6 @@ impl Mapping {
         std::mem::forget(self);
         bytes
     }
-
-    /// Every tensor by name, for as long as the process lives. Panics where places overlap or are not inside.
-    #[must_use]
-    pub fn into_floats(self, places: &[Place]) -> BTreeMap<String, &'static mut [f32]> {
-        let mut order: Vec<&Place> = places.iter().collect();
-        order.sort_by_key(|place| place.offset);
-        let (mut rest, mut start) = (self.leak(), 0);
-        let mut tensors = BTreeMap::new();
-        for place in order {
-            let (_, from) = rest.split_at_mut(place.offset - start);
-            let (bytes, behind) = from.split_at_mut(place.end() - place.offset);
-            (rest, start) = (behind, place.end());
-            tensors.insert(place.name.clone(), as_floats(bytes, place));
-        }
-        tensors
-    }
 }
 
 impl Drop for Mapping {
@@ -168,6 +166,22 @@ impl Drop for Mapping {
         let unmapped = unsafe { munmap(self.start.as_ptr().cast(), self.bytes) };
         debug_assert!(unmapped.is_ok(), "{unmapped:?}");
     }
+}
+
+/// Every tensor by name in memory that belongs to them alone. Panics where places overlap or are not inside.
+#[must_use]
+pub fn into_floats<'a>(bytes: &'a mut [u8], places: &[Place]) -> BTreeMap<String, &'a mut [f32]> {
+    let mut order: Vec<&Place> = places.iter().collect();
+    order.sort_by_key(|place| place.offset);
+    let (mut rest, mut start) = (bytes, 0);
+    let mut tensors = BTreeMap::new();
+    for place in order {
+        let (_, from) = rest.split_at_mut(place.offset - start);
+        let (bytes, behind) = from.split_at_mut(place.end() - place.offset);
+        (rest, start) = (behind, place.end());
+        tensors.insert(place.name.clone(), as_floats(bytes, place));
+    }
+    tensors
 }
 
 /// Maps a sealed file for reading, until the process ends, with all of its pages at once.
@@ -250,6 +264,17 @@ mod tests {
         Mapping::new(memory.file(), 4096).unwrap().bytes_mut()[7] = 9;
         assert_eq!(arena.mapping.bytes()[7], 9);
         assert!(ftruncate(memory.file(), 0).is_err());
+    }
+
+    #[test]
+    fn a_sealed_content_stays() {
+        let file = sealed("entry", b"object").unwrap();
+        let mut bytes = [0; 6];
+        rustix::io::pread(&file, &mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"object");
+        assert!(rustix::io::pwrite(&file, b"x", 0).is_err());
+        assert!(ftruncate(&file, 0).is_err() && ftruncate(&file, 99).is_err());
+        assert!(Mapping::new(file.as_fd(), 6).is_err());
     }
 
     #[test]

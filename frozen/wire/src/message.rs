@@ -1,11 +1,28 @@
-//! The two messages on the socket: 64 bytes each, little-endian words, nothing of variable length.
+//! The two messages on the socket: 128 bytes each, little-endian 32-bit words, nothing of variable length.
 //!
-//! They are read with `read`, never `recvmsg`, so that no descriptor can travel with one. Unused words are 0.
+//! They are read with `read`, never `recvmsg`, so that no descriptor can travel with one. Unused words are 0. A
+//! number of 64 bits is two words, the low one first. Word 0 is `mxcq` or `mxcr`, word 1 the version.
+//!
+//! | word | question | report |
+//! |---|---|---|
+//! | 2 | kind | sequence |
+//! | 3 | sequence | wait status |
+//! | 4, 5 | step | CPU microseconds |
+//! | 6, 7 | epoch | largest resident set, KiB |
+//! | 8 | first lane | stalled |
+//! | 9 | lanes | threads |
+//! | 10 | rows of a lane | Landlock's version |
+//! | 11 | bytes of the session | |
+//! | 12, 13 | bytes of the inputs | |
+//! | 14, 15 | bytes of the results | |
+//! | 16 | CPU seconds | |
+//! | 17 | MiB of memory | |
+//! | 18 | number of the probe | |
 
 /// Changes with the form of messages, session, words or arenas.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of a message.
-pub const BYTES: usize = 64;
+pub const BYTES: usize = 128;
 
 const QUESTION: u32 = u32::from_le_bytes(*b"mxcq");
 const REPORT: u32 = u32::from_le_bytes(*b"mxcr");
@@ -32,6 +49,10 @@ pub enum Kind {
     Update = 3,
     /// The parameters to evaluate.
     Publish = 4,
+    /// Try one forbidden thing, with the frozen probe in the entry's place.
+    Probe = 5,
+    /// The same without the filter of system calls, to see what stands behind it. Only ever the frozen probe's.
+    ProbeBehind = 6,
 }
 
 impl Kind {
@@ -43,11 +64,12 @@ impl Kind {
             Self::Loss => "loss",
             Self::Update => "update",
             Self::Publish => "publish",
+            Self::Probe | Self::ProbeBehind => "probe",
         }
     }
 
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Declare, Self::Loss, Self::Update, Self::Publish];
+    pub const ALL: [Self; 6] = [Self::Declare, Self::Loss, Self::Update, Self::Publish, Self::Probe, Self::ProbeBehind];
 }
 
 /// Host to server.
@@ -61,22 +83,32 @@ pub struct Question {
     pub step: u64,
     /// Epoch of that step.
     pub epoch: u64,
-    /// Lane of a `loss` question.
+    /// First lane of a `loss` question.
     pub lane: u32,
-    /// First anchor of the lane.
-    pub rows_start: u32,
-    /// The one behind its last.
-    pub rows_end: u32,
-    /// Bytes of the session's JSON.
+    /// Lanes that it asks for: one cell answers them all, each with results of its own.
+    pub lanes: u32,
+    /// Anchors of a lane; lane `l` has those from `l * rows` on.
+    pub rows: u32,
+    /// Bytes of the session.
     pub session_bytes: u32,
+    /// Bytes of the inputs to map; 0 for none.
+    pub inputs_bytes: u64,
+    /// Bytes of the results to map, all lanes together; 0 for none.
+    pub results_bytes: u64,
+    /// CPU seconds after which the cell is ended; by the clock on the wall [`crate::limits::WALL_GRACE`] times that.
+    pub cpu_seconds: u32,
+    /// Address space, in MiB, beyond what server and arenas map.
+    pub memory_mib: u32,
+    /// Which forbidden thing a probe tries.
+    pub probe: u32,
 }
 
-/// Server to host: a child was reaped, or (sequence 0) the server is warm.
+/// Server to host: a cell was reaped, or (sequence 0) the server is warm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Report {
     /// The question's, or 0 for the first report of a server.
     pub sequence: u32,
-    /// The child's raw wait status.
+    /// The cell's raw wait status.
     pub status: i32,
     /// Its CPU time, user and system, in microseconds.
     pub cpu_micros: u64,
@@ -86,7 +118,7 @@ pub struct Report {
     pub stalled: bool,
     /// Threads of the process when it was to be forked: anything but 1 is refused.
     pub threads: u32,
-    /// Landlock's ABI that the children's second lock uses; 0 where the kernel has none.
+    /// Landlock's version in the domain that holds every cell; 0 where the kernel has none.
     pub landlock: u32,
 }
 
@@ -95,7 +127,8 @@ impl Question {
     #[must_use]
     pub fn encode(&self) -> [u8; BYTES] {
         let (step, epoch) = (halves(self.step), halves(self.epoch));
-        write([
+        let (inputs, results) = (halves(self.inputs_bytes), halves(self.results_bytes));
+        write(&[
             QUESTION,
             VERSION,
             self.kind as u32,
@@ -105,13 +138,16 @@ impl Question {
             epoch[0],
             epoch[1],
             self.lane,
-            self.rows_start,
-            self.rows_end,
+            self.lanes,
+            self.rows,
             self.session_bytes,
-            0,
-            0,
-            0,
-            0,
+            inputs[0],
+            inputs[1],
+            results[0],
+            results[1],
+            self.cpu_seconds,
+            self.memory_mib,
+            self.probe,
         ])
     }
 
@@ -125,9 +161,14 @@ impl Question {
             step: whole(word[4], word[5]),
             epoch: whole(word[6], word[7]),
             lane: word[8],
-            rows_start: word[9],
-            rows_end: word[10],
+            lanes: word[9],
+            rows: word[10],
             session_bytes: word[11],
+            inputs_bytes: whole(word[12], word[13]),
+            results_bytes: whole(word[14], word[15]),
+            cpu_seconds: word[16],
+            memory_mib: word[17],
+            probe: word[18],
         })
     }
 }
@@ -137,7 +178,7 @@ impl Report {
     #[must_use]
     pub fn encode(&self) -> [u8; BYTES] {
         let (cpu, rss) = (halves(self.cpu_micros), halves(self.max_rss_kib));
-        write([
+        write(&[
             REPORT,
             VERSION,
             self.sequence,
@@ -149,11 +190,6 @@ impl Report {
             u32::from(self.stalled),
             self.threads,
             self.landlock,
-            0,
-            0,
-            0,
-            0,
-            0,
         ])
     }
 
@@ -180,7 +216,8 @@ fn whole(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-fn write(words: [u32; BYTES / 4]) -> [u8; BYTES] {
+/// The words, and zeroes up to the message's size.
+fn write(words: &[u32]) -> [u8; BYTES] {
     let mut bytes = [0; BYTES];
     for (to, word) in bytes.chunks_exact_mut(4).zip(words) {
         to.copy_from_slice(&word.to_le_bytes());
@@ -207,9 +244,14 @@ mod tests {
                 step: u64::MAX - 1,
                 epoch: 1 << 40,
                 lane: 3,
-                rows_start: 24,
-                rows_end: 32,
+                lanes: 2,
+                rows: 8,
                 session_bytes: 1000,
+                inputs_bytes: 1 << 33,
+                results_bytes: (1 << 34) + 1,
+                cpu_seconds: 30,
+                memory_mib: 1024,
+                probe: 5,
             };
             assert_eq!(Question::decode(&question.encode()), Ok(question));
         }

@@ -1,8 +1,9 @@
-//! What a child says about its answer: a page of memory with a kind, a number and a text.
+//! What a cell says about its answer: pages of memory with a kind, a number and a text.
 //!
 //! Form: `kind (u32) ‖ length of the text (u32) ‖ number (u64) ‖ text`, little-endian, zeroed before each
-//! question. Untrusted: it is read when the child is dead, and a claim in it can only be to the child's own
-//! disadvantage, but for [`Kind::Done`] and [`Kind::Declaration`], which are also judged by exit status.
+//! question. Untrusted: it is read when the cell is dead, and a claim in it can only be to the entry's own
+//! disadvantage, but for [`Kind::Done`] and [`Kind::Declaration`], which are also judged by exit status, and
+//! [`Kind::Lock`], which counts only beside the signal that a locked cell cannot raise.
 
 /// Bytes of the whole memory.
 pub const BYTES: usize = 64 * 1024;
@@ -38,14 +39,21 @@ pub enum Kind {
     Stack = 10,
     /// Memory that is not there was touched; the number is its address.
     Fault = 11,
-    /// The lock-down was not possible; the text says why.
+    /// The cell could not be locked, before any byte of an entry was looked at; the text says where and why.
     Lock = 12,
     /// The declaration does not fit into this memory; the number is its length.
     TooLong = 13,
+    /// The entry does not load; the text is the loader's.
+    Load = 14,
+    /// A signal that the cell would have raised in itself (`abort`): the number.
+    Raised = 15,
+    /// It waits for a thread that cannot be: the number is the call's.
+    Waits = 16,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    /// Every kind.
+    pub const ALL: [Self; 17] = [
         Self::Nothing,
         Self::Done,
         Self::Declaration,
@@ -60,6 +68,9 @@ impl Kind {
         Self::Fault,
         Self::Lock,
         Self::TooLong,
+        Self::Load,
+        Self::Raised,
+        Self::Waits,
     ];
 }
 

@@ -100,7 +100,9 @@ impl<'a> Certification<'a> {
 
     fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<()> {
         let bar = terminal.progress("build", 0);
-        let built = settle(compile::build(self.kit, &self.entry.sources(), &self.folder.worker())?)?;
+        let reference = compile::baseline(self.kit, self.home)?;
+        let sources = self.entry.sources();
+        let built = settle(compile::build(self.kit, &sources, Some(&reference.form), &self.folder.worker())?)?;
         drop(bar);
         let note = built.object.short();
         known.built = Some(built);
@@ -181,7 +183,7 @@ impl<'a> Certification<'a> {
             let training = Training {
                 folder,
                 data: self.home.data().join(&scale.scale.data),
-                worker: compile::program(&self.folder.worker()),
+                entry: compile::object(&self.folder.worker()),
                 until: None,
                 restart_worker_every: None,
                 recompute: false,

@@ -44,7 +44,7 @@ fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, on_step: &imp
     let training = Training {
         folder: folder.clone(),
         data: job.home.data().join(&scale.scale.data),
-        worker: compile::program(&job.folder.worker()),
+        entry: compile::object(&job.folder.worker()),
         until: Some(steps),
         restart_worker_every: (variant == "restarted").then_some(1),
         recompute: variant == "recomputed",

@@ -138,7 +138,7 @@ fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<(Vec
     distinct.dedup_by_key(|entry| entry.digest);
     std::thread::scope(|scope| {
         let build = |entry: &Entry| -> Went<()> {
-            settle(compile::build(kit, &entry.sources(), &home.build(&entry.digest))?).map(drop)
+            settle(compile::build(kit, &entry.sources(), None, &home.build(&entry.digest))?).map(drop)
         };
         let work: Vec<_> = distinct.iter().map(|entry| scope.spawn(move || build(entry))).collect();
         let prepared = (datahome::provide(&home.data(), &law.protocol)?, launch::class(kit)?);
@@ -186,7 +186,7 @@ impl Bench<'_> {
         let training = Training {
             folder: side.folder.clone(),
             data: home.data().join(data),
-            worker: compile::program(&side.build),
+            entry: compile::object(&side.build),
             until: None,
             restart_worker_every: None,
             recompute: false,

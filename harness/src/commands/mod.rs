@@ -61,7 +61,4 @@ commands! {
     Report = report;
     /// Finds the first step where two runs part.
     Compare = compare;
-    /// Becomes a program within limits; `maxclip` starts compilers with it.
-    #[command(hide = true)]
-    Confined = confined;
 }

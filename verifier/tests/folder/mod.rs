@@ -104,7 +104,7 @@ fn protocol(wish: &Wish) -> String {
         "name = \"mini\"\nabout = \"x\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
          [augmentation]\nscale = [0.9, 1.0]\nratio = [0.75, 1.25]\n[checkpoint]\nevery_steps = 4\n[golden]\nsteps = 2\n\
          [trial]\nsteps = 2\n[state]\ncolumn_values_max = 1\nglobal_values_max = 1\nlearnable_values_max = 1\nslots_max = 1\n\
-         [worker]\ncpu_seconds = 1\nmemory_mib = 1\n[evaluation]\ntasks = [\"{}\", \"{}\"]\nbatch = 4\n{scales}",
+         [worker]\ncpu_seconds = 1\nmemory_mib = 1\ncell_lanes_max = 1\n[evaluation]\ntasks = [\"{}\", \"{}\"]\nbatch = 4\n{scales}",
         TASKS[0], TASKS[1]
     )
 }

@@ -30,7 +30,7 @@ pub const STEPS: u64 = 12;
 
 /// Made once for all tests of a program.
 struct Shared {
-    worker: PathBuf,
+    worker: Worker,
     class: String,
 }
 
@@ -44,12 +44,22 @@ fn shared() -> &'static Shared {
     })
 }
 
-/// The worker program beside the trainer. `cargo test` builds the programs of its own package alone, and a
-/// build from here would choose other features for what the packages share.
-fn worker() -> PathBuf {
-    let worker = Path::new(env!("CARGO_BIN_EXE_trainer")).with_file_name("worker");
-    assert!(worker.is_file(), "no {}: run `cargo xtask kit`", worker.display());
-    worker
+/// The server, the baseline as its entry, and the probe.
+struct Worker {
+    server: PathBuf,
+    entry: PathBuf,
+    probe: PathBuf,
+}
+
+/// The worker beside the trainer. `cargo test` builds the programs of its own package alone, and a build from here
+/// would choose other features for what the packages share.
+fn worker() -> Worker {
+    let beside = |name: &str| {
+        let path = Path::new(env!("CARGO_BIN_EXE_trainer")).with_file_name(name);
+        assert!(path.is_file(), "no {}: run `cargo xtask kit`", path.display());
+        path
+    };
+    Worker { server: beside("worker"), entry: beside("libbaseline.so"), probe: beside("libprobe.so") }
 }
 
 fn trainer() -> Command {
@@ -121,7 +131,9 @@ impl Bench {
     /// The command that trains on some data.
     pub fn command_on(&self, data: &Path, arguments: &[&str]) -> Command {
         let mut command = trainer();
-        command.arg("train").arg(self.path()).arg("--data").arg(data).arg("--worker").arg(&shared().worker);
+        let Worker { server, entry, probe } = &shared().worker;
+        command.arg("train").arg(self.path()).arg("--data").arg(data);
+        command.arg("--worker").arg(server).arg("--entry").arg(entry).arg("--probe").arg(probe);
         command.args(["--libraries", LIBRARIES]).args(arguments).stdin(Stdio::null());
         command
     }

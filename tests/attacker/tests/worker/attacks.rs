@@ -95,7 +95,7 @@ fn a_counter_in_padding_does_not_survive() {
     let mut worker = start("padding");
     for _ in 0..3 {
         let mut loss = [9.0; ROWS];
-        let answer = pass(worker.ask_loss(3, 0, 1));
+        let answer = lane(&mut worker, 3, 1);
         assert!(answer.copy("loss", &mut loss).finite);
         // The attack found the memory and wrote there, but what it had read was zero again.
         assert_eq!(word_of_results(256), 1);
@@ -122,18 +122,18 @@ fn word_of_results(offset: u64) -> u32 {
 #[test]
 fn a_static_counter_does_not_survive() {
     let mut worker = start("static");
-    let first = copies(&pass(worker.ask_loss(3, 0, 1)));
-    assert_eq!(copies(&pass(worker.ask_loss(3, 0, 1))), first);
+    let first = copies(&lane(&mut worker, 3, 1));
+    assert_eq!(copies(&lane(&mut worker, 3, 1)), first);
 }
 
 #[test]
 fn random_numbers_of_libtorch_are_the_questions_own() {
     for attack in ["randn", "random"] {
         let mut worker = start(attack);
-        let first = copies(&pass(worker.ask_loss(3, 0, 1)));
-        assert_eq!(copies(&pass(worker.ask_loss(3, 0, 1))), first, "{attack}");
-        assert_ne!(copies(&pass(worker.ask_loss(3, 0, 2)))[0], first[0], "{attack}");
-        assert_ne!(copies(&pass(worker.ask_loss(4, 0, 1)))[0], first[0], "{attack}");
+        let first = copies(&lane(&mut worker, 3, 1));
+        assert_eq!(copies(&lane(&mut worker, 3, 1)), first, "{attack}");
+        assert_ne!(copies(&lane(&mut worker, 3, 2))[0], first[0], "{attack}");
+        assert_ne!(copies(&lane(&mut worker, 4, 1))[0], first[0], "{attack}");
     }
 }
 
@@ -181,7 +181,7 @@ fn standing_still_is_ended_too() {
 #[test]
 fn what_is_not_finite_is_found_in_the_copy() {
     let mut worker = start("nan");
-    let answer = pass(worker.ask_loss(3, 0, 1));
+    let answer = lane(&mut worker, 3, 1);
     let mut loss = [0.0; ROWS];
     assert!(!answer.copy("loss", &mut loss).finite);
     let finding = answer.not_finite("loss", &loss);
@@ -196,16 +196,16 @@ fn last_words_are_escaped_and_cut() {
     assert!(text.contains("no \\u{1b}[31mway\\u{1b}[0m \\u{202e}back"), "{text}");
     assert!(!text.contains(['\u{1b}', '\u{202e}']));
     // Megabytes on standard error neither block a worker nor fail it.
-    pass(start("flood").ask_loss(0, 0, 0));
+    lane(&mut start("flood"), 0, 0);
 }
 
 #[test]
 fn a_worker_goes_on_after_a_failed_question() {
     let mut worker = start("write-parameter");
     assert!(matches!(worker.ask_update(0, 0).unwrap(), Verdict::Fail(_)));
-    let first = copies(&pass(worker.ask_loss(0, 0, 0)));
+    let first = copies(&lane(&mut worker, 0, 0));
     assert!(matches!(worker.ask_update(0, 0).unwrap(), Verdict::Fail(_)));
-    assert_eq!(copies(&pass(worker.ask_loss(0, 0, 0))), first);
+    assert_eq!(copies(&lane(&mut worker, 0, 0)), first);
 }
 
 #[test]

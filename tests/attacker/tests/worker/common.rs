@@ -1,6 +1,6 @@
 //! A small set-up, driven through `host` as the trainer would.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use host::{Answer, HostError, Launch, Worker};
 use numerics::Seed;
@@ -17,10 +17,13 @@ pub const LIMITS: StateLimits =
     StateLimits { column_values_max: 8, global_values_max: 100, learnable_values_max: 50_000, slots_max: 3 };
 
 pub fn launch() -> Launch {
+    let built = flows::programs();
     Launch {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_attacker")),
+        program: built.join("worker"),
+        entry: built.join("libattacker.so"),
+        probe: built.join("libprobe.so"),
         libraries: Path::new(env!("LIBTORCH")).join("lib"),
-        limits: WorkerLimits { cpu_seconds: 1, memory_mib: 512 },
+        limits: WorkerLimits { cpu_seconds: 1, memory_mib: 512, cell_lanes_max: 1 },
     }
 }
 
@@ -92,9 +95,14 @@ pub fn finding<T>(verdict: Result<Verdict<T>, HostError>) -> Finding {
     }
 }
 
+/// The answer about one lane.
+pub fn lane(worker: &mut Worker, step: u64, lane: usize) -> Answer<'_> {
+    pass(worker.ask_loss(step, 0, lane..lane + 1)).remove(0)
+}
+
 /// What an attack in `loss` comes to.
 pub fn attacked(attack: &str) -> Finding {
-    let finding = finding(start(attack).ask_loss(3, 0, 1));
+    let finding = finding(start(attack).ask_loss(3, 0, 1..2));
     assert_eq!(finding.place, "step 3, loss, lane 1");
     finding
 }

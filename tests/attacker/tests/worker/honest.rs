@@ -7,7 +7,7 @@ use crate::common::*;
 type Bits = Vec<(String, Vec<u32>)>;
 
 fn step(worker: &mut Worker, step: u64) -> Vec<Bits> {
-    let mut answers: Vec<_> = (0..8).map(|lane| copies(&pass(worker.ask_loss(step, 0, lane)))).collect();
+    let mut answers: Vec<_> = (0..8).map(|at| copies(&lane(worker, step, at))).collect();
     answers.push(copies(&pass(worker.ask_update(step, 0))));
     answers.push(copies(&pass(worker.ask_publish(step, 0))));
     answers
@@ -32,18 +32,18 @@ fn answers_are_equal_from_fresh_processes_restarts_and_other_workers() {
 #[test]
 fn what_is_computed_is_what_was_asked() {
     let mut worker = start("none");
-    let lane = copies(&pass(worker.ask_loss(3, 0, 1)));
-    let loss = named(&lane, "loss");
+    let answer = copies(&lane(&mut worker, 3, 1));
+    let loss = named(&answer, "loss");
     assert!(loss.len() == ROWS && loss.iter().all(|loss| (0.5..10.0).contains(loss)), "{loss:?}");
     // Images of other lanes are constants of this one's loss; every text is a column of its logits.
-    let image = named(&lane, "image");
+    let image = named(&answer, "image");
     let rows = |values: &[f32], row: usize| values[row * WIDTH..][..WIDTH].iter().any(|value| *value != 0.0);
     assert_eq!((0..BATCH).filter(|row| rows(&image, *row)).collect::<Vec<_>>(), [2, 3]);
-    assert!((0..BATCH).all(|row| rows(&named(&lane, "text"), row)));
-    assert_ne!(named(&lane, "learnables/log_scale"), [0.0]);
+    assert!((0..BATCH).all(|row| rows(&named(&answer, "text"), row)));
+    assert_ne!(named(&answer, "learnables/log_scale"), [0.0]);
     // A column that was not set keeps its values at the lane's rows.
     let before = worker.loss_input("columns/pair")[2 * 2..2 * 4].to_vec();
-    assert_eq!(named(&lane, "rows/pair"), before);
+    assert_eq!(named(&answer, "rows/pair"), before);
 
     let update = copies(&pass(worker.ask_update(3, 0)));
     let (value, gradient) =

@@ -1,7 +1,7 @@
-//! What a child costs before it does anything: the page tables that a fork copies.
+//! What a cell costs before it does anything: the page tables that a fork copies.
 //!
 //! libtorch keeps some 50 MiB of tables on the heap. As pages of 4 KiB they are most of what a fork copies and
-//! of what the child's end takes down again; as huge pages they are 25 entries.
+//! of what the cell's end takes down again; as huge pages they are 25 entries.
 
 use std::{fs, io, ops::Range};
 

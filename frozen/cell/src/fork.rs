@@ -1,4 +1,7 @@
-//! A child a question: fork, wait with a limit, exit without ceremony.
+//! A cell a question: fork, wait with a limit, exit without ceremony.
+//!
+//! The fork is a raw `clone`: the C library's own writes the new process's id into its memory, and with it how many
+//! questions were asked before.
 
 use std::{fs, io, os::fd::OwnedFd, ptr};
 
@@ -36,9 +39,22 @@ pub struct Ended {
     pub stalled: bool,
 }
 
-/// Threads of this process, as the kernel counts them.
-pub fn threads() -> io::Result<u32> {
-    Ok(fs::read_dir("/proc/self/task")?.count() as u32)
+/// Counts this process's threads as the kernel does, also where no file can be opened any more.
+#[derive(Debug)]
+pub struct Threads {
+    folder: OwnedFd,
+}
+
+impl Threads {
+    /// Opens the folder that has a folder for each thread.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self { folder: fs::File::open("/proc/self/task")?.into() })
+    }
+
+    /// How many there are: a folder's links are itself, its parent and the folders in it.
+    pub fn count(&self) -> io::Result<u32> {
+        Ok(u32::try_from(rustix::fs::fstat(&self.folder)?.st_nlink).unwrap_or(u32::MAX).saturating_sub(2))
+    }
 }
 
 /// Bytes of this process's address space.
@@ -51,18 +67,19 @@ pub fn address_space() -> io::Result<u64> {
 
 /// Forks. Refused where the process has more than one thread: the others would be missing in the child, with
 /// whatever locks they held.
-pub fn fork() -> io::Result<Fork> {
-    let threads = threads()?;
+pub fn fork(threads: &Threads) -> io::Result<Fork> {
+    let threads = threads.count()?;
     if threads != 1 {
         return Err(io::Error::other(format!("{threads} threads where a fork needs exactly one")));
     }
-    // SAFETY: the only thread of this process forks, so the child has all that it had.
-    let pid = unsafe { libc::fork() };
+    // SAFETY: without CLONE_VM this is a fork, and the only thread of this process makes it, so the child has all
+    // that it had. The C library is not told: it has no handlers for a fork here, and no other thread.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, libc::c_long::from(libc::SIGCHLD), 0, 0, 0, 0) };
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Fork::Child),
         pid => {
-            let pid = Pid::from_raw(pid).ok_or_else(|| io::Error::other("fork gave no process"))?;
+            let pid = Pid::from_raw(pid as i32).ok_or_else(|| io::Error::other("fork gave no process"))?;
             let handle = pidfd_open(pid, PidfdFlags::empty())?;
             Ok(Fork::Parent(Child { pid, handle }))
         }
@@ -71,8 +88,8 @@ pub fn fork() -> io::Result<Fork> {
 
 impl Child {
     /// Waits for the end, at most so many seconds; then ends the child itself.
-    pub fn wait(self, seconds: u32) -> io::Result<Ended> {
-        let limit = Timespec { tv_sec: i64::from(seconds), tv_nsec: 0 };
+    pub fn wait(self, seconds: u64) -> io::Result<Ended> {
+        let limit = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX), tv_nsec: 0 };
         let ready = loop {
             match poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&limit)) {
                 Err(rustix::io::Errno::INTR) => {}
@@ -111,6 +128,13 @@ fn reap(pid: Pid, stalled: bool) -> io::Result<Ended> {
     })
 }
 
+/// Ends this process because it could not be locked: by a signal that a locked cell cannot raise.
+pub fn end_unlocked() -> ! {
+    // SAFETY: raises a signal in this process, whose default action is its end.
+    unsafe { libc::raise(wire::exit::UNLOCKED_SIGNAL) };
+    exit_now(wire::exit::FAULT)
+}
+
 /// Ends the process at once: no destructors, no handlers that libraries left for the exit.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: never returns, and nothing runs afterwards.
@@ -121,17 +145,6 @@ pub fn exit_now(code: i32) -> ! {
 pub fn close_from(first: u32) -> io::Result<()> {
     // SAFETY: the callers are children that exit without running the owners' destructors.
     match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Takes the time stamp counter away from this process, and with it the clock that needs no system call.
-pub fn clock_off() -> io::Result<()> {
-    const PR_SET_TSC: i32 = 26;
-    const PR_TSC_SIGSEGV: libc::c_ulong = 2;
-    // SAFETY: changes a flag of this thread only.
-    match unsafe { libc::prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
@@ -187,6 +200,10 @@ mod tests {
     fn a_process_of_several_threads_does_not_fork() {
         let (_keep, wait) = std::sync::mpsc::channel::<()>();
         std::thread::spawn(move || wait.recv());
-        assert!(fork().is_err());
+        assert_eq!(
+            Threads::open().unwrap().count().unwrap() as usize,
+            fs::read_dir("/proc/self/task").unwrap().count()
+        );
+        assert!(fork(&Threads::open().unwrap()).is_err());
     }
 }

@@ -1,9 +1,9 @@
-//! The child's part: tensors over the arenas of one question, the participant's answer, and where it goes.
+//! One question, answered: tensors over its arenas, the participant's code, and where the answer goes.
 //!
-//! Everything below [`answer`] runs inside the lock. The participant's code starts with the deserialisation
-//! of its configuration. What counts as the answer is what lies in the results when the process has ended.
+//! All of it runs inside the lock. The participant's code starts with the deserialisation of its configuration. What
+//! counts as the answer is what lies in the results when the process has ended.
 
-use std::{collections::BTreeMap, os::fd::AsFd as _};
+use std::collections::BTreeMap;
 
 use contract::{
     Algorithm, Error, Tensor,
@@ -11,46 +11,20 @@ use contract::{
 };
 use numerics::Seed;
 use wire::{
-    Declaration, Place, Session, descriptor, layout,
-    memory::{self, Mapping},
+    Declaration, Place, Session, exit, layout, memory,
     message::{Kind, Question},
-    process::signals,
     words,
 };
 
-use crate::server::{SAID, ServerError, inherited, system};
+use crate::say;
 
 /// The memory of one question.
 #[derive(Debug)]
 pub struct Memory {
-    inputs: &'static [u8],
-    results: Option<Mapping>,
-}
-
-impl Memory {
-    /// Maps the pair of arenas of a question, and no other: `loss` never sees a parameter.
-    pub fn map(kind: Kind, session: &Session) -> Result<Self, ServerError> {
-        let (inputs, results) = match kind {
-            Kind::Declare => return Ok(Self { inputs: &[], results: None }),
-            Kind::Loss => {
-                ((descriptor::LOSS_INPUTS, &session.loss_inputs), (descriptor::LOSS_RESULTS, &session.loss_results))
-            }
-            Kind::Update | Kind::Publish => (
-                (descriptor::UPDATE_INPUTS, &session.update_inputs),
-                (descriptor::UPDATE_RESULTS, &session.update_results),
-            ),
-        };
-        let view =
-            memory::view(inherited(inputs.0)?.as_fd(), layout::arena_bytes(inputs.1)).map_err(system("inputs"))?;
-        let mapping = Mapping::new(inherited(results.0)?.as_fd(), layout::arena_bytes(results.1));
-        Ok(Self { inputs: view, results: Some(mapping.map_err(system("results"))?) })
-    }
-
-    /// What nobody may write to.
-    #[must_use]
-    pub fn inputs(&self) -> &'static [u8] {
-        self.inputs
-    }
+    /// What the host wrote.
+    pub inputs: &'static [u8],
+    /// Zeroes, for the results of each lane.
+    pub results: &'static mut [u8],
 }
 
 /// Why there is no answer.
@@ -59,7 +33,9 @@ enum Failure {
     Config(String),
     /// The algorithm's error, or the contract's.
     Algorithm(Error),
-    /// Our own: the session does not fit this question.
+    /// A declaration of so many bytes, more than the words hold.
+    TooLong(usize),
+    /// The session does not fit this question: the object was built for another version.
     Session(String),
 }
 
@@ -75,27 +51,30 @@ impl From<shim::ShimError> for Failure {
     }
 }
 
-/// Answers a question in a locked process; gives its exit code.
+/// Answers a question; gives the cell's exit code.
 pub fn answer<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> i32 {
     let sequence = u64::from(question.sequence);
     let answered = match question.kind {
-        Kind::Declare => return said(declare::<A>(session, sequence)),
-        Kind::Loss => loss::<A>(question, session, memory),
-        Kind::Update | Kind::Publish => update::<A>(question, session, memory),
+        Kind::Declare => declare::<A>(session, sequence),
+        Kind::Loss => lanes::<A>(question, session, memory).map(|()| say(words::Kind::Done, sequence, b"")),
+        Kind::Update | Kind::Publish => {
+            update::<A>(question, session, memory).map(|()| say(words::Kind::Done, sequence, b""))
+        }
+        Kind::Probe | Kind::ProbeBehind => Err(Failure::Session("a probe is no question for an entry".to_owned())),
     };
-    said(answered.map(|()| signals::say(words::Kind::Done, sequence, b"")))
-}
-
-fn said(answered: Result<(), Failure>) -> i32 {
     let (kind, text) = match answered {
-        Ok(()) => return 0,
+        Ok(()) => return exit::ANSWERED,
         Err(Failure::Config(text)) => (words::Kind::Config, text),
         Err(Failure::Algorithm(error @ Error::Shape { .. })) => (words::Kind::Shape, error.to_string()),
         Err(Failure::Algorithm(error)) => (words::Kind::Refused, error.to_string()),
-        Err(Failure::Session(text)) => (words::Kind::Lock, text),
+        Err(Failure::TooLong(bytes)) => {
+            say(words::Kind::TooLong, bytes as u64, b"");
+            return exit::SAID;
+        }
+        Err(Failure::Session(text)) => (words::Kind::Load, text),
     };
-    signals::say(kind, 0, text.as_bytes());
-    SAID
+    say(kind, 0, text.as_bytes());
+    exit::SAID
 }
 
 /// Builds the algorithm from its configuration; gives the keys that it did not read beside it.
@@ -114,10 +93,9 @@ fn declare<A: Algorithm>(session: &Session, sequence: u64) -> Result<(), Failure
     declaration.unused_config_keys = unused;
     let text = serde_json::to_vec(&declaration).map_err(|error| Failure::Session(error.to_string()))?;
     if text.len() > words::TEXT_BYTES {
-        signals::say(words::Kind::TooLong, text.len() as u64, b"");
-        wire::process::fork::exit_now(SAID);
+        return Err(Failure::TooLong(text.len()));
     }
-    signals::say(words::Kind::Declaration, sequence, &text);
+    say(words::Kind::Declaration, sequence, &text);
     Ok(())
 }
 
@@ -132,10 +110,27 @@ fn moment<'a>(question: &Question, session: &'a Session, seed: &'a Seed) -> Resu
     Ok(Moment { setup: &session.setup, declaration, seed, step: question.step, epoch: question.epoch })
 }
 
-fn loss<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> Result<(), Failure> {
+/// Every lane of a question, one after the other, each from an algorithm that was just built.
+fn lanes<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> Result<(), Failure> {
+    let bytes = layout::arena_bytes(&session.loss_results);
+    let mut results = memory.results.chunks_exact_mut(bytes);
+    for lane in question.lane..question.lane.saturating_add(question.lanes) {
+        let results = results.next().ok_or_else(|| Failure::Session("fewer results than lanes".to_owned()))?;
+        loss::<A>(question, lane as usize, session, memory.inputs, results)?;
+    }
+    Ok(())
+}
+
+fn loss<A: Algorithm>(
+    question: &Question,
+    lane: usize,
+    session: &Session,
+    inputs: &'static [u8],
+    results: &'static mut [u8],
+) -> Result<(), Failure> {
     let seed = seed(session)?;
     let moment = moment(question, session, &seed)?;
-    let mut inputs = Inputs::new(&session.loss_inputs, memory.inputs)?;
+    let mut inputs = Inputs::new(&session.loss_inputs, inputs)?;
     let inputs = LossInputs {
         image: inputs.take("image")?,
         text: inputs.take("text")?,
@@ -144,9 +139,9 @@ fn loss<A: Algorithm>(question: &Question, session: &Session, memory: Memory) ->
         globals: inputs.take_all("globals/"),
     };
     let (algorithm, _) = build::<A>(session)?;
-    let rows = question.rows_start as usize..question.rows_end as usize;
-    let answer = harness::loss(&algorithm, &moment, u64::from(question.lane), rows, &inputs)?;
-    Results::new(&session.loss_results, memory.results)?.write(answer)
+    let rows = question.rows as usize;
+    let answer = harness::loss(&algorithm, &moment, lane as u64, lane * rows..(lane + 1) * rows, &inputs)?;
+    Results::new(&session.loss_results, results).write(answer)
 }
 
 fn update<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> Result<(), Failure> {
@@ -154,7 +149,7 @@ fn update<A: Algorithm>(question: &Question, session: &Session, memory: Memory) 
     let moment = moment(question, session, &seed)?;
     let publish = question.kind == Kind::Publish;
     let mut inputs = Inputs::new(&session.update_inputs, memory.inputs)?;
-    let mut results = Results::new(&session.update_results, memory.results)?;
+    let mut results = Results::new(&session.update_results, memory.results);
     let mut parameters = Vec::new();
     for shape in session.setup.trained(moment.declaration) {
         let name = &shape.name;
@@ -220,9 +215,8 @@ impl Inputs {
 struct Results(BTreeMap<String, &'static mut [f32]>);
 
 impl Results {
-    fn new(places: &[Place], memory: Option<Mapping>) -> Result<Self, Failure> {
-        let memory = memory.ok_or_else(|| Failure::Session("no results".to_owned()))?;
-        Ok(Self(memory.into_floats(places)))
+    fn new(places: &[Place], memory: &'static mut [u8]) -> Self {
+        Self(memory::into_floats(memory, places))
     }
 
     fn take(&mut self, name: &str) -> Result<&'static mut [f32], Failure> {

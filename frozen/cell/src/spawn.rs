@@ -7,7 +7,7 @@
 use std::{
     ffi::{CStr, CString},
     io::{self, Read as _},
-    os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd},
+    os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd},
     ptr,
 };
 
@@ -16,12 +16,17 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
     process::{Pid, Signal, WaitOptions, kill_process, waitpid},
 };
+use seccompiler::BpfProgram;
+
+use crate::view::{self, View};
 
 /// Everything that decides how a program starts.
 #[derive(Debug)]
 pub struct Program {
     /// The file to execute; also its own name.
     pub path: CString,
+    /// Its arguments, its own name left out.
+    pub arguments: Vec<CString>,
     /// `NAME=value`, whole: nothing of the parent's environment is kept.
     pub environment: Vec<CString>,
     /// What becomes descriptor 0, 1, 2 and so on; all others are closed.
@@ -30,6 +35,12 @@ pub struct Program {
     pub limits: Vec<(Limit, u64)>,
     /// A Landlock ruleset to enter, where there is one.
     pub landlock: Option<OwnedFd>,
+    /// A root of its own with a few folders, where there is one.
+    pub view: Option<View>,
+    /// The folder to start in; the parent's where none is named.
+    pub folder: Option<CString>,
+    /// A filter of system calls that holds from the start; it must allow `execve`.
+    pub filter: Option<BpfProgram>,
 }
 
 /// A resource that is limited.
@@ -56,12 +67,16 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc:
 const OUT_OF_THE_WAY: RawFd = 100;
 
 impl Program {
-    /// Starts it, in namespaces of its own where the system allows them.
+    /// Starts it, in namespaces of its own where the system allows them. Addresses are not randomised, so that two
+    /// starts are the same to the program.
     ///
     /// The kernel ends it when the *thread* that calls this ends, so that thread must outlive it.
+    ///
+    /// Errors: with a view there is no start without namespaces.
     pub fn start(&self) -> io::Result<Started> {
         let environment = pointers(self.environment.iter().map(CString::as_c_str));
-        let arguments = pointers([self.path.as_c_str()].into_iter());
+        let arguments =
+            pointers([self.path.as_c_str()].into_iter().chain(self.arguments.iter().map(CString::as_c_str)));
         let aside = |file: &OwnedFd| Ok(fcntl_dupfd_cloexec(file.as_fd(), OUT_OF_THE_WAY)?);
         let descriptors = self.descriptors.iter().map(aside).collect::<io::Result<Vec<_>>>()?;
         let (failed, near) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -76,8 +91,10 @@ impl Program {
             descriptors: &raw,
             failure: failure.as_raw_fd(),
         };
-        let (pid, namespaces) = match clone_child(NAMESPACES, &plan) {
+        let mount = if self.view.is_some() { libc::CLONE_NEWNS } else { 0 };
+        let (pid, namespaces) = match clone_child(NAMESPACES | mount, &plan) {
             Ok(pid) => (pid, Namespaces::Own),
+            Err(error) if mount != 0 => return Err(error),
             Err(_) => (clone_child(0, &plan)?, Namespaces::Shared),
         };
         let started = Started { pid, namespaces };
@@ -104,6 +121,14 @@ impl Started {
         self.pid
     }
 
+    /// Ends every process of its session, then it, and gives its raw wait status: for where it has no namespace that
+    /// would take them with it.
+    pub fn end_group(self) -> io::Result<i32> {
+        // The group may be gone already, which is what is wanted.
+        rustix::process::kill_process_group(self.pid, Signal::KILL).ok();
+        self.end()
+    }
+
     /// Ends it and gives its raw wait status.
     pub fn end(self) -> io::Result<i32> {
         let pid = self.pid;
@@ -117,13 +142,6 @@ impl Drop for Started {
         let ended = end(self.pid);
         debug_assert!(ended.is_ok(), "{ended:?}");
     }
-}
-
-/// A duplicate of a descriptor that this program was started with.
-pub fn inherited(number: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: borrowed for this call only; a number that is not open is the call's error.
-    let file = unsafe { BorrowedFd::borrow_raw(number) };
-    Ok(fcntl_dupfd_cloexec(file, 3)?)
 }
 
 fn end(pid: Pid) -> io::Result<i32> {
@@ -152,7 +170,7 @@ fn pointers<'a>(texts: impl Iterator<Item = &'a CStr>) -> Vec<*const libc::c_cha
 }
 
 /// Steps of the child that can fail, in order; the number goes through the pipe with the error.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 13] = [
     "signal mask",
     "session",
     "parent death signal",
@@ -162,6 +180,10 @@ const STEPS: [&str; 9] = [
     "closing descriptors",
     "landlock",
     "execve",
+    "addresses",
+    "view",
+    "folder",
+    "filter",
 ];
 
 fn described(report: i64) -> io::Error {
@@ -210,6 +232,19 @@ fn become_program(plan: &Plan<'_>) -> usize {
         if libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 {
             return 3;
         }
+        if libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong) == -1 {
+            return 9;
+        }
+        if let Some(view) = &program.view
+            && !view::enter(view)
+        {
+            return 10;
+        }
+        if let Some(folder) = &program.folder
+            && libc::chdir(folder.as_ptr()) != 0
+        {
+            return 11;
+        }
         for (limit, value) in &program.limits {
             let limits = libc::rlimit { rlim_cur: *value, rlim_max: *value };
             if libc::setrlimit(*limit, &raw const limits) != 0 {
@@ -231,9 +266,24 @@ fn become_program(plan: &Plan<'_>) -> usize {
         if libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, close_on_exec) != 0 {
             return 6;
         }
+        if let Some(filter) = &program.filter
+            && !install(filter)
+        {
+            return 12;
+        }
         libc::execve(program.path.as_ptr(), plan.arguments.as_ptr(), plan.environment.as_ptr());
         8
     }
+}
+
+/// Installs a filter without allocating; `no_new_privs` is set.
+fn install(filter: &BpfProgram) -> bool {
+    let program = libc::sock_fprog {
+        len: filter.len() as libc::c_ushort,
+        filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+    };
+    // SAFETY: the program outlives the call, and both crates give a filter the kernel's own layout.
+    unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) == 0 }
 }
 
 fn errno() -> i32 {
@@ -251,10 +301,14 @@ mod tests {
         let script_file = tempfile_of(script);
         Program {
             path: CString::new("/bin/sh").unwrap(),
+            arguments: vec![],
             environment: vec![CString::new("ONLY=this").unwrap()],
             descriptors: vec![script_file, output],
             limits: vec![(libc::RLIMIT_CORE, 0), (libc::RLIMIT_NOFILE, 50)],
             landlock: None,
+            view: None,
+            folder: None,
+            filter: None,
         }
     }
 

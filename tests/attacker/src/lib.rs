@@ -1,16 +1,34 @@
-//! A worker that attacks: for tests, and the only place beside `wire` and `shim` where `unsafe` is welcome.
+//! An entry that attacks, for tests.
 //!
-//! Native code in a worker must be assumed: safe `tch` can be made to write out of bounds, so a submission
-//! without `unsafe` is no promise. This one may do what it likes, and its key `attack` says what.
+//! Native code in a cell must be assumed: a language is no wall, and safe `tch` can be made to write out of bounds.
+//! This one may do what it likes, and its key `attack` says what.
+#![expect(unsafe_code, reason = "an attacker is not bound by our lints")]
 
 mod attacks;
 
+use std::{
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+use answer::Ask;
 use contract::{
     Algorithm, Batch, IndexOp as _, Kind, Parameters, Progress, Result, SampleRows, Setup, State, Tensor, ensure,
 };
 
-fn main() -> std::process::ExitCode {
-    worker::serve::<Entry>()
+/// What this cell was asked; an attacker looks at all of it.
+static ASK: AtomicPtr<Ask> = AtomicPtr::new(ptr::null_mut());
+
+/// The entry's function.
+///
+/// # Safety
+///
+/// As `answer::entry`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn maxclip_answer(ask: *const Ask) -> i32 {
+    ASK.store(ask.cast_mut(), Ordering::Relaxed);
+    // SAFETY: the cell's promise, passed on.
+    unsafe { answer::entry::<Entry>(ask) }
 }
 
 /// A small honest algorithm, with something else at one place.

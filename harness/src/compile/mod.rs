@@ -1,0 +1,142 @@
+//! From admitted files to an entry's object, with rustc and not cargo.
+//!
+//! Two steps, both in the compiler's jail ([`compiler`]). The participant's crate is compiled alone; rustc's own list of
+//! what it read must be the admitted files. Then it is compiled into a shared object with the frozen half of an answer.
+//! The recipe is fixed: the same tree gives the same object in any folder.
+//!
+//! What the compiler wrote is looked at before anything loads it ([`verifier::object`]): a courtesy with good messages.
+//! The wall is the cell that loads the object after its lock.
+
+mod compiler;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use records::{Blake3, Finding, Reason, Rule, Sha256, Verdict, WorkerDigest, file};
+use serde::{Deserialize, Serialize};
+use verifier::object::Form;
+
+use self::compiler::{Compiler, Step};
+use crate::{
+    entry::Entry,
+    folders::Home,
+    halt::{Halt, Went, settle},
+    kit::Kit,
+};
+
+/// An entry's object and what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Built {
+    /// Digest of the participant's object file.
+    pub object: WorkerDigest,
+    /// Digest of the shared object that cells load; a claim about this machine only.
+    pub entry: Sha256,
+    /// What the shared object is made of, as far as the courtesy looks.
+    pub form: Form,
+    /// rustc's release and commit.
+    pub rustc: String,
+    /// Digest of everything that went in: a build with the same one need not be done again.
+    pub inputs: Blake3,
+}
+
+/// The baseline's object, whose form every entry's is held against.
+///
+/// Built before any entry: a machine on which it does not build cannot judge.
+pub fn baseline(kit: &Kit, home: &Home) -> Went<Built> {
+    let baseline = Entry::baseline()?;
+    settle(build(kit, &baseline.sources(), None, &home.build(&baseline.digest))?).map_err(|halt| match halt {
+        Halt::Fail(findings) => {
+            let first = findings.first().map(|f| format!("{} at {} {}", f.rule, f.place, f.found)).unwrap_or_default();
+            Halt::Inconclusive(Reason {
+                why: format!("the baseline is refused on this machine: {first}"),
+                hint: "see `maxclip doctor`; `maxclip try` shows the whole message".to_owned(),
+            })
+        }
+        other => other,
+    })
+}
+
+/// Builds `files` (`src/lib.rs` and its modules) into `out`, or finds it there; its form must be the reference's.
+pub fn build(
+    kit: &Kit,
+    files: &BTreeMap<String, Vec<u8>>,
+    reference: Option<&Form>,
+    out: &Path,
+) -> Result<Verdict<Built>> {
+    let out = &std::path::absolute(out).context("the current folder is gone")?;
+    let inputs = inputs(kit, files)?;
+    let record = out.join("build.json");
+    let built = match still_holds(&record, &object(out), inputs) {
+        Some(built) => built,
+        None => {
+            if out.exists() {
+                fs::remove_dir_all(out).with_context(|| format!("cannot remove {}", out.display()))?;
+            }
+            match make(kit, files, out, inputs)? {
+                Verdict::Pass(built) => {
+                    file::write(&record, &records::canonical::to_file(&built)?)?;
+                    built
+                }
+                other => return Ok(other),
+            }
+        }
+    };
+    let findings = reference.map(|reference| built.form.beyond(reference)).unwrap_or_default();
+    Ok(Verdict::from_findings(built, findings))
+}
+
+fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3) -> Result<Verdict<Built>> {
+    let sources = out.join("sources");
+    for (name, bytes) in files {
+        file::write(&sources.join(name), bytes)?;
+    }
+    let compiler = Compiler::new(kit, &sources, out)?;
+    for step in [Step::Library, Step::Object] {
+        match compiler.run(step, files)? {
+            Verdict::Pass(()) => {}
+            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
+            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+        }
+    }
+    let bytes = file::read(&object(out))?;
+    let form = match Form::read(&bytes) {
+        Ok(form) => form,
+        Err(why) => return Ok(Verdict::Fail(vec![Finding::new(Rule::ObjectForm, "the object").found(why)])),
+    };
+    let findings = form.faults();
+    if !findings.is_empty() {
+        return Ok(Verdict::Fail(findings));
+    }
+    Ok(Verdict::Pass(Built {
+        object: WorkerDigest(Sha256::of(&file::read(&out.join("submission.o"))?).0),
+        entry: Sha256::of(&bytes),
+        form,
+        rustc: compiler::release(kit)?,
+        inputs,
+    }))
+}
+
+fn inputs(kit: &Kit, files: &BTreeMap<String, Vec<u8>>) -> Result<Blake3> {
+    let mut text = kit.identity()?;
+    for (name, bytes) in files {
+        text.push_str(&format!("\n{name} {}", Blake3::of(bytes)));
+    }
+    Ok(Blake3::of(text.as_bytes()))
+}
+
+fn still_holds(record: &Path, object: &Path, inputs: Blake3) -> Option<Built> {
+    let built: Built = records::canonical::from_file(&file::read(record).ok()?).ok()?;
+    let same = built.inputs == inputs && Sha256::of(&file::read(object).ok()?) == built.entry;
+    same.then_some(built)
+}
+
+/// The shared object of a build folder.
+#[must_use]
+pub fn object(out: &Path) -> PathBuf {
+    out.join("libentry.so")
+}
