@@ -64,6 +64,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Ready {
     filter: BpfProgram,
+    loader_only: BpfProgram,
     address_space: u64,
     threads: Threads,
     landlock: u32,
@@ -101,13 +102,14 @@ impl Ready {
         let address_space = address_space().map_err(system("address space"))?;
         handlers::install().map_err(system("handlers"))?;
         let landlock = fork::landlock_version();
-        let filter = filter::build(profile).map_err(|error| LockError::Seccomp(error.to_string()))?;
+        let seccomp = |error: seccompiler::BackendError| LockError::Seccomp(error.to_string());
+        let (filter, loader_only) = (filter::build(profile).map_err(seccomp)?, filter::loader_only().map_err(seccomp)?);
         clock_off().map_err(system("clock"))?;
         forget_random_bytes();
         if landlock > 0 {
             fence::no_rights()?;
         }
-        Ok(Self { filter, address_space, threads, landlock })
+        Ok(Self { filter, loader_only, address_space, threads, landlock })
     }
 
     /// Landlock's version in the domain that holds this process and its cells; 0 where the kernel has none.
@@ -124,16 +126,14 @@ impl Ready {
 
     /// Locks this process for good, around the entry in a descriptor. What follows may be anybody's code.
     ///
-    /// Without `filtered` the filter is left out: only ever for the frozen probe, which looks at what stands behind.
+    /// Without `filtered` nothing is refused: only ever for the frozen probe, which looks at what stands behind.
     pub fn lock(&self, limits: Limits, entry: RawFd, filtered: bool) -> Result<(), LockError> {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(system("parent death signal"))?;
         only(entry).map_err(system("descriptors"))?;
         self.limit(limits).map_err(system("limits"))?;
         forget_thread();
-        if filtered {
-            filter::apply(&self.filter).map_err(|error| LockError::Seccomp(error.to_string()))?;
-        }
-        Ok(())
+        let filter = if filtered { &self.filter } else { &self.loader_only };
+        filter::apply(filter).map_err(|error| LockError::Seccomp(error.to_string()))
     }
 
     fn limit(&self, limits: Limits) -> io::Result<()> {
