@@ -119,6 +119,22 @@ fn sign_refuses_evidence_that_is_not_what_the_statement_says() {
 }
 
 #[test]
+fn a_round_that_anyone_could_guess_is_refused_before_anything_is_judged() {
+    let bench = Bench::new();
+    for (secret, beacon, says) in [
+        ("public", "drand 4242", "no hexadecimal digit"),
+        ("8f3b0c6d92e14a75", "drand 4242", "has 16 hexadecimal digits, and 32 (128 bits) are the least"),
+        ("8f3b0c6d92e14a75b8c0d1f2e3a49576", "none", "`beacon` is `none`"),
+    ] {
+        let text = format!("competition = \"lakes\"\nround = \"1\"\nsecret = \"{secret}\"\nbeacon = \"{beacon}\"\n");
+        fs::write(bench.path("round.toml"), text).unwrap();
+        let (code, text) = bench.maxclip(&["certify", "entry.zip", "--protocol", "mini", "--round", "round.toml"]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(says) && text.contains("hint: ") && !text.contains("entry.zip"), "{text}");
+    }
+}
+
+#[test]
 fn a_second_key_signs_beside_the_first() {
     let bench = Bench::new();
     bench.signed("entry", &fastclip());

@@ -138,7 +138,7 @@ fn is_name(name: &str) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use records::{
-        FrozenDigest, ProtocolDigest,
+        Commitment, FrozenDigest, ProtocolDigest,
         statement::{Against, Entry, Predicate, Round},
     };
 
@@ -157,7 +157,7 @@ pub(crate) mod tests {
                 round: Round {
                     competition: word("practice"),
                     round: word("0"),
-                    commitment: Sha256::of(b"secret"),
+                    commitment: Commitment([8; 32]),
                     beacon: word("none"),
                 },
                 entry: Entry {

@@ -15,5 +15,6 @@ pub mod intake;
 pub mod keys;
 pub mod policy;
 pub mod replay;
+pub mod round;
 pub mod transcript;
 pub mod tree;

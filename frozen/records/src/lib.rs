@@ -21,7 +21,8 @@ pub mod transcript;
 pub mod verdict;
 
 pub use digest::{
-    Blake3, DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest, WorkerDigest,
+    Blake3, Commitment, DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
+    WorkerDigest,
 };
 pub use exit::Exit;
 pub use rule::Rule;

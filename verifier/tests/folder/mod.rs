@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use records::{
-    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, Rule, RunDigest, Sha256, TreeDigest,
-    WorkerDigest, canonical,
+    Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, Rule, RunDigest, Sha256,
+    TreeDigest, WorkerDigest, canonical,
     checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
     evaluation::{self, Exact, Fraction, TaskResult},
     run::{RUN_FORMAT, ResolvedRun},
@@ -269,7 +269,7 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
             round: Round {
                 competition: "practice".into(),
                 round: "0".into(),
-                commitment: Sha256::of(b"secret"),
+                commitment: Commitment([8; 32]),
                 beacon: "none".into(),
             },
             entry: Entry {
