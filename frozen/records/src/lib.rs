@@ -11,6 +11,7 @@ pub mod digest;
 pub mod evaluation;
 pub mod exit;
 pub mod file;
+pub mod golden;
 pub mod merkle;
 pub mod outcome;
 pub mod protocol;
