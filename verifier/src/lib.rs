@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod checkpoint;
 pub mod config;
+pub mod conformity;
 pub mod diff;
 pub mod envelope;
 pub mod evidence;
@@ -14,6 +15,7 @@ pub mod gate;
 pub mod intake;
 pub mod keys;
 pub mod policy;
+pub mod release;
 pub mod replay;
 pub mod round;
 pub mod transcript;
