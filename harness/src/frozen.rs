@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use records::{FrozenDigest, protocol::ProtocolError};
-use verifier::{config::Names, frozen::FrozenTree, tree::Tree};
+use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
 
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/frozen.manifest"));
@@ -50,6 +50,11 @@ pub fn names() -> Result<Names, ProtocolError> {
 pub fn kit() -> Tree {
     let files = KIT.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec()));
     Tree { files: files.collect() }
+}
+
+/// What this program holds statements to.
+pub fn release() -> Result<Release, ProtocolError> {
+    Release::of(&FROZEN, kit().digest())
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::Context as _;
-use records::{Blake3, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file, verdict::Reason};
-use serde::{Deserialize, Serialize};
+pub use records::golden::Golden;
+use records::{Blake3, NumericsClass, canonical, file, verdict::Reason};
 
 use crate::{
     certify::prefix,
@@ -25,28 +25,6 @@ use crate::{
     resolve::{self, Law, Where, Who},
     round::Round,
 };
-
-/// `golden.json` beside the recorded run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Golden {
-    /// The protocol's name.
-    pub protocol: String,
-    /// Its identity.
-    pub protocol_digest: ProtocolDigest,
-    /// The frozen tree.
-    pub frozen: FrozenDigest,
-    /// The baseline.
-    pub tree: TreeDigest,
-    /// Where it was recorded.
-    pub class: NumericsClass,
-    /// Steps.
-    pub steps: u64,
-    /// BLAKE3 of the transcript.
-    pub transcript: Blake3,
-    /// Why it was recorded.
-    pub reason: String,
-}
 
 /// What recording and replaying need.
 #[derive(Clone, Copy)]

@@ -11,9 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use folder::{Wish, certificate, failed, key, passed};
-use records::{canonical, statement::Statement};
+use folder::{Law, Wish, certificate, failed, key, passed, real_round};
+use records::{FrozenDigest, Sha256, canonical, statement::Statement};
 use snapbox::{assert_data_eq, cmd::Command};
+use verifier::{frozen::FrozenTree, tree::Tree};
 
 /// A folder of its own, an empty environment, and the program.
 struct Bench(tempfile::TempDir);
@@ -55,8 +56,26 @@ impl Bench {
     }
 }
 
+/// What the program under test judges by.
+fn release() -> Law {
+    let manifest = include_str!(concat!(env!("OUT_DIR"), "/kit.manifest"));
+    let kit = FrozenTree::new(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/kit.bytes"))).unwrap();
+    let files = kit.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec())).collect();
+    Law {
+        text: include_str!("../../frozen/protocols/mini.toml").to_owned(),
+        model: include_str!("../../frozen/protocols/models/mini.json").to_owned(),
+        frozen: FrozenDigest(Sha256::of(include_bytes!(concat!(env!("OUT_DIR"), "/frozen.manifest"))).0),
+        baseline: Tree { files }.digest(),
+    }
+}
+
+fn entry(name: &str, hits: [u64; 3]) -> Wish {
+    let hits = [("small", hits[0]), ("medium", hits[1]), ("large", hits[2])];
+    Wish { law: release(), ..Wish::new(name, &hits) }
+}
+
 fn fastclip() -> Wish {
-    Wish::new("FastCLIP-v3", &[("small", 185), ("medium", 210), ("large", 222)])
+    entry("FastCLIP-v3", [185, 210, 222])
 }
 
 fn flip(path: &Path, at: usize, bit: u32) {
@@ -118,6 +137,95 @@ fn sign_refuses_evidence_that_is_not_what_the_statement_says() {
     assert!(!bench.path("entry/certificate.json").exists());
 }
 
+/// Leaves two scales out of an entry, as if they had never been asked for.
+fn strip(statement: &mut Statement, files: &mut folder::Folder) {
+    statement.predicate.runs.truncate(1);
+    files.0.retain(|name, _| !name.starts_with("medium/") && !name.starts_with("large/"));
+    statement.subject.truncate(1);
+    statement.subject.extend(folder::files(files));
+}
+
+#[test]
+fn sign_refuses_a_statement_of_one_scale() {
+    let bench = Bench::new();
+    let (mut statement, mut files) = passed(&fastclip());
+    strip(&mut statement, &mut files);
+    bench.write("entry", &statement, &files);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    assert_eq!(code, 1, "{text}");
+    assert_data_eq!(text, snapbox::file!["sign_stripped.txt": Text]);
+    assert!(!bench.path("entry/certificate.json").exists());
+}
+
+#[test]
+fn sign_takes_the_round_from_the_organizer() {
+    let bench = Bench::new();
+    let round = |name: &str| {
+        let rest = "secret = \"8f3b0c6d92e14a75b8c0d1f2e3a49576\"\nbeacon = \"drand 4242\"\n";
+        fs::write(bench.path(name), format!("competition = \"lakes\"\nround = \"{name}\"\n{rest}")).unwrap();
+    };
+    round("1");
+    round("2");
+    let wish = Wish { round: real_round("1"), seeds: real_round("1"), ..fastclip() };
+    let (statement, files) = passed(&wish);
+    bench.write("entry", &statement, &files);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key", "--round", "2"]);
+    assert_eq!(code, 1, "{text}");
+    assert_data_eq!(text, snapbox::file!["sign_other_round.txt": Text]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    assert_eq!(code, 1, "the practice round: {text}");
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key", "--round", "1"]);
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub"]).0, 0);
+}
+
+#[test]
+fn another_release_is_judged_by_nobody_here() {
+    let bench = Bench::new();
+    let other = Wish::new("FastCLIP-v3", &fastclip().hits);
+    let (statement, files) = passed(&other);
+    bench.write("entry", &statement, &files);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("written by another release"), "{text}");
+    assert!(text.ends_with("hint: sign with the release that certified it\n"), "{text}");
+    bench.signed("entry", &other);
+    for command in ["verify", "leaderboard"] {
+        let (code, text) = bench.maxclip(&[command, "entry/certificate.json", "--trust", "demo.pub"]);
+        assert_eq!(code, 3, "{command}: {text}");
+        assert!(text.contains("hint: judge it with the release that certified it"), "{command}: {text}");
+    }
+}
+
+#[test]
+fn no_board_ranks_a_certificate_of_fewer_scales() {
+    let bench = Bench::new();
+    bench.signed("runs/a", &fastclip());
+    let (mut statement, mut files) = passed(&entry("OpenCLIP", [499, 499, 499]));
+    strip(&mut statement, &mut files);
+    bench.write("runs/b", &statement, &files);
+    fs::write(bench.path("runs/b/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
+    let (code, text) = bench.maxclip(&["leaderboard", "runs", "--trust", "demo.pub"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("runs/b/certificate.json: no board with") && text.contains("small, medium, large"), "{text}");
+}
+
+#[test]
+fn a_round_that_anyone_could_guess_is_refused_before_anything_is_judged() {
+    let bench = Bench::new();
+    for (secret, beacon, says) in [
+        ("public", "drand 4242", "no hexadecimal digit"),
+        ("8f3b0c6d92e14a75", "drand 4242", "has 16 hexadecimal digits, and 32 (128 bits) are the least"),
+        ("8f3b0c6d92e14a75b8c0d1f2e3a49576", "none", "`beacon` is `none`"),
+    ] {
+        let text = format!("competition = \"lakes\"\nround = \"1\"\nsecret = \"{secret}\"\nbeacon = \"{beacon}\"\n");
+        fs::write(bench.path("round.toml"), text).unwrap();
+        let (code, text) = bench.maxclip(&["certify", "entry.zip", "--protocol", "mini", "--round", "round.toml"]);
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains(says) && text.contains("hint: ") && !text.contains("entry.zip"), "{text}");
+    }
+}
+
 #[test]
 fn a_second_key_signs_beside_the_first() {
     let bench = Bench::new();
@@ -174,12 +282,14 @@ fn json_carries_the_exit_and_the_findings() {
 #[test]
 fn show_puts_a_certificate_on_one_screen() {
     let bench = Bench::new();
-    bench.signed("entry", &fastclip());
+    // Of another release: showing judges nothing.
+    let wish = Wish::new("FastCLIP-v3", &fastclip().hits);
+    bench.signed("entry", &wish);
     let (code, text) = bench.maxclip(&["show", "entry/certificate.json", "--trust", "demo.pub"]);
     assert_eq!(code, 0, "{text}");
     assert!(text.lines().count() <= 32, "{text}");
     assert_data_eq!(text, snapbox::file!["show_pass.txt": Text]);
-    fs::write(bench.path("failed.json"), certificate(&failed(&fastclip()), &key("demo", 1))).unwrap();
+    fs::write(bench.path("failed.json"), certificate(&failed(&wish).0, &key("demo", 1))).unwrap();
     let (code, text) = bench.maxclip(&["show", "failed.json"]);
     assert_eq!(code, 0, "{text}");
     assert_data_eq!(text, snapbox::file!["show_fail.txt": Text]);
@@ -189,10 +299,10 @@ fn show_puts_a_certificate_on_one_screen() {
 fn the_board_is_a_function_of_its_certificates() {
     let bench = Bench::new();
     bench.signed("runs/a", &fastclip());
-    bench.signed("runs/b", &Wish::new("OpenCLIP", &[("small", 176), ("medium", 205), ("large", 216)]));
+    bench.signed("runs/b", &entry("OpenCLIP", [176, 205, 216]));
     fs::create_dir_all(bench.path("runs/c")).unwrap();
-    let lost = failed(&Wish::new("\u{1b}[31m<b>=1+1\u{202e}", &fastclip().hits));
-    fs::write(bench.path("runs/c/certificate.json"), certificate(&lost, &key("demo", 1))).unwrap();
+    let lost = failed(&entry("\u{1b}[31m<b>=1+1\u{202e}", [0, 0, 0]));
+    fs::write(bench.path("runs/c/certificate.json"), certificate(&lost.0, &key("demo", 1))).unwrap();
     let (code, text) = bench.maxclip(&["leaderboard", "runs", "--trust", "demo.pub", "--html", "board.html"]);
     assert_eq!(code, 0, "{text}");
     assert_data_eq!(text, snapbox::file!["board.txt": Text]);
@@ -212,7 +322,7 @@ fn the_board_is_a_function_of_its_certificates() {
 fn a_report_and_a_comparison_read_run_folders() {
     let bench = Bench::new();
     bench.signed("a", &fastclip());
-    bench.signed("b", &Wish::new("OpenCLIP!", &fastclip().hits));
+    bench.signed("b", &entry("OpenCLIP!", [185, 210, 222]));
     let (code, text) = bench.maxclip(&["report", "a", "b/small", "--out", "report.html"]);
     assert_eq!(code, 0, "{text}");
     let page = fs::read_to_string(bench.path("report.html")).unwrap();

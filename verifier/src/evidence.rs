@@ -5,6 +5,7 @@
 //! the certificate's folder and nothing else; each is read once, with a limit, and judged as bytes.
 
 mod scores;
+mod sources;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use records::{
     Blake3, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
     canonical::CanonicalError,
     checkpoint::Manifest,
-    protocol::Protocol,
+    golden::Golden,
     run::ResolvedRun,
     statement::{Run, Statement},
     transcript,
@@ -25,6 +26,13 @@ use crate::{
 
 /// The longest file that is read, in bytes: a checkpoint of a billion parameters with its state.
 pub const FILE_MAX: u64 = 16 << 30;
+
+/// The file of a scale that says what stood around its workers.
+pub const CONTAINMENT: &str = "containment.json";
+/// The record of the golden that was repeated.
+pub const GOLDEN: &str = "golden.json";
+/// The object of the participant's crate.
+pub const OBJECT: &str = "worker/submission.o";
 
 /// Why a file was not read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -57,16 +65,32 @@ pub struct Counts {
     pub steps: u64,
 }
 
+/// What the files say that the statement alone does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// What was looked at.
+    pub counts: Counts,
+    /// Every place where a file and the statement differ.
+    pub findings: Vec<Finding>,
+    /// Each run that could be read, resolved.
+    pub runs: Vec<ResolvedRun>,
+    /// The golden, where it could be read.
+    pub golden: Option<Golden>,
+}
+
 /// Checks every file of a statement and everything that the statement says of them.
 ///
 /// Errors: a file that this machine could not read.
-pub fn check(statement: &Statement, files: &dyn Files) -> Result<(Counts, Vec<Finding>), ReadError> {
+pub fn check(statement: &Statement, files: &dyn Files) -> Result<Looked, ReadError> {
     let mut desk = Desk::new(statement, files);
+    desk.check_golden(statement)?;
+    desk.check_object(statement)?;
     for run in &statement.predicate.runs {
         desk.check_run(statement, run)?;
     }
     desk.check_rest()?;
-    Ok((desk.counts, desk.findings))
+    let Desk { counts, findings, runs, golden, .. } = desk;
+    Ok(Looked { counts, findings, runs, golden })
 }
 
 /// What lies on the table: files still to be looked at, and what was found.
@@ -76,6 +100,8 @@ struct Desk<'a> {
     left: BTreeMap<&'a str, &'a str>,
     counts: Counts,
     findings: Vec<Finding>,
+    runs: Vec<ResolvedRun>,
+    golden: Option<Golden>,
 }
 
 /// A file and whether it is the one that was signed.
@@ -88,7 +114,7 @@ impl<'a> Desk<'a> {
     fn new(statement: &'a Statement, files: &'a dyn Files) -> Self {
         let subjects = statement.subject.iter().skip(1);
         let left = subjects.map(|subject| (subject.name.as_str(), subject.digest.sha256.as_str())).collect();
-        Self { files, left, counts: Counts::default(), findings: Vec::new() }
+        Self { files, left, counts: Counts::default(), findings: Vec::new(), runs: Vec::new(), golden: None }
     }
 
     /// Reads a file of the statement; a finding and nothing where it is not named, missing or not a plain file.
@@ -127,15 +153,15 @@ impl<'a> Desk<'a> {
 
     fn check_run(&mut self, statement: &Statement, run: &Run) -> Result<(), ReadError> {
         let path = |name: &str| format!("{}/{name}", run.scale);
-        let mut protocol = None;
         if let Some(piece) = self.take(&path("run.json"))? {
             let (read, findings) = check_resolved(&piece.bytes, statement, run, &path("run.json"));
             self.note(&path("run.json"), &piece, findings);
             if let Some(resolved) = &read {
                 self.check_model(&path("model.json"), resolved)?;
-                protocol = Protocol::parse(&resolved.protocol).ok().map(|(protocol, _)| protocol);
             }
+            self.runs.extend(read.filter(|_| piece.intact));
         }
+        self.check_containment(&path(CONTAINMENT), &statement.predicate.containment)?;
         let evidence = self.check_transcript(run)?;
         let folders: Vec<String> = self.checkpoint_folders(&run.scale);
         let published = path("published");
@@ -147,7 +173,7 @@ impl<'a> Desk<'a> {
         }
         let name = path("eval_results.jsonl");
         if let Some(piece) = self.take(&name)? {
-            let findings = scores::check(&piece.bytes, run, protocol.as_ref(), &name);
+            let findings = scores::check(&piece.bytes, run, &name);
             self.note(&name, &piece, findings);
         }
         Ok(())
@@ -300,23 +326,6 @@ fn check_resolved(bytes: &[u8], statement: &Statement, run: &Run, name: &str) ->
     ];
     for (key, said, found) in pairs {
         compare(&mut findings, Rule::Inconsistent, format!("{name} {key}"), &said, &found);
-    }
-    match Protocol::parse(&resolved.protocol) {
-        Err(error) => {
-            let finding = Finding::new(Rule::Inconsistent, format!("{name} protocol"));
-            findings.push(finding.found("a protocol that cannot be used").attach(error.to_string().as_bytes()));
-        }
-        Ok((protocol, _)) => {
-            compare(
-                &mut findings,
-                Rule::Inconsistent,
-                format!("{name} protocol.name"),
-                &against.protocol,
-                &protocol.name,
-            );
-            let steps = text(protocol.scale(&run.scale).map(|scale| scale.steps.to_string()));
-            compare(&mut findings, Rule::Inconsistent, format!("{name} steps"), &run.steps.to_string(), &steps);
-        }
     }
     (Some(resolved), findings)
 }

@@ -5,7 +5,7 @@
 //! [`FrozenDigest`]: a line a file, `sha256 hex, two spaces, length, two spaces, path, newline`, sorted by
 //! path bytes. No links, no permissions, no empty folders: git keeps none that this tree has.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use records::{FrozenDigest, Sha256, protocol::Protocol, protocol::ProtocolError};
 
@@ -89,15 +89,17 @@ impl<'a> FrozenTree<'a> {
         self.files.is_empty()
     }
 
-    /// Every protocol, parsed: `frozen/protocols/*.toml` in order of their file names.
+    /// Every protocol, parsed, in order of their file names.
     pub fn protocols(&self) -> Result<Vec<Protocol>, ProtocolError> {
+        self.protocol_texts().map(|text| Ok(Protocol::parse(&text)?.0)).collect()
+    }
+
+    /// The text of each `frozen/protocols/*.toml`, in order of their file names.
+    pub fn protocol_texts(&self) -> impl Iterator<Item = Cow<'a, str>> + '_ {
         let is_protocol = |path: &str| {
             path.strip_prefix("frozen/protocols/").is_some_and(|name| name.ends_with(".toml") && !name.contains('/'))
         };
-        self.iter()
-            .filter(|(path, _)| is_protocol(path))
-            .map(|(_, file)| Ok(Protocol::parse(&String::from_utf8_lossy(file.bytes))?.0))
-            .collect()
+        self.iter().filter(move |(path, _)| is_protocol(path)).map(|(_, file)| String::from_utf8_lossy(file.bytes))
     }
 }
 

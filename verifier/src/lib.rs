@@ -6,6 +6,7 @@
 pub mod certificate;
 pub mod checkpoint;
 pub mod config;
+pub mod conformity;
 pub mod diff;
 pub mod envelope;
 pub mod evidence;
@@ -15,6 +16,8 @@ pub mod intake;
 pub mod keys;
 pub mod object;
 pub mod policy;
+pub mod release;
 pub mod replay;
+pub mod round;
 pub mod transcript;
 pub mod tree;

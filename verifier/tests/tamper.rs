@@ -8,8 +8,8 @@ mod folder;
 use draw::Draw;
 use folder::{Folder, Wish, certificate, key, passed, trust};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use records::{Finding, Rule, Verdict, statement::Statement};
-use verifier::{certificate::verify, keys::Trust};
+use records::{Finding, Rule, Verdict, evaluation, statement::Statement};
+use verifier::{certificate::verify, keys::Trust, release::Release};
 
 /// Numbers for choosing positions: proptest's own generator with a fixed seed.
 mod draw {
@@ -38,18 +38,20 @@ struct Scene {
     /// The files, and the certificate among them.
     folder: Folder,
     trust: Trust,
+    release: Release,
 }
 
 impl Scene {
     fn new() -> Self {
-        let (statement, mut folder) = passed(&Wish::new("sharp-clip", &[("small", 180)]));
+        let wish = Wish::new("sharp-clip", &[("small", 180)]);
+        let (statement, mut folder) = passed(&wish);
         let demo = key("demo", 1);
         folder.0.insert(CERTIFICATE.to_owned(), certificate(&statement, &demo));
-        Self { statement, folder, trust: trust(&[&demo]) }
+        Self { statement, folder, trust: trust(&[&demo]), release: wish.law.release() }
     }
 
     fn verdict(&self) -> Verdict<verifier::certificate::Verified> {
-        verify(&self.folder.0[CERTIFICATE], &self.trust, &self.folder).unwrap()
+        verify(&self.folder.0[CERTIFICATE], &self.trust, &self.folder, &self.release).unwrap()
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -182,17 +184,20 @@ fn whole_lines_left_out_of_a_transcript_are_noticed() {
 #[test]
 fn what_is_signed_must_agree_with_itself() {
     type Lie = fn(&mut Statement);
-    let lies: [(Lie, &str); 8] = [
+    let lies: [(Lie, &str); 7] = [
         (|s| s.predicate.runs[0].mean = "0.361000".into(), "small mean"),
         (
-            |s| s.predicate.runs[0].scores[0].main_metric.numerator += 1,
+            |s| {
+                let run = &mut s.predicate.runs[0];
+                run.scores[0].main_metric.numerator += 1;
+                run.mean = evaluation::mean(&[run.scores[0].main_metric, run.scores[1].main_metric]);
+            },
             "small/eval_results.jsonl:1 shapes-classification main_metric",
         ),
-        (|s| s.predicate.runs[0].steps = 5, "small/run.json steps"),
-        (|s| s.predicate.runs[0].lines = 6, "small/transcript.jsonl:6"),
+        (|s| s.predicate.runs[0].steps = 5, "small steps"),
+        (|s| s.predicate.runs[0].lines = 6, "small lines"),
         (|s| s.predicate.runs[0].chain.0[0] ^= 1, "small/transcript.jsonl:5"),
         (|s| s.predicate.runs[0].checkpoint.0[0] ^= 1, "small/published/manifest.json root"),
-        (|s| s.predicate.against.frozen.0[0] ^= 1, "small/run.json frozen"),
         (|s| s.predicate.runs[0].data.0[0] ^= 1, "small/run.json data"),
     ];
     for (lie, place) in lies {
@@ -207,14 +212,20 @@ fn what_is_signed_must_agree_with_itself() {
 #[test]
 fn an_unknown_key_is_inconclusive() {
     let scene = Scene::new();
-    let verdict = verify(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder).unwrap();
+    let verdict =
+        verify(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder, &scene.release).unwrap();
     assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:?}");
 }
 
 #[test]
-fn a_failure_verifies_with_no_file_beside_it() {
-    let statement = folder::failed(&Wish::new("e", &[("small", 1)]));
+fn a_failure_verifies_with_its_worker_and_its_golden_beside_it() {
+    let wish = Wish::new("e", &[("small", 1)]);
+    let (statement, files) = folder::failed(&wish);
     let demo = key("demo", 1);
-    let verdict = verify(&certificate(&statement, &demo), &trust(&[&demo]), &Folder::default()).unwrap();
-    assert!(matches!(verdict, Verdict::Pass(_)), "{verdict:?}");
+    let verdict =
+        |files: &Folder| verify(&certificate(&statement, &demo), &trust(&[&demo]), files, &wish.law.release()).unwrap();
+    assert!(matches!(verdict(&files), Verdict::Pass(_)), "{:?}", verdict(&files));
+    let Verdict::Fail(findings) = verdict(&Folder::default()) else { panic!() };
+    let places: Vec<_> = findings.iter().map(|finding| finding.place.as_str()).collect();
+    assert_eq!(places, ["golden.json", "worker/submission.o"]);
 }

@@ -131,6 +131,11 @@ digest_id! {
     pub struct NumericsClass = "class"
 }
 
+digest_id! {
+    /// What an organizer publishes of a round's secret: BLAKE3 in derive-key mode, as `numerics::round` states it.
+    pub struct Commitment = "commitment"
+}
+
 impl Blake3 {
     /// Hashes bytes.
     #[must_use]

@@ -49,6 +49,15 @@ impl Fraction {
     }
 }
 
+/// The folder of DataComp's task of a key, below a data folder: `wds_vtab-caltech101_test`.
+///
+/// The prefix `fairness/` is dropped first, other slashes become dashes.
+#[must_use]
+pub fn folder(key: &str) -> String {
+    let stem = key.strip_prefix("fairness/").unwrap_or(key);
+    format!("wds_{}_test", stem.replace('/', "-"))
+}
+
 /// The unweighted mean of shares, to six decimals, as a certificate states it; empty for no share.
 ///
 /// Added in their order as doubles: IEEE 754 and Rust's exact decimal output make it one text everywhere.

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod evaluation;
 pub mod exit;
 pub mod file;
+pub mod golden;
 pub mod merkle;
 pub mod outcome;
 pub mod protocol;
@@ -21,7 +22,8 @@ pub mod transcript;
 pub mod verdict;
 
 pub use digest::{
-    Blake3, DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest, WorkerDigest,
+    Blake3, Commitment, DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
+    WorkerDigest,
 };
 pub use exit::Exit;
 pub use rule::Rule;

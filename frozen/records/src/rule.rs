@@ -102,7 +102,7 @@ rules! {
         FingerprintsChanged = "fingerprints-changed", "Each row of fingerprints is the one its transcript line names.", "fetch the run folder again";
         CheckpointChanged = "checkpoint-changed", "Each tensor of a checkpoint is the one its manifest names.", "fetch the run folder again";
         EvaluationChanged = "evaluation-changed", "Scores follow from the evaluation files, and those are what the certificate says.", "fetch the run folder again";
-        Inconsistent = "certificate-inconsistent", "What a certificate says of its own parts agrees.", "report it to who issued it";
+        Inconsistent = "certificate-inconsistent", "What a certificate says follows from its own parts, its protocol and its round.", "report it to who issued it";
     }
 }
 

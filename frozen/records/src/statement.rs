@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
+    Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
     WorkerDigest, evaluation::Fraction, verdict::Reason,
 };
 
@@ -92,8 +92,8 @@ pub struct Round {
     pub competition: String,
     /// Its round.
     pub round: String,
-    /// SHA-256 of the organizer's secret.
-    pub commitment: Sha256,
+    /// Binds the organizer to a secret, and says nothing about the seeds that follow from it.
+    pub commitment: Commitment,
     /// The public beacon.
     pub beacon: String,
 }

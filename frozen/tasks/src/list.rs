@@ -57,12 +57,9 @@ pub struct Listed {
 
 impl Listed {
     /// The folder of its data below a data folder: `wds_vtab-caltech101_test`.
-    ///
-    /// The prefix `fairness/` is dropped first, other slashes become dashes.
     #[must_use]
     pub fn folder(&self) -> String {
-        let stem = self.key.strip_prefix("fairness/").unwrap_or(self.key);
-        format!("wds_{}_test", stem.replace('/', "-"))
+        records::evaluation::folder(self.key)
     }
 
     /// Whether it counts in the average over 38.

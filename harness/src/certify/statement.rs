@@ -15,7 +15,7 @@ use records::{
     transcript::{self, Line},
 };
 
-use verifier::{certificate, gate::Judgement};
+use verifier::{certificate, evidence, gate::Judgement};
 
 use super::{Certification, Scaled};
 use crate::{compile::Built, golden::Golden, resolve::Law, round::Round};
@@ -43,6 +43,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
         object: known.built.as_ref().map(|built| built.object),
     };
     let mut subject = vec![certificate::submission_subject(&submission)];
+    sources(&job.folder.0, known, &mut subject)?;
     for scale in scales {
         files(&job.folder.0, &job.folder.scale(&scale.scale.name), &mut subject)?;
     }
@@ -103,11 +104,25 @@ pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
     }
 }
 
+/// The object of the worker and the record of the golden, as far as the stages came.
+fn sources(home: &Path, known: &Known, subject: &mut Vec<Subject>) -> Result<()> {
+    if known.built.is_some() {
+        subject.push(named(home, &home.join(evidence::OBJECT))?);
+    }
+    if let Some(golden) = &known.golden {
+        let path = home.join(evidence::GOLDEN);
+        file::write(&path, &canonical::to_file(golden)?)?;
+        subject.push(named(home, &path)?);
+    }
+    Ok(())
+}
+
 /// Every file of a run that its verdict rests on.
 fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
-    let mut names: Vec<_> = ["run.json", "model.json", "transcript.jsonl", "fingerprints.bin", "eval_results.jsonl"]
-        .map(|name| folder.join(name))
-        .to_vec();
+    let mut names: Vec<_> =
+        ["run.json", "model.json", evidence::CONTAINMENT, "transcript.jsonl", "fingerprints.bin", "eval_results.jsonl"]
+            .map(|name| folder.join(name))
+            .to_vec();
     let mut checkpoints = vec![folder.join("published")];
     let entries =
         fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
@@ -119,14 +134,16 @@ fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
         names.extend(names_here.into_iter().filter(|path| path.is_file()));
     }
     for path in names {
-        let name = path.strip_prefix(home).context("a subject outside of the entry's folder")?;
-        let digest = Sha256::of(&file::read(&path)?);
-        subject.push(Subject {
-            name: name.to_string_lossy().into_owned(),
-            digest: SubjectDigest { sha256: digest.bare() },
-        });
+        subject.push(named(home, &path)?);
     }
     Ok(())
+}
+
+/// A file by its path below the entry's folder.
+fn named(home: &Path, path: &Path) -> Result<Subject> {
+    let name = path.strip_prefix(home).context("a subject outside of the entry's folder")?;
+    let digest = Sha256::of(&file::read(path)?);
+    Ok(Subject { name: name.to_string_lossy().into_owned(), digest: SubjectDigest { sha256: digest.bare() } })
 }
 
 fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {

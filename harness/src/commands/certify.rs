@@ -15,7 +15,7 @@ use crate::{
     kit::Kit,
     problem::Problem,
     resolve::Law,
-    round::Round,
+    round,
     terminal::{Paint, Terminal},
 };
 
@@ -52,7 +52,7 @@ pub fn cores() -> usize {
 /// Certifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let law = Law::named(&args.protocol)?;
-    let round = Round::load(args.round.as_deref())?;
+    let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
     let bytes = file::read(&args.zip)?;
     let judgement = entry::gate(&bytes)?;

@@ -14,6 +14,7 @@ use verifier::{
 
 use super::verify;
 use crate::{
+    frozen,
     board::{self, Board, Certified, Row, decimal, tie_note},
     plain::read_named,
     problem::Problem,
@@ -60,6 +61,20 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     if let Some(protocol) = &args.protocol {
         certified.retain(|one| one.statement.predicate.against.protocol == *protocol);
     }
+    let release = frozen::release()?;
+    for one in &certified {
+        match certificate::conform(&one.statement, &release, certificate::known_round(&one.statement).as_ref()) {
+            Verdict::Pass(_) => {}
+            Verdict::Fail(findings) => {
+                terminal.say(format_args!("{}: no board with a certificate that says too much or too little", one.path));
+                return verify::tell_findings(&findings, args.json, terminal);
+            }
+            Verdict::Inconclusive(reason) => {
+                terminal.say(format_args!("{}: no board with a certificate of another release", one.path));
+                return verify::tell_reason(&reason, args.json, terminal);
+            }
+        }
+    }
     let board = board::make(&certified).map_err(Problem::usage)?;
     if let Some(path) = &args.html {
         file::write(path, page(&board)?.as_bytes())?;
@@ -105,9 +120,7 @@ fn open(path: &Path, trust: &Trust) -> Result<Verdict<Certified>> {
     let bytes = read_named(path, CERTIFICATE_MAX)?;
     Ok(match envelope::open(&bytes, trust) {
         Verdict::Pass(opened) => {
-            let findings = certificate::check(&opened.statement);
-            let path = path.display().to_string();
-            Verdict::from_findings(Certified { path, bytes, statement: opened.statement }, findings)
+            Verdict::Pass(Certified { path: path.display().to_string(), bytes, statement: opened.statement })
         }
         Verdict::Fail(findings) => Verdict::Fail(findings),
         Verdict::Inconclusive(reason) => Verdict::Inconclusive(reason),

@@ -84,7 +84,7 @@ fn head(predicate: &Predicate) -> Vec<(&'static str, String)> {
         ("compiler", against.rustc.clone().unwrap_or_else(none)),
         ("class", against.class.map_or_else(none, |class| class.short())),
         ("golden", against.golden.map_or_else(none, |golden| golden.short())),
-        ("seed", format!("from commitment {}, beacon {}", predicate.round.commitment.short(), predicate.round.beacon)),
+        ("seed", format!("from {}, beacon {}", predicate.round.commitment.short(), predicate.round.beacon)),
     ]
 }
 

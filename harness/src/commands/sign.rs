@@ -1,11 +1,13 @@
 //! `maxclip sign`: reads an entry's evidence again and signs its statement.
 //!
+//! What a statement must say follows from this release's protocols, from the round that the caller names, and from the
+//! evidence; what it says of itself is never taken.
 //! A step of its own, best on a machine where no entry ever runs.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use records::{Exit, canonical, file, statement::Statement};
+use records::{Exit, Finding, Reason, Verdict, canonical, file, statement::Statement};
 use verifier::{
     certificate, envelope,
     keys::{Role, SecretKey},
@@ -13,8 +15,10 @@ use verifier::{
 
 use super::verify;
 use crate::{
+    frozen,
     plain::{PlainFolder, read_named},
     problem::Problem,
+    round,
     terminal::Terminal,
 };
 
@@ -23,6 +27,9 @@ use crate::{
 pub struct Args {
     /// The entry's folder, with statement.json and the evidence
     entry: PathBuf,
+    /// The file of the round that you sign for [default: the practice round]
+    #[arg(long)]
+    round: Option<PathBuf>,
     /// The secret key; its public half lies beside it as .pub
     #[arg(long)]
     key: PathBuf,
@@ -37,15 +44,18 @@ pub struct Args {
 /// Signs.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let key = load(&args.key, args.name.as_deref())?;
+    let round = round::load(args.round.as_deref())?;
     let path = args.entry.join("statement.json");
     let bytes = read_named(&path, envelope::CERTIFICATE_MAX)?;
     let statement: Statement = canonical::from_file(&bytes)
         .map_err(|error| Problem::usage(format!("{} is not a statement: {error}", path.display())))?;
-    let (_, findings) = certificate::judge(&statement, &PlainFolder::of(&path))?;
-    if !findings.is_empty() {
-        verify::tell_findings(&findings, args.json, terminal)?;
-        terminal.say("not signed: the evidence is not what the statement says");
-        return Ok(Exit::Fail);
+    match certificate::judge(&statement, &PlainFolder::of(&path), &frozen::release()?, Some(&round))? {
+        Verdict::Pass(_) => {}
+        Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),
+        Verdict::Inconclusive(Reason { why, .. }) => {
+            let reason = Reason { why, hint: "sign with the release that certified it".to_owned() };
+            return verify::tell_reason(&reason, args.json, terminal);
+        }
     }
     let certificate = args.entry.join("certificate.json");
     let before = match std::fs::symlink_metadata(&certificate) {
@@ -61,6 +71,19 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         terminal.json(&serde_json::json!({"exit": Exit::Pass, "keyid": key.public().id()}))?;
     }
     Ok(Exit::Pass)
+}
+
+/// Prints why a statement is not signed.
+fn refuse(findings: &[Finding], json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    verify::tell_findings(findings, json, terminal)?;
+    terminal.say("not signed: the statement is not what its protocol, its round and the evidence make it say");
+    let other_round = findings.iter().any(|finding| finding.place.starts_with("round."));
+    terminal.hint(if other_round {
+        "name the file of the round that it was certified in with --round"
+    } else {
+        "certify the entry again: what it has done already is not done twice, and statement.json is written anew"
+    });
+    Ok(Exit::Fail)
 }
 
 fn existing(path: &Path) -> Result<records::statement::Envelope> {

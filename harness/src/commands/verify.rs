@@ -12,6 +12,7 @@ use verifier::{
 };
 
 use crate::{
+    frozen,
     plain::{PlainFolder, read_named},
     problem::Problem,
     terminal::{Paint, Terminal},
@@ -37,7 +38,7 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate))? {
+    match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &frozen::release()?)? {
         Verdict::Pass(verified) => tell_pass(&verified, args.json, terminal),
         Verdict::Fail(findings) => tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => tell_reason(&reason, args.json, terminal),

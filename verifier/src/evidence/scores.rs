@@ -1,17 +1,16 @@
-//! The scores of a certificate, recomputed from `eval_results.jsonl`.
+//! The scores of a certificate, read again from `eval_results.jsonl`.
 
 use records::{
     Blake3, Finding, Rule,
     evaluation::{self, TaskResult},
-    protocol::Protocol,
     statement::{Run, Score},
 };
 
 /// How far the decimal `main_metric`, which DataComp's tools read, may be from the exact share.
 const DECIMAL_TOLERANCE: f64 = 1e-6;
 
-/// Checks every line against the certificate's score of its task, and the mean against the scores.
-pub fn check(bytes: &[u8], run: &Run, protocol: Option<&Protocol>, name: &str) -> Vec<Finding> {
+/// Checks every line against the certificate's score of its task.
+pub fn check(bytes: &[u8], run: &Run, name: &str) -> Vec<Finding> {
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let mut findings = Vec::new();
     for (index, score) in run.scores.iter().enumerate() {
@@ -28,12 +27,6 @@ pub fn check(bytes: &[u8], run: &Run, protocol: Option<&Protocol>, name: &str) -
     if lines.len() > run.scores.len() {
         let place = format!("{name}:{}", run.scores.len() + 1);
         findings.push(Finding::new(Rule::EvaluationChanged, place).expected("the end").found("another line"));
-    }
-    findings.extend(check_mean(run));
-    let tasks = protocol.map_or(run.scores.len(), |protocol| protocol.evaluation.tasks.len());
-    if tasks != run.scores.len() {
-        let finding = Finding::new(Rule::Inconsistent, format!("{} scores", run.scale));
-        findings.push(finding.expected(format!("{tasks} tasks")).found(format!("{} scores", run.scores.len())));
     }
     findings
 }
@@ -62,15 +55,4 @@ fn check_line(line: &[u8], score: &Score, run: &Run, place: &str) -> Vec<Finding
         findings.push(wrong("metrics.main_metric").expected(exact.value()).found(found));
     }
     findings
-}
-
-fn check_mean(run: &Run) -> Option<Finding> {
-    let place = format!("{} mean", run.scale);
-    let impossible = |share: &evaluation::Fraction| share.denominator == 0 || share.numerator > share.denominator;
-    if let Some(score) = run.scores.iter().find(|score| impossible(&score.main_metric)) {
-        return Some(Finding::new(Rule::Inconsistent, place).expected("shares between 0 and 1").found(&score.key));
-    }
-    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
-    let mean = evaluation::mean(&shares);
-    (mean != run.mean).then(|| Finding::new(Rule::Inconsistent, place).expected(mean).found(&run.mean))
 }

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 
 use records::{
-    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, Rule, RunDigest, Sha256, TreeDigest,
-    WorkerDigest, canonical,
+    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, Sha256, TreeDigest, WorkerDigest,
+    canonical,
     checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
     evaluation::{self, Exact, Fraction, TaskResult},
+    golden::Golden,
+    protocol::Protocol,
     run::{RUN_FORMAT, ResolvedRun},
     statement::{
-        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Round, Run, STATEMENT_TYPE, Score, Stage, StageValue,
-        Statement, Subject, SubjectDigest, Submission,
+        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
+        Subject, SubjectDigest, Submission,
     },
     transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
 };
@@ -20,8 +22,11 @@ use serde_json::json;
 use verifier::{
     certificate::{STAGES, submission_subject},
     envelope,
-    evidence::{Files, ReadError},
+    evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, ReadError},
+    frozen::{FrozenTree, pack},
     keys::{Role, SecretKey, Trust},
+    release::Release,
+    round::Round,
 };
 
 pub const STEPS: u64 = 4;
@@ -40,6 +45,39 @@ impl Files for Folder {
     }
 }
 
+/// What a release judges by.
+#[derive(Clone)]
+pub struct Law {
+    pub text: String,
+    pub model: String,
+    pub frozen: FrozenDigest,
+    pub baseline: TreeDigest,
+}
+
+impl Law {
+    /// A release of its own, with one protocol of a few steps.
+    pub fn small(scales: &[&str]) -> Self {
+        let (text, model) = (small_protocol(scales), "{}\n".to_owned());
+        let (manifest, _) = pack(&frozen_files(&text, &model));
+        Self { text, model, frozen: FrozenDigest(Sha256::of(manifest.as_bytes()).0), baseline: TreeDigest([9; 32]) }
+    }
+
+    pub fn release(&self) -> Release {
+        let (manifest, contents) = pack(&frozen_files(&self.text, &self.model));
+        Release::of(&FrozenTree::new(&manifest, &contents).unwrap(), self.baseline).unwrap()
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::parse(&self.text).unwrap().0
+    }
+}
+
+fn frozen_files(text: &str, model: &str) -> BTreeMap<String, Vec<u8>> {
+    [("frozen/protocols/mini.toml", text), ("frozen/protocols/models/mini.json", model)]
+        .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
+        .into()
+}
+
 /// What a test wants to be different from one entry to the next.
 #[derive(Clone)]
 pub struct Wish {
@@ -47,12 +85,31 @@ pub struct Wish {
     pub team: String,
     /// Hits of 500 by scale; both tasks have the same.
     pub hits: Vec<(&'static str, u64)>,
+    pub law: Law,
+    /// The round that is stated.
+    pub round: Round,
+    /// The round that the seeds are of.
+    pub seeds: Round,
 }
 
 impl Wish {
     pub fn new(name: &str, hits: &[(&'static str, u64)]) -> Self {
-        Self { name: name.to_owned(), team: "Lakeside".to_owned(), hits: hits.to_vec() }
+        let scales: Vec<_> = hits.iter().map(|(scale, _)| *scale).collect();
+        Self {
+            name: name.to_owned(),
+            team: "Lakeside".to_owned(),
+            hits: hits.to_vec(),
+            law: Law::small(&scales),
+            round: Round::practice(),
+            seeds: Round::practice(),
+        }
     }
+}
+
+/// A round that is not the practice round.
+pub fn real_round(name: &str) -> Round {
+    let text = "competition = \"lakes\"\nsecret = \"8f3b0c6d92e14a75b8c0d1f2e3a49576\"\nbeacon = \"drand 4242\"\n";
+    Round::parse(&format!("{text}round = \"{name}\"\n")).unwrap()
 }
 
 pub fn key(name: &str, seed: u8) -> SecretKey {
@@ -71,12 +128,13 @@ pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
 pub fn passed(wish: &Wish) -> (Statement, Folder) {
     let mut folder = Folder::default();
     let runs: Vec<_> = wish.hits.iter().map(|(scale, hits)| run(&mut folder, wish, scale, *hits)).collect();
+    sources(&mut folder, wish);
     let stages = STAGES.map(|name| Stage { name: name.into(), value: StageValue::Pass, note: "as it should".into() });
     (statement(wish, Outcome::Pass, stages.to_vec(), runs, &folder), folder)
 }
 
 /// An entry that failed in its trial.
-pub fn failed(wish: &Wish) -> Statement {
+pub fn failed(wish: &Wish) -> (Statement, Folder) {
     let mut stages: Vec<_> = STAGES[..6]
         .iter()
         .map(|name| Stage { name: (*name).into(), value: StageValue::Pass, note: "as it should".into() })
@@ -85,20 +143,35 @@ pub fn failed(wish: &Wish) -> Statement {
         .expected("loss 5.5 (0x40b00000)")
         .found("loss 5.25 (0x40a80000)");
     stages[5].value = StageValue::Fail(vec![finding]);
-    statement(wish, Outcome::Fail, stages, vec![], &Folder::default())
+    let mut folder = Folder::default();
+    sources(&mut folder, wish);
+    (statement(wish, Outcome::Fail, stages, vec![], &folder), folder)
+}
+
+/// The worker's object and the golden's record.
+fn sources(folder: &mut Folder, wish: &Wish) {
+    let golden = Golden {
+        protocol: "mini".into(),
+        protocol_digest: Protocol::parse(&wish.law.text).unwrap().1,
+        frozen: wish.law.frozen,
+        tree: wish.law.baseline,
+        class: NumericsClass([3; 32]),
+        steps: wish.law.protocol().golden.steps,
+        transcript: Blake3::of(b"golden"),
+        reason: "a test".into(),
+    };
+    folder.0.insert(GOLDEN.into(), canonical::to_file(&golden).unwrap());
+    folder.0.insert(OBJECT.into(), b"object".to_vec());
 }
 
 fn tree(wish: &Wish) -> TreeDigest {
     TreeDigest(Blake3::of(wish.name.as_bytes()).0)
 }
 
-fn protocol(wish: &Wish) -> String {
-    let scales: String = wish
-        .hits
+fn small_protocol(scales: &[&str]) -> String {
+    let scales: String = scales
         .iter()
-        .map(|(name, _)| {
-            format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n")
-        })
+        .map(|name| format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n"))
         .collect();
     format!(
         "name = \"mini\"\nabout = \"x\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
@@ -114,33 +187,36 @@ fn values(name: &str, count: u64, step: u64) -> Vec<f32> {
 }
 
 fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
-    let text = protocol(wish);
+    let (protocol, protocol_digest) = Protocol::parse(&wish.law.text).unwrap();
+    let count = protocol.scale(scale).unwrap().steps;
+    let seed = wish.seeds.seed(&tree(wish), &protocol_digest, scale);
     let resolved = ResolvedRun {
         format: RUN_FORMAT.into(),
-        protocol_digest: ProtocolDigest(Sha256::of(text.as_bytes()).0),
-        protocol: text,
-        model: "{}\n".into(),
+        protocol_digest,
+        protocol: wish.law.text.clone(),
+        model: wish.law.model.clone(),
         scale: scale.into(),
         data: DataRoot(Blake3::of(scale.as_bytes()).0),
-        frozen: FrozenDigest([2; 32]),
+        frozen: wish.law.frozen,
         tree: tree(wish),
         config: "{}".into(),
-        seed: "07".repeat(32),
+        seed: Sha256(seed.0).bare(),
         class: NumericsClass([3; 32]),
     };
     let digest = resolved.digest().unwrap();
     let mut put = |name: &str, bytes: Vec<u8>| folder.0.insert(format!("{scale}/{name}"), bytes);
     put("run.json", canonical::to_file(&resolved).unwrap());
     put("model.json", resolved.model.into_bytes());
-    let (lines, rows, chain) = steps(digest, wish);
+    put(CONTAINMENT, canonical::to_file(&walls()).unwrap());
+    let (lines, rows, chain) = steps(digest, wish, count);
     let root = transcript::root(&lines);
     put("transcript.jsonl", lines);
     put("fingerprints.bin", rows);
-    let (model, manifest) = checkpoint(STEPS, chain);
+    let (model, manifest) = checkpoint(count, chain);
     put("published/model.safetensors", model.clone());
     put("published/manifest.json", canonical::to_file(&manifest).unwrap());
-    put("checkpoints/4/model.safetensors", model);
-    put("checkpoints/4/manifest.json", canonical::to_file(&manifest).unwrap());
+    put("checkpoints/last/model.safetensors", model);
+    put("checkpoints/last/manifest.json", canonical::to_file(&manifest).unwrap());
     let (results, scores) = results(hits, manifest.root);
     put("eval_results.jsonl", results);
     let shares: Vec<_> = scores.iter().map(|score| score.main_metric).collect();
@@ -148,8 +224,8 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
         scale: scale.into(),
         run: digest,
         data: resolved.data,
-        steps: STEPS,
-        lines: STEPS + 1,
+        steps: count,
+        lines: count + 1,
         transcript: root,
         chain,
         checkpoint: manifest.root,
@@ -158,7 +234,12 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
     }
 }
 
-fn steps(run: RunDigest, wish: &Wish) -> (Vec<u8>, Vec<u8>, Blake3) {
+/// What stands around every worker.
+pub fn walls() -> Vec<String> {
+    ["seccomp", "no-new-privs", "landlock:7", "namespaces:user,pid,net,ipc"].map(str::to_owned).to_vec()
+}
+
+fn steps(run: RunDigest, wish: &Wish, count: u64) -> (Vec<u8>, Vec<u8>, Blake3) {
     let mut columns = vec!["embeddings/image".to_owned(), "embeddings/text".to_owned()];
     for (name, _) in TENSORS {
         columns.push(if name == "logit_scale" {
@@ -170,7 +251,7 @@ fn steps(run: RunDigest, wish: &Wish) -> (Vec<u8>, Vec<u8>, Blake3) {
     let header = Header { format: TRANSCRIPT_FORMAT.into(), run, columns };
     let (mut lines, mut rows) = (canonical::to_file(&header).unwrap(), Vec::new());
     let mut chain = header.chain().unwrap();
-    for step in 0..STEPS {
+    for step in 0..count {
         let mut row = vec![step.wrapping_mul(0x9e37_79b9_7f4a_7c15), 77];
         for (name, shape) in TENSORS {
             row.push(numerics::fingerprint(&values(name, shape.iter().product(), step + 1)));
@@ -179,8 +260,8 @@ fn steps(run: RunDigest, wish: &Wish) -> (Vec<u8>, Vec<u8>, Blake3) {
             step,
             epoch: step / 2,
             ids: Blake3::of(&step.to_le_bytes()),
-            loss: (5.55 - step as f32 * 0.5 - wish.name.len() as f32 * 0.01).into(),
-            diagnostics: BTreeMap::from([("tau".to_owned(), (0.07 - step as f32 * 0.005).into())]),
+            loss: (5.55 - step as f32 * 0.05 - wish.name.len() as f32 * 0.01).into(),
+            diagnostics: BTreeMap::from([("tau".to_owned(), (0.07 - step as f32 * 0.0005).into())]),
             fingerprints: row_digest(&row),
             chain,
         };
@@ -244,18 +325,27 @@ fn results(hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
     (file, scores)
 }
 
-fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
-    let submission =
-        Submission { archive: Sha256::of(b"zip"), tree: Some(tree(wish)), object: Some(WorkerDigest([4; 32])) };
-    let mut subject = vec![submission_subject(&submission)];
-    subject.extend(folder.0.iter().map(|(name, bytes)| Subject {
+/// The subjects of a folder's files.
+pub fn files(folder: &Folder) -> Vec<Subject> {
+    let subject = |(name, bytes): (&String, &Vec<u8>)| Subject {
         name: name.clone(),
         digest: SubjectDigest { sha256: Sha256::of(bytes).bare() },
-    }));
+    };
+    folder.0.iter().map(subject).collect()
+}
+
+fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
+    let submission = Submission {
+        archive: Sha256::of(b"zip"),
+        tree: Some(tree(wish)),
+        object: Some(WorkerDigest(Sha256::of(b"object").0)),
+    };
+    let mut subject = vec![submission_subject(&submission)];
+    subject.extend(files(folder));
     let against = Against {
         protocol: "mini".into(),
-        protocol_digest: ProtocolDigest(Sha256::of(protocol(wish).as_bytes()).0),
-        frozen: FrozenDigest([2; 32]),
+        protocol_digest: Protocol::parse(&wish.law.text).unwrap().1,
+        frozen: wish.law.frozen,
         rustc: Some("1.95.0 (59807616e 2026-04-14)".into()),
         class: Some(NumericsClass([3; 32])),
         golden: Some(Blake3::of(b"golden")),
@@ -266,12 +356,7 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
         predicate_type: PREDICATE_TYPE.into(),
         predicate: Predicate {
             outcome,
-            round: Round {
-                competition: "practice".into(),
-                round: "0".into(),
-                commitment: Sha256::of(b"secret"),
-                beacon: "none".into(),
-            },
+            round: wish.round.public(),
             entry: Entry {
                 name: wish.name.clone(),
                 team: wish.team.clone(),
@@ -281,7 +366,7 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
             },
             submission,
             against,
-            containment: ["seccomp", "landlock:7", "namespaces:user,pid,net,ipc"].map(str::to_owned).to_vec(),
+            containment: walls(),
             stages,
             runs,
         },

@@ -1,0 +1,137 @@
+//! Whether a statement says what its protocol, its release and its round make it say.
+//!
+//! A statement that agrees with its own files may still be about less than an entry was asked for: a scale left
+//! out, a task twice, a seed of its own. What must be there is derived here, and never read from the statement.
+
+use records::{
+    Finding, Rule,
+    evaluation::{self, Fraction},
+    protocol::Scale,
+    statement::{Outcome, Predicate, Run},
+};
+
+use crate::{
+    evidence::Looked,
+    release::{Law, Release},
+    round::Round,
+};
+
+/// What must stand around every worker of an entry that passes.
+pub const REQUIRED: [&str; 2] = ["seccomp", "no-new-privs"];
+
+/// Holds the words of a statement to its protocol; no file is looked at.
+#[must_use]
+pub fn check(predicate: &Predicate, law: &Law) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let passed = predicate.outcome == Outcome::Pass;
+    let scales = &law.protocol.scales;
+    compare(&mut findings, "against.protocol".to_owned(), &law.protocol.name, &predicate.against.protocol);
+    let expected = scales.iter().map(|scale| scale.name.as_str());
+    let found = predicate.runs.iter().map(|run| run.scale.as_str());
+    // Runs of an entry that failed go as far as its evidence does.
+    if if passed { !expected.clone().eq(found.clone()) } else { !is_part(found.clone(), expected.clone()) } {
+        findings.push(inconsistent("runs").expected(list(expected)).found(list(found)));
+    }
+    for run in &predicate.runs {
+        if let Some(scale) = scales.iter().find(|scale| scale.name == run.scale) {
+            findings.extend(check_run(run, scale, law, passed));
+        }
+    }
+    let walls = &predicate.containment;
+    if passed && !REQUIRED.iter().all(|wall| walls.iter().any(|other| other == wall)) {
+        let required = list(REQUIRED.into_iter());
+        findings.push(inconsistent("containment").expected(required).found(list(walls.iter().map(String::as_str))));
+    }
+    findings
+}
+
+fn check_run(run: &Run, scale: &Scale, law: &Law, passed: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    compare(&mut findings, format!("{} steps", run.scale), &scale.steps, &run.steps);
+    compare(&mut findings, format!("{} lines", run.scale), &scale.steps.saturating_add(1), &run.lines);
+    let tasks = &law.protocol.evaluation.tasks;
+    let complete = if passed { tasks.len() == run.scores.len() } else { tasks.len() >= run.scores.len() };
+    if !complete || !run.scores.iter().zip(tasks).all(|(score, task)| is_of(&score.key, task)) {
+        let keys = list(run.scores.iter().map(|score| score.key.as_str()));
+        let tasks = list(tasks.iter().map(String::as_str));
+        findings.push(inconsistent(format!("{} scores", run.scale)).expected(tasks).found(keys));
+    }
+    findings.extend(check_mean(run));
+    findings
+}
+
+/// Whether a key is that of a task's folder: DataComp's tasks are called by their keys, others like their folders.
+fn is_of(key: &str, folder: &str) -> bool {
+    key == folder || evaluation::folder(key) == folder
+}
+
+fn check_mean(run: &Run) -> Option<Finding> {
+    let finding = inconsistent(format!("{} mean", run.scale));
+    let impossible = |share: &Fraction| share.denominator == 0 || share.numerator > share.denominator;
+    if let Some(score) = run.scores.iter().find(|score| impossible(&score.main_metric)) {
+        return Some(finding.expected("shares between 0 and 1").found(&score.key));
+    }
+    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
+    let mean = evaluation::mean(&shares);
+    (mean != run.mean).then(|| finding.expected(mean).found(&run.mean))
+}
+
+/// Holds a statement to the round that it is judged in.
+#[must_use]
+pub fn check_round(predicate: &Predicate, round: &Round) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (expected, found) = (round.public(), &predicate.round);
+    compare(&mut findings, "round.competition".to_owned(), &expected.competition, &found.competition);
+    compare(&mut findings, "round.round".to_owned(), &expected.round, &found.round);
+    compare(&mut findings, "round.commitment".to_owned(), &expected.commitment, &found.commitment);
+    compare(&mut findings, "round.beacon".to_owned(), &expected.beacon, &found.beacon);
+    findings
+}
+
+/// Holds what the evidence says to the release, and to the round where it is known.
+#[must_use]
+pub fn check_evidence(looked: &Looked, release: &Release, law: &Law, round: Option<&Round>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for run in &looked.runs {
+        let place = format!("{}/run.json", run.scale);
+        if run.model != law.model {
+            let expected = format!("the model `{}` of the protocol", law.protocol.model);
+            findings.push(inconsistent(format!("{place} model")).expected(expected).found("another"));
+        }
+        if let Some(round) = round {
+            let seed = round.seed(&run.tree, &law.digest, &run.scale);
+            compare(&mut findings, format!("{place} seed"), &digits(seed.0), &run.seed);
+        }
+    }
+    if let Some(golden) = &looked.golden {
+        let place = |key: &str| format!("{} {key}", crate::evidence::GOLDEN);
+        compare(&mut findings, place("protocol"), &law.protocol.name, &golden.protocol);
+        compare(&mut findings, place("steps"), &law.protocol.golden.steps, &golden.steps);
+        compare(&mut findings, place("tree"), &release.baseline, &golden.tree);
+    }
+    findings
+}
+
+fn digits(bytes: [u8; 32]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn inconsistent(place: impl Into<String>) -> Finding {
+    Finding::new(Rule::Inconsistent, place)
+}
+
+fn compare<T: PartialEq + std::fmt::Display>(findings: &mut Vec<Finding>, place: String, expected: &T, found: &T) {
+    if expected != found {
+        findings.push(inconsistent(place).expected(expected).found(found));
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Whether some names stand among others in the others' order, each at most once.
+fn is_part<'a>(mut some: impl Iterator<Item = &'a str>, mut others: impl Iterator<Item = &'a str>) -> bool {
+    some.all(|name| others.any(|other| other == name))
+}

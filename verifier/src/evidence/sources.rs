@@ -1,0 +1,63 @@
+//! What the certificate says of the worker, its walls and the golden, against the files that say so.
+
+use records::{Finding, Rule, Sha256, WorkerDigest, canonical, golden::Golden, statement::Statement};
+
+use super::{Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
+
+impl Desk<'_> {
+    /// The golden that the machine repeated, where the certificate says that it did.
+    pub(super) fn check_golden(&mut self, statement: &Statement) -> Result<(), ReadError> {
+        let against = &statement.predicate.against;
+        let (Some(transcript), Some(class)) = (against.golden, against.class) else { return Ok(()) };
+        let Some(piece) = self.take(GOLDEN)? else { return Ok(()) };
+        let golden: Golden = match canonical::from_file(&piece.bytes) {
+            Ok(golden) => golden,
+            Err(error) => {
+                self.note(GOLDEN, &piece, vec![unreadable(Rule::FileChanged, GOLDEN, &error)]);
+                return Ok(());
+            }
+        };
+        let mut findings = Vec::new();
+        let pairs = [
+            ("transcript", transcript.to_string(), golden.transcript.to_string()),
+            ("class", class.to_string(), golden.class.to_string()),
+            ("protocol_digest", against.protocol_digest.to_string(), golden.protocol_digest.to_string()),
+            ("frozen", against.frozen.to_string(), golden.frozen.to_string()),
+        ];
+        // Of a changed file it is only known that it was changed.
+        for (key, said, found) in pairs.iter().filter(|_| piece.intact) {
+            compare(&mut findings, Rule::Inconsistent, format!("{GOLDEN} {key}"), said, found);
+        }
+        self.note(GOLDEN, &piece, findings);
+        self.golden = piece.intact.then_some(golden);
+        Ok(())
+    }
+
+    /// The object of the participant's crate, where the certificate says that it was built.
+    pub(super) fn check_object(&mut self, statement: &Statement) -> Result<(), ReadError> {
+        let Some(object) = statement.predicate.submission.object else { return Ok(()) };
+        let Some(piece) = self.take(OBJECT)? else { return Ok(()) };
+        let mut findings = Vec::new();
+        if piece.intact {
+            let found = WorkerDigest(Sha256::of(&piece.bytes).0);
+            compare(&mut findings, Rule::Inconsistent, OBJECT.to_owned(), &object, &found);
+        }
+        self.note(OBJECT, &piece, findings);
+        Ok(())
+    }
+
+    /// What stood around the workers of a scale.
+    pub(super) fn check_containment(&mut self, name: &str, said: &[String]) -> Result<(), ReadError> {
+        let Some(piece) = self.take(name)? else { return Ok(()) };
+        let findings = match canonical::from_file::<Vec<String>>(&piece.bytes) {
+            Ok(found) if !piece.intact || found == said => Vec::new(),
+            Ok(found) => {
+                let finding = Finding::new(Rule::Inconsistent, name);
+                vec![finding.expected(said.join(", ")).found(found.join(", "))]
+            }
+            Err(error) => vec![unreadable(Rule::FileChanged, name, &error)],
+        };
+        self.note(name, &piece, findings);
+        Ok(())
+    }
+}

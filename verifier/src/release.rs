@@ -1,0 +1,64 @@
+//! What a release of maxclip knows of its own: the frozen tree, the baseline and the protocols. A statement of
+//! this release is held to them; one of another release is for that one to judge.
+
+use records::{
+    FrozenDigest, ProtocolDigest, Reason, TreeDigest,
+    protocol::{Protocol, ProtocolError},
+    statement::Against,
+};
+
+use crate::frozen::FrozenTree;
+
+/// A protocol with all that a run takes from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Law {
+    /// Its identity.
+    pub digest: ProtocolDigest,
+    /// Parsed.
+    pub protocol: Protocol,
+    /// The model's configuration file.
+    pub model: String,
+}
+
+/// One release.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// The frozen tree.
+    pub frozen: FrozenDigest,
+    /// The tree that goldens are recorded with.
+    pub baseline: TreeDigest,
+    laws: Vec<Law>,
+}
+
+impl Release {
+    /// The release that carries a frozen tree and a baseline.
+    pub fn of(frozen: &FrozenTree<'_>, baseline: TreeDigest) -> Result<Self, ProtocolError> {
+        let laws = frozen.protocol_texts().map(|text| law(frozen, &text)).collect::<Result<_, _>>()?;
+        Ok(Self { frozen: frozen.digest(), baseline, laws })
+    }
+
+    /// The protocol that a statement was judged by; why not, where another release judged it.
+    pub fn law(&self, against: &Against) -> Result<&Law, Reason> {
+        let other = |what: String| Reason {
+            why: format!("written by another release: {what}"),
+            hint: "judge it with the release that certified it".to_owned(),
+        };
+        if against.frozen != self.frozen {
+            return Err(other(format!("it rests on {}, this one has {}", against.frozen, self.frozen)));
+        }
+        let known = self.laws.iter().find(|law| law.digest == against.protocol_digest);
+        known.ok_or_else(|| other(format!("this one has no protocol of the digest {}", against.protocol_digest)))
+    }
+}
+
+fn law(frozen: &FrozenTree<'_>, text: &str) -> Result<Law, ProtocolError> {
+    let (protocol, digest) = Protocol::parse(text)?;
+    let path = format!("frozen/protocols/models/{}.json", protocol.model);
+    let model = frozen.get(&path).and_then(|file| std::str::from_utf8(file.bytes).ok());
+    match model {
+        Some(model) => Ok(Law { digest, model: model.to_owned(), protocol }),
+        None => {
+            Err(ProtocolError::Inconsistent { name: protocol.name, why: format!("{path} is not in the frozen tree") })
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A statement that agrees with its own files and still says too little, too much or something else: what an
+//! organizer's machine could write, properly signed. Each is refused at the place that was forged.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod folder;
+
+use folder::{Folder, Wish, certificate, failed, files, key, passed, real_round, trust};
+use records::{
+    Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
+    evaluation::{self, TaskResult},
+    golden::Golden,
+    statement::{Outcome, Score, Statement},
+};
+use verifier::{
+    certificate::{Verified, conform, judge, known_round, submission_subject, verify},
+    evidence::{CONTAINMENT, GOLDEN, OBJECT},
+    round::Round,
+};
+
+fn wish() -> Wish {
+    Wish::new("sharp-clip", &[("small", 180), ("medium", 200), ("large", 220)])
+}
+
+/// Names every file again with its digest, as if it had been there from the start.
+fn renew(statement: &mut Statement, folder: &Folder) {
+    statement.subject = vec![submission_subject(&statement.predicate.submission)];
+    statement.subject.extend(files(folder));
+}
+
+fn verdict(statement: &Statement, folder: &Folder, wish: &Wish) -> Verdict<Verified> {
+    let demo = key("demo", 1);
+    verify(&certificate(statement, &demo), &trust(&[&demo]), folder, &wish.law.release()).unwrap()
+}
+
+/// What a forged certificate is refused for; signing it must be refused for the same.
+fn refused(wish: &Wish, forge: impl Fn(&mut Statement, &mut Folder)) -> Vec<Finding> {
+    let (mut statement, mut folder) = passed(wish);
+    forge(&mut statement, &mut folder);
+    renew(&mut statement, &folder);
+    let Verdict::Fail(findings) = verdict(&statement, &folder, wish) else { panic!("verified") };
+    let signing = judge(&statement, &folder, &wish.law.release(), Some(&wish.round)).unwrap();
+    assert_eq!(signing, Verdict::Fail(findings.clone()), "what verifies and what is signed differ");
+    findings
+}
+
+fn assert_places(findings: &[Finding], places: &[&str]) {
+    assert_eq!(findings.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), places, "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding.rule == Rule::Inconsistent), "{findings:#?}");
+}
+
+/// Changes a scale's results in the file and in the statement alike.
+fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change: impl Fn(&mut Vec<TaskResult>)) {
+    let run = &mut statement.predicate.runs[scale];
+    let file = folder.0.get_mut(&format!("{}/eval_results.jsonl", run.scale)).unwrap();
+    let parse = |line: &[u8]| serde_json::from_slice(line).unwrap();
+    let mut results: Vec<TaskResult> = file.split_inclusive(|byte| *byte == b'\n').map(parse).collect();
+    change(&mut results);
+    (*file, run.scores) = (Vec::new(), Vec::new());
+    for result in results {
+        let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
+        let main_metric = result.maxclip.main_metric;
+        run.scores.push(Score { key: result.key, main_metric, line: Blake3::of(&line) });
+        file.extend(line);
+    }
+    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
+    run.mean = evaluation::mean(&shares);
+}
+
+fn golden(folder: &mut Folder, change: impl Fn(&mut Golden)) {
+    let mut golden: Golden = canonical::from_file(&folder.0[GOLDEN]).unwrap();
+    change(&mut golden);
+    folder.0.insert(GOLDEN.to_owned(), canonical::to_file(&golden).unwrap());
+}
+
+#[test]
+fn the_honest_statement_passes_in_the_practice_round_and_in_a_real_one() {
+    let (statement, folder) = passed(&wish());
+    assert!(matches!(verdict(&statement, &folder, &wish()), Verdict::Pass(_)));
+    let round = real_round("1");
+    let wish = Wish { round: round.clone(), seeds: round.clone(), ..wish() };
+    let (statement, folder) = passed(&wish);
+    assert!(matches!(verdict(&statement, &folder, &wish), Verdict::Pass(_)));
+    assert!(matches!(judge(&statement, &folder, &wish.law.release(), Some(&round)).unwrap(), Verdict::Pass(_)));
+}
+
+#[test]
+fn scales_are_the_protocols_in_its_order() {
+    let stripped = refused(&wish(), |statement, folder| {
+        statement.predicate.runs.truncate(1);
+        folder.0.retain(|name, _| !name.starts_with("medium/") && !name.starts_with("large/"));
+    });
+    assert_places(&stripped, &["runs"]);
+    assert_eq!((stripped[0].expected.as_str(), stripped[0].found.as_str()), ("small, medium, large", "small"));
+    assert_places(&refused(&wish(), |statement, _| statement.predicate.runs.swap(0, 2)), &["runs"]);
+}
+
+#[test]
+fn tasks_are_the_protocols_once_each() {
+    let doubled = refused(&wish(), |statement, folder| {
+        results(statement, folder, 1, |results| results.push(results[0].clone()));
+    });
+    assert_places(&doubled, &["medium scores"]);
+    let left_out = refused(&wish(), |statement, folder| results(statement, folder, 1, |results| results.truncate(1)));
+    assert_places(&left_out, &["medium scores"]);
+    let renamed = refused(&wish(), |statement, folder| {
+        results(statement, folder, 2, |results| results[0].key = "imagenet1k".into());
+    });
+    assert_places(&renamed, &["large scores"]);
+    assert_eq!(renamed[0].expected, "shapes-classification, shapes-retrieval");
+    assert_eq!(renamed[0].found, "imagenet1k, shapes-retrieval");
+}
+
+#[test]
+fn the_golden_is_the_recorded_one_of_this_release() {
+    let other = refused(&wish(), |statement, _| statement.predicate.against.golden = Some(Blake3([1; 32])));
+    assert_places(&other, &["golden.json transcript"]);
+    let class = refused(&wish(), |_, folder| golden(folder, |golden| golden.class = NumericsClass([1; 32])));
+    assert_places(&class, &["golden.json class"]);
+    let elsewhere = refused(&wish(), |_, folder| {
+        golden(folder, |golden| {
+            golden.protocol_digest.0[0] ^= 1;
+            golden.frozen.0[0] ^= 1;
+        });
+    });
+    assert_places(&elsewhere, &["golden.json protocol_digest", "golden.json frozen"]);
+    let another = refused(&wish(), |_, folder| {
+        golden(folder, |golden| {
+            golden.steps = 1;
+            golden.tree.0[0] ^= 1;
+        });
+    });
+    assert_places(&another, &["golden.json steps", "golden.json tree"]);
+    let none = refused(&wish(), |_, folder| drop(folder.0.remove(GOLDEN)));
+    assert_places(&none, &["golden.json"]);
+}
+
+#[test]
+fn the_worker_is_the_object_that_was_built() {
+    let other = refused(&wish(), |statement, _| statement.predicate.submission.object = Some(WorkerDigest([1; 32])));
+    assert_places(&other, &[OBJECT]);
+    assert_eq!(other[0].found, WorkerDigest(Sha256::of(b"object").0).to_string());
+    let none = refused(&wish(), |statement, _| statement.predicate.submission.object = None);
+    assert_places(&none, &["submission"]);
+}
+
+#[test]
+fn walls_stood_and_are_those_of_every_scale() {
+    let state = |statement: &mut Statement, folder: &mut Folder, walls: &[&str]| {
+        statement.predicate.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
+        for scale in ["small", "medium", "large"] {
+            let bytes = canonical::to_file(&statement.predicate.containment).unwrap();
+            folder.0.insert(format!("{scale}/{CONTAINMENT}"), bytes);
+        }
+    };
+    assert_places(&refused(&wish(), |statement, folder| state(statement, folder, &[])), &["containment"]);
+    let part = refused(&wish(), |statement, folder| state(statement, folder, &["seccomp", "landlock:7"]));
+    assert_places(&part, &["containment"]);
+    let more = refused(&wish(), |statement, _| statement.predicate.containment.push("namespaces:mount".into()));
+    assert_places(&more, &["small/containment.json", "medium/containment.json", "large/containment.json"]);
+    let none = refused(&wish(), |_, folder| drop(folder.0.remove("medium/containment.json")));
+    assert_places(&none, &["medium/containment.json"]);
+}
+
+#[test]
+fn seeds_are_the_rounds() {
+    let other = Wish { seeds: real_round("1"), ..wish() };
+    let places = ["small/run.json seed", "medium/run.json seed", "large/run.json seed"];
+    assert_places(&refused(&other, |_, _| ()), &places);
+    // In a real round only its organizer can tell, until the secret is revealed.
+    let round = real_round("2");
+    let other = Wish { round: round.clone(), seeds: Round::practice(), ..wish() };
+    let (statement, folder) = passed(&other);
+    assert!(matches!(verdict(&statement, &folder, &other), Verdict::Pass(_)));
+    let Verdict::Fail(findings) = judge(&statement, &folder, &other.law.release(), Some(&round)).unwrap() else {
+        panic!("signed")
+    };
+    assert_places(&findings, &places);
+}
+
+#[test]
+fn the_round_is_the_one_that_is_signed_for() {
+    let (statement, folder) = passed(&wish());
+    let Verdict::Fail(findings) = judge(&statement, &folder, &wish().law.release(), Some(&real_round("1"))).unwrap()
+    else {
+        panic!("signed")
+    };
+    assert_places(&findings, &["round.competition", "round.round", "round.commitment", "round.beacon"]);
+    let beacon = refused(&wish(), |statement, _| statement.predicate.round.beacon = "drand 4242".into());
+    assert_places(&beacon, &["round.beacon"]);
+}
+
+#[test]
+fn the_model_is_the_protocols() {
+    let release = wish().law.release();
+    let mut other = wish();
+    other.law.model = "{\"layers\": 1}\n".to_owned();
+    let (statement, folder) = passed(&other);
+    let Verdict::Fail(findings) = judge(&statement, &folder, &release, Some(&other.round)).unwrap() else {
+        panic!("signed")
+    };
+    assert_places(&findings, &["small/run.json model", "medium/run.json model", "large/run.json model"]);
+}
+
+#[test]
+fn another_release_is_never_a_forger() {
+    type Change = fn(&mut Statement);
+    let changes: [(Change, &str); 2] = [
+        (|statement| statement.predicate.against.frozen.0[0] ^= 1, "it rests on frozen:"),
+        (|statement| statement.predicate.against.protocol_digest = ProtocolDigest([1; 32]), "this one has no protocol"),
+    ];
+    for (change, why) in changes {
+        let (mut statement, folder) = passed(&wish());
+        change(&mut statement);
+        // Whatever else that release may ask for.
+        statement.predicate.stages.truncate(3);
+        let Verdict::Inconclusive(reason) = verdict(&statement, &folder, &wish()) else { panic!("judged") };
+        assert!(reason.why.starts_with("written by another release") && reason.why.contains(why), "{reason:?}");
+    }
+}
+
+#[test]
+fn a_failure_says_what_its_stages_left_behind() {
+    let places = |forge: fn(&mut Statement)| {
+        let (mut statement, folder) = failed(&wish());
+        forge(&mut statement);
+        renew(&mut statement, &folder);
+        match conform(&statement, &wish().law.release(), known_round(&statement).as_ref()) {
+            Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.place).collect(),
+            other => vec![format!("{other:?}")],
+        }
+    };
+    assert_eq!(places(|statement| statement.predicate.submission.object = None), ["submission"]);
+    assert_eq!(places(|statement| statement.predicate.against.golden = None), ["against"]);
+    assert_eq!(places(|statement| statement.predicate.outcome = Outcome::Pass)[0], "stages");
+    assert_eq!(places(|statement| statement.predicate.runs.push(passed(&wish()).0.predicate.runs[0].clone())).len(), 1);
+}
