@@ -7,7 +7,7 @@
 //! 2. Handlers ([`handlers`]), which a cell cannot change.
 //! 3. Landlock with no rights at all, where the kernel has it: the server opens nothing any more.
 //! 4. The clock: `rdtsc` faults (`PR_SET_TSC`), and the pages from which the vDSO and `time()` read the wall clock
-//!    without an instruction or a call are unmapped. The vDSO's code stays: the loader reads its headers.
+//!    without an instruction or a call are taken away. The vDSO's code stays: the loader reads its headers.
 //! 5. The 16 random bytes that the kernel gave the program are zeroed.
 //!
 //! A cell then, with its memory mapped and nothing else done ([`Ready::lock`]):
@@ -179,8 +179,11 @@ fn clock_off() -> io::Result<()> {
         )));
     }
     for ((start, end), range) in pages.into_iter().zip(&VVAR) {
-        // SAFETY: nothing of this process reads the clock any more: whoever does faults, and the handler says so.
-        if unsafe { libc::munmap(std::ptr::with_exposed_provenance_mut(start), end - start) } != 0 {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        let pages = std::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: nothing of this process reads the clock any more: whoever does faults, and the handler says so. Pages
+        // without rights stand there now, so that no other mapping comes to lie at a clock's address.
+        if unsafe { libc::mmap(pages, end - start, libc::PROT_NONE, flags, -1, 0) } == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
         range.start.store(start, Ordering::Relaxed);

@@ -152,7 +152,7 @@ impl Case<'_> {
         };
         let text = without_addresses(self.said.text);
         let text = match self.said.kind {
-            Kind::Config | Kind::Refused | Kind::Shape | Kind::Panicked if !text.is_empty() => text,
+            Kind::Config | Kind::Refused | Kind::Shape | Kind::Panicked | Kind::Load if !text.is_empty() => text,
             _ => self.last_words.bytes(),
         };
         if text.is_empty() { finding } else { finding.attach(&text) }

@@ -108,6 +108,11 @@ impl Process {
         let reply = self.receive(START_SECONDS)?;
         let Some(report) = reply.report else {
             let status = self.started.end().map_err(system("end"))?;
+            if libc::WIFSIGNALED(status) {
+                let why = format!("the worker's server was ended by signal {} as it started", libc::WTERMSIG(status));
+                let hint = "look for the kernel's out-of-memory killer or whoever ended it, then run again".to_owned();
+                return Ok(Verdict::Inconclusive(Reason { why, hint }));
+            }
             let last_words = records::verdict::escape(&String::from_utf8_lossy(&reply.last_words.bytes()));
             return Err(HostError::NotReady { status: format!("wait status {status:#x}"), last_words });
         };

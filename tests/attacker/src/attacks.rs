@@ -150,6 +150,13 @@ fn ends(attack: &str) {
         "abort" => std::process::abort(),
         "exit" => exit(0),
         "exit-70" => exit(70),
+        "exit-137" => exit(137),
+        "exit-152" => exit(152),
+        "exit-159" => exit(159),
+        "claim-unlocked" => {
+            say(words::Kind::Lock, b"this machine cannot lock a cell");
+            exit(1);
+        }
         "claim" => {
             say(words::Kind::Lock, b"this machine is at fault");
             exit(70);

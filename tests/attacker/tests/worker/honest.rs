@@ -64,7 +64,7 @@ fn the_declaration_and_what_holds_the_worker_are_told() {
     let worker = start("none");
     assert_eq!(worker.declaration().columns[1].shape, [2]);
     assert_eq!(worker.declaration().learnables[0].initial, [2.0]);
-    for part in ["seccomp", "no-new-privs", "rlimits", "tsc-off"] {
+    for part in ["seccomp:25", "no-new-privs", "rlimits", "descriptors", "tsc-off"] {
         assert!(worker.containment().iter().any(|found| found == part), "{part}");
     }
 }

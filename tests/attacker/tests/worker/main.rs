@@ -5,3 +5,5 @@
 mod attacks;
 mod common;
 mod honest;
+mod native;
+mod outside;
