@@ -22,7 +22,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("probe", &["wire"]),
     ("clip", &["numerics", "records", "shim"]),
     ("trainer", &["clip", "data", "host", "numerics", "records", "shim", "wire"]),
-    ("evaluator", &["clip", "data", "numerics", "records", "shim", "tasks"]),
+    ("evaluator", &["clip", "data", "records", "shim", "tasks"]),
     ("openclip", &["contract"]),
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),

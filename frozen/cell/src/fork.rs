@@ -104,7 +104,7 @@ impl Child {
     }
 }
 
-fn reap(pid: Pid, stalled: bool) -> io::Result<Ended> {
+pub(crate) fn reap(pid: Pid, stalled: bool) -> io::Result<Ended> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is a value of that type.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };

@@ -108,7 +108,7 @@ pub const COMPILER: Profile = Profile {
     limits: &[
         (libc::RLIMIT_CORE, 0, "no memory reaches a disk"),
         (libc::RLIMIT_DATA, 640 << 20, "memory of one process"),
-        (libc::RLIMIT_CPU, 60, "time of one process"),
+        (libc::RLIMIT_CPU, 30, "time of one process"),
         (libc::RLIMIT_FSIZE, 256 << 20, "one file"),
         (libc::RLIMIT_NOFILE, 256, "descriptors"),
         (libc::RLIMIT_MEMLOCK, 0, "no memory is pinned"),

@@ -14,11 +14,14 @@ use std::{
 use rustix::{
     io::fcntl_dupfd_cloexec,
     pipe::{PipeFlags, pipe_with},
-    process::{Pid, Signal, WaitOptions, kill_process, waitpid},
+    process::{Pid, Signal, kill_process},
 };
 use seccompiler::BpfProgram;
 
-use crate::view::{self, View};
+use crate::{
+    fork::{Ended, reap},
+    view::{self, View},
+};
 
 /// Everything that decides how a program starts.
 #[derive(Debug)]
@@ -123,14 +126,14 @@ impl Started {
 
     /// Ends every process of its session, then it, and gives its raw wait status: for where it has no namespace that
     /// would take them with it.
-    pub fn end_group(self) -> io::Result<i32> {
+    pub fn end_group(self) -> io::Result<Ended> {
         // The group may be gone already, which is what is wanted.
         rustix::process::kill_process_group(self.pid, Signal::KILL).ok();
         self.end()
     }
 
-    /// Ends it and gives its raw wait status.
-    pub fn end(self) -> io::Result<i32> {
+    /// Ends it and gives its raw wait status, and what it and all that it waited for have used.
+    pub fn end(self) -> io::Result<Ended> {
         let pid = self.pid;
         std::mem::forget(self);
         end(pid)
@@ -144,16 +147,10 @@ impl Drop for Started {
     }
 }
 
-fn end(pid: Pid) -> io::Result<i32> {
+fn end(pid: Pid) -> io::Result<Ended> {
     // A process that has ended but was not reaped can still be signalled: no other one has its number.
     kill_process(pid, Signal::KILL)?;
-    loop {
-        match waitpid(Some(pid), WaitOptions::empty()) {
-            Ok(Some((_, status))) => return Ok(status.as_raw()),
-            Ok(None) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    reap(pid, false)
 }
 
 /// What the child needs, prepared before the clone: it must not allocate.

@@ -16,7 +16,7 @@ use rustix::{
     process::{PidfdFlags, pidfd_open},
 };
 
-use crate::{Namespaces, Program, Started, fence, filter, profile::Profile, view::View};
+use crate::{Namespaces, Program, Started, fence, filter, fork::Ended, profile::Profile, view::View};
 
 /// What to run, and what it may see.
 #[derive(Debug)]
@@ -48,6 +48,10 @@ pub struct Tool<'a> {
 pub struct Told {
     /// The raw wait status.
     pub status: i32,
+    /// CPU time of it and of all that it waited for, in microseconds.
+    pub cpu_micros: u64,
+    /// Largest resident set of one of them, in KiB.
+    pub max_rss_kib: u64,
     /// What it wrote to standard output and error.
     pub output: Vec<u8>,
     /// Why it was ended, where it did not end itself.
@@ -123,8 +127,9 @@ impl Tool<'_> {
         let (output, stopped) = self.listen(&started, &output).map_err(failed)?;
         // As the first process of a namespace it takes all that it started with it.
         let alone = started.namespaces() == Namespaces::Own;
-        let status = if stopped.is_some() || !alone { started.end_group() } else { started.end() }.map_err(failed)?;
-        Ok(Told { status, output, stopped, walls: Walls { view, landlock } })
+        let ended = if stopped.is_some() || !alone { started.end_group() } else { started.end() }.map_err(failed)?;
+        let Ended { status, cpu_micros, max_rss_kib, .. } = ended;
+        Ok(Told { status, cpu_micros, max_rss_kib, output, stopped, walls: Walls { view, landlock } })
     }
 
     fn program(&self, written: OwnedFd) -> Result<Program, ToolError> {

@@ -107,7 +107,7 @@ impl Process {
     pub(crate) fn ready(mut self) -> Result<Verdict<Self>, HostError> {
         let reply = self.receive(START_SECONDS)?;
         let Some(report) = reply.report else {
-            let status = self.started.end().map_err(system("end"))?;
+            let status = self.started.end().map_err(system("end"))?.status;
             if libc::WIFSIGNALED(status) {
                 let why = format!("the worker's server was ended by signal {} as it started", libc::WTERMSIG(status));
                 let hint = "look for the kernel's out-of-memory killer or whoever ended it, then run again".to_owned();
@@ -194,7 +194,7 @@ impl Process {
 
     /// Ends the server and gives its wait status.
     pub(crate) fn end(self) -> Result<i32, HostError> {
-        self.started.end().map_err(system("end"))
+        Ok(self.started.end().map_err(system("end"))?.status)
     }
 
     /// Its process, as this process sees it.

@@ -9,7 +9,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{DataRoot, Exit, NumericsClass, RunDigest, evaluation::Fraction, file, outcome::Outcome};
+use records::{DataRoot, Exit, NumericsClass, RunDigest, Verdict, evaluation::Fraction, file, outcome::Outcome};
+use verifier::object::Form;
 
 use crate::{
     certify::statement::results,
@@ -137,12 +138,15 @@ fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<(Vec
     let mut distinct = entries.to_vec();
     distinct.dedup_by_key(|entry| entry.digest);
     std::thread::scope(|scope| {
-        let build = |entry: &Entry| -> Went<()> {
-            settle(compile::build(kit, &entry.sources(), None, &home.build(&entry.digest))?).map(drop)
+        let build = |entry: &Entry| -> Went<Form> {
+            Ok(settle(compile::build(kit, &entry.sources(), None, &home.build(&entry.digest))?)?.form)
         };
         let work: Vec<_> = distinct.iter().map(|entry| scope.spawn(move || build(entry))).collect();
         let prepared = (datahome::provide(&home.data(), &law.protocol)?, launch::class(kit)?);
-        work.into_iter().try_for_each(joined)?;
+        let forms = work.into_iter().map(joined).collect::<Went<Vec<_>>>()?;
+        if let [tried, baseline] = &forms[..] {
+            settle(Verdict::from_findings((), tried.beyond(baseline)))?;
+        }
         Ok(prepared)
     })
 }

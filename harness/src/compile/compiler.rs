@@ -41,10 +41,10 @@ const LINKER_FOLDER: &str = "linker";
 /// The system's libraries, and what the driver runs.
 const SYSTEM: [&str; 6] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/libexec/gcc", "/etc/ld.so.cache"];
 /// Seconds by the clock for both steps.
-const SECONDS: u64 = 120;
+const SECONDS: u64 = 60;
 /// Bytes of messages.
 const OUTPUT_MAX: usize = 1 << 20;
-const LIMITS: &str = "60 s of CPU time, 120 s by the clock, 640 MiB of memory and 1 MiB of messages at most";
+const LIMITS: &str = "30 s of CPU time, 60 s by the clock, 640 MiB of memory and 1 MiB of messages at most";
 
 /// What is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,13 @@ impl<'a> Compiler<'a> {
             }
             Err(error) => return Err(error).context("the compiler could not be confined"),
         };
+        if told.stopped == Some(Stopped::Time) && told.cpu_micros < SECONDS * 1_000_000 / 4 {
+            let seconds = told.cpu_micros as f64 / 1e6;
+            let why =
+                format!("the compiler had {seconds:.1} s of CPU time in {SECONDS} s by the clock, and did not end");
+            let hint = "try again on a machine with less load".to_owned();
+            return Ok(Verdict::Inconclusive(Reason { why, hint }));
+        }
         if told.status != 0 || told.stopped.is_some() {
             return Ok(Verdict::Fail(vec![refusal(step, &told)]));
         }

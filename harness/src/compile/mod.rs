@@ -8,6 +8,8 @@
 //! The wall is the cell that loads the object after its lock.
 
 mod compiler;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::BTreeMap,
@@ -27,6 +29,9 @@ use crate::{
     halt::{Halt, Went, settle},
     kit::Kit,
 };
+
+/// Bytes of the largest object: no more than a worker takes (`wire::limits::ENTRY_BYTES_MAX`).
+const OBJECT_BYTES_MAX: u64 = 64 << 20;
 
 /// An entry's object and what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +108,13 @@ fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3
             Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
         }
     }
-    let bytes = file::read(&object(out))?;
+    let path = object(out);
+    let size = fs::metadata(&path).map_err(file::FileError::at("read", &path))?.len();
+    if size > OBJECT_BYTES_MAX {
+        let finding = Finding::new(Rule::ObjectForm, "the object").found(format!("{size} bytes"));
+        return Ok(Verdict::Fail(vec![finding.expected(format!("at most {OBJECT_BYTES_MAX} bytes"))]));
+    }
+    let bytes = file::read(&path)?;
     let form = match Form::read(&bytes) {
         Ok(form) => form,
         Err(why) => return Ok(Verdict::Fail(vec![Finding::new(Rule::ObjectForm, "the object").found(why)])),
