@@ -24,6 +24,7 @@ use crate::{
     launch::{self, Training},
     resolve::{self, Law, Where, Who},
     round::Round,
+    together::Together,
 };
 
 /// What recording and replaying need.
@@ -121,7 +122,7 @@ impl Bench<'_> {
             recompute: false,
             beside: 1,
         };
-        settle(launch::train(self.kit, &training, on_step)?).map_err(ours)?;
+        settle(launch::train(self.kit, &training, &Together::default(), on_step)?).map_err(ours)?;
         Ok(folder.to_owned())
     }
 }

@@ -17,7 +17,7 @@ use records::{
 };
 use serde::Deserialize;
 
-use crate::kit::Kit;
+use crate::{kit::Kit, together::Together};
 
 /// One training, as the trainer is asked to do it.
 #[derive(Debug, Clone)]
@@ -42,8 +42,13 @@ pub struct Training {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Tick {}
 
-/// Trains; `on_step` sees every step as it happens.
-pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Result<Verdict<Outcome>> {
+/// Trains; `on_step` sees every step as it happens. Ended where something beside it halts.
+pub fn train(
+    kit: &Kit,
+    training: &Training,
+    together: &Together,
+    on_step: impl FnMut(Tick),
+) -> Result<Verdict<Outcome>> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
     command.arg("--worker").arg(&kit.worker).arg("--probe").arg(&kit.probe).arg("--entry").arg(&training.entry);
@@ -56,7 +61,7 @@ pub fn train(kit: &Kit, training: &Training, on_step: impl FnMut(Tick)) -> Resul
     }
     command.arg("--graphs").arg(if training.recompute { "recompute" } else { "keep" });
     command.arg("--threads").arg(threads(training.beside).to_string());
-    let exit = follow(command, &training.folder.join("trainer.log"), on_step)?.exit;
+    let exit = follow(command, &training.folder.join("trainer.log"), together, on_step)?.exit;
     let outcome = || -> Result<Outcome> {
         let path = training.folder.join("outcome.json");
         serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
@@ -105,7 +110,7 @@ pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick
     }
     command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
     let log = evaluation.out.with_extension("log");
-    let followed = follow(command, &log, on_progress)?;
+    let followed = follow(command, &log, &Together::default(), on_progress)?;
     match (followed.exit, followed.ending) {
         (Exit::Pass, _) => Ok(Verdict::Pass(())),
         (Exit::Fail, Some(Ending::Finding(finding))) => Ok(Verdict::Fail(vec![finding])),
@@ -140,7 +145,7 @@ struct Followed {
 }
 
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Result<Followed> {
+fn follow(mut command: Command, log: &Path, together: &Together, mut on_line: impl FnMut(Tick)) -> Result<Followed> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -148,6 +153,7 @@ fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Re
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child =
         command.stdout(Stdio::piped()).stderr(stderr).spawn().with_context(|| format!("cannot start {program}"))?;
+    together.enter(&child).with_context(|| format!("cannot watch {program}"))?;
     let stdout = child.stdout.take().context("a child without stdout")?;
     let mut ending = None;
     for line in BufReader::new(stdout).lines() {
@@ -161,6 +167,7 @@ fn follow(mut command: Command, log: &Path, mut on_line: impl FnMut(Tick)) -> Re
         }
     }
     let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
+    together.leave(&child);
     Ok(Followed { exit: status.code().map_or(Exit::Fault, Exit::from_code), ending })
 }
 

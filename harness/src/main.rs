@@ -24,6 +24,7 @@ mod problem;
 mod resolve;
 mod round;
 mod terminal;
+mod together;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -31,6 +31,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),
     ("baseline", &["answer", "editable"]),
+    ("conformance", &["cell", "numerics", "wire"]),
 ];
 
 /// Who may link libtorch, directly or through others.

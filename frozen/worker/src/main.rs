@@ -5,20 +5,20 @@
 
 mod warm;
 
-use std::process::ExitCode;
+use cell::{fork::exit_now, object, profile, server};
+use wire::exit;
 
-use cell::{object, profile, server};
-
-fn main() -> ExitCode {
+fn main() {
     let served = match warm::warm_up() {
         Ok(()) => server::serve(&profile::RUST, object::answer).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
+    // At once in both cases: what libraries left for the exit would ask for the clock that the server gave up.
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => exit_now(exit::ANSWERED),
         Err(error) => {
             eprintln!("worker: {error}");
-            ExitCode::from(wire::exit::FAULT as u8)
+            exit_now(exit::FAULT)
         }
     }
 }

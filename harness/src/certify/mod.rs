@@ -34,6 +34,7 @@ use crate::{
     resolve::{self, Law, Where, Who},
     round::Round,
     terminal::{Paint, Terminal, tick},
+    together::Together,
 };
 
 /// One certification.
@@ -177,7 +178,7 @@ impl<'a> Certification<'a> {
     fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
         let bar = Mutex::new(terminal.progress("train", total));
-        let ended = self.parallel(scales, |scale| -> Went<()> {
+        self.until_first_halt(scales, |scale, together| -> Went<()> {
             let folder = self.folder.scale(&scale.scale.name);
             resolve::place(&scale.run, &folder)?;
             let training = Training {
@@ -189,10 +190,9 @@ impl<'a> Certification<'a> {
                 recompute: false,
                 beside: self.jobs.min(scales.len()),
             };
-            settle(launch::train(self.kit, &training, |_| tick(&bar))?)?;
+            settle(launch::train(self.kit, &training, together, |_| tick(&bar))?)?;
             Ok(())
-        });
-        ended.into_iter().collect::<Went<Vec<()>>>()?;
+        })?;
         for (scale, expected) in scales.iter().zip(trial) {
             let start = prefix::lines(&self.folder.scale(&scale.scale.name), self.law.protocol.trial.steps)?;
             if Blake3::of(&start) != *expected {
@@ -235,6 +235,23 @@ impl<'a> Certification<'a> {
     fn curve(&self, scale: &Scaled<'_>) -> Result<String> {
         let losses = crate::curve::losses(&self.folder.scale(&scale.scale.name))?;
         Ok(format!("{} {}", scale.scale.name, crate::curve::line(&losses)))
+    }
+
+    /// Does work on several items at once; the first halt ends the programs of the others.
+    fn until_first_halt<T: Sync>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T, &Together) -> Went<()> + Sync + Send,
+    ) -> Went<()> {
+        let together = Together::default();
+        self.parallel(items, |item| {
+            if !together.halted()
+                && let Err(halt) = work(item, &together)
+            {
+                together.halt(halt);
+            }
+        });
+        together.first().map_or(Ok(()), Err)
     }
 
     /// Does work on several items at once, as many as `jobs` says; results in the items' order.

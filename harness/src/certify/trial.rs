@@ -15,6 +15,7 @@ use crate::{
     halt::{Halt, Went, settle},
     launch::{self, Training},
     resolve,
+    together::Together,
 };
 
 /// The ways, the first of which the others are compared with.
@@ -23,9 +24,7 @@ pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "reco
 /// Runs the trial of every scale; gives the digest of each plain prefix.
 pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
-    job.parallel(&pairs, |(scale, variant)| one(job, scale, variant, on_step))
-        .into_iter()
-        .collect::<Went<Vec<()>>>()?;
+    job.until_first_halt(&pairs, |(scale, variant), together| one(job, scale, variant, together, on_step))?;
     scales.iter().map(|scale| equal(job, scale)).collect()
 }
 
@@ -34,7 +33,13 @@ pub fn steps(job: &Certification<'_>) -> u64 {
     job.law.protocol.trial.steps * (job.law.protocol.scales.len() * VARIANTS.len()) as u64
 }
 
-fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, on_step: &impl Fn()) -> Went<()> {
+fn one(
+    job: &Certification<'_>,
+    scale: &Scaled<'_>,
+    variant: &str,
+    together: &Together,
+    on_step: &impl Fn(),
+) -> Went<()> {
     let steps = job.law.protocol.trial.steps;
     let folder = job.folder.trial(&scale.scale.name, variant);
     if folder.exists() {
@@ -52,9 +57,9 @@ fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, on_step: &imp
     };
     if variant == "resumed" {
         let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };
-        settle(launch::train(job.kit, &half, |_| on_step())?)?;
+        settle(launch::train(job.kit, &half, together, |_| on_step())?)?;
     }
-    settle(launch::train(job.kit, &training, |_| on_step())?)?;
+    settle(launch::train(job.kit, &training, together, |_| on_step())?)?;
     let checkpoints = folder.join("checkpoints");
     fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display()))?;
     Ok(())

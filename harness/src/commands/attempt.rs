@@ -26,6 +26,7 @@ use crate::{
     resolve::{self, Law, Where, Who},
     round::Round,
     terminal::{Paint, Progress, Terminal, tick},
+    together::Together,
 };
 
 /// Arguments of `maxclip try`.
@@ -200,7 +201,7 @@ impl Bench<'_> {
         if let Ok(bytes) = file::read(&kept) {
             return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
         }
-        let outcome = settle(launch::train(kit, &training, |_| tick(bar))?)?;
+        let outcome = settle(launch::train(kit, &training, &Together::default(), |_| tick(bar))?)?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
