@@ -12,6 +12,11 @@ use numerics::Seed;
 use records::{ProtocolDigest, Sha256, TreeDigest, file, statement};
 use serde::Deserialize;
 
+use crate::problem::Problem;
+
+/// The longest round's file, in bytes.
+const ROUND_MAX: u64 = 64 << 10;
+
 /// A round's file, as an organizer keeps it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,8 +42,9 @@ impl Round {
     /// Reads a round's file, or gives the practice round.
     pub fn load(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::practice()) };
-        let text = String::from_utf8(file::read(path)?).with_context(|| format!("{} is not UTF-8", path.display()))?;
-        toml::from_str(&text).with_context(|| format!("{} is not a round", path.display()))
+        let is_not = |what: &str| Problem::usage(format!("{} is not {what}", path.display()));
+        let text = String::from_utf8(file::read_named(path, ROUND_MAX)?).map_err(|_| is_not("UTF-8"))?;
+        toml::from_str(&text).with_context(|| is_not("a round"))
     }
 
     /// What a certificate says of it: the commitment, never the secret.

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use askama::Template;
-use records::{Exit, Verdict, file, file::FileError, verdict::escape};
+use records::{
+    Exit, Verdict,
+    file::{self, FileError, Links},
+    verdict::escape,
+};
 use serde_json::json;
 use verifier::{
     certificate,
@@ -15,7 +19,6 @@ use verifier::{
 use super::verify;
 use crate::{
     board::{self, Board, Certified, Row, decimal, tie_note},
-    plain::read_named,
     problem::Problem,
     terminal::{Paint, Terminal},
 };
@@ -44,8 +47,8 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = verify::trust(&args.trust)?;
     let mut certified = Vec::new();
-    for path in certificates(&args.from)? {
-        match open(&path, &trust)? {
+    for (path, links) in certificates(&args.from)? {
+        match open(&path, links, &trust)? {
             Verdict::Pass(one) => certified.push(one),
             Verdict::Fail(findings) => {
                 terminal.say(format_args!("{}: no board with a certificate that does not hold", path.display()));
@@ -72,27 +75,28 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
-/// Every certificate at or below what was named, without doubles, in the order of their paths.
-fn certificates(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// Every certificate at or below what was named, without doubles, in the order of their paths; only one that
+/// was itself named may be a link.
+fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
     let mut found = Vec::new();
     for path in from {
         if !path.is_dir() {
-            found.push(path.clone());
+            found.push((path.clone(), Links::Follow));
             continue;
         }
         let own = path.join("certificate.json");
         if own.is_file() {
-            found.push(own);
+            found.push((own, Links::Refuse));
             continue;
         }
         let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
         for entry in entries {
             let inner = entry.map_err(FileError::at("read", path))?.path().join("certificate.json");
-            found.extend(inner.is_file().then_some(inner));
+            found.extend(inner.is_file().then_some((inner, Links::Refuse)));
         }
     }
-    found.sort();
-    found.dedup();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
     if found.is_empty() {
         return Err(Problem::usage("no certificate.json there")
             .hint("`maxclip sign` writes one into an entry's folder")
@@ -101,8 +105,8 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn open(path: &Path, trust: &Trust) -> Result<Verdict<Certified>> {
-    let bytes = read_named(path, CERTIFICATE_MAX)?;
+fn open(path: &Path, links: Links, trust: &Trust) -> Result<Verdict<Certified>> {
+    let bytes = file::read_plain(path, CERTIFICATE_MAX, links)?;
     Ok(match envelope::open(&bytes, trust) {
         Verdict::Pass(opened) => {
             let findings = certificate::check(&opened.statement);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use records::{
     Exit, Verdict,
+    file::read_named,
     statement::{Outcome, Predicate, StageValue, Statement},
     verdict::escape,
 };
@@ -13,7 +14,6 @@ use verifier::envelope::{self, CERTIFICATE_MAX};
 use super::verify;
 use crate::{
     board,
-    plain::read_named,
     terminal::{Paint, Terminal},
 };
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, statement::Outcome};
+use records::{Exit, Finding, Reason, Verdict, file::read_named, statement::Outcome};
 use serde_json::json;
 use verifier::{
     certificate::{self, Verified},
@@ -12,7 +12,7 @@ use verifier::{
 };
 
 use crate::{
-    plain::{PlainFolder, read_named},
+    plain::PlainFolder,
     problem::Problem,
     terminal::{Paint, Terminal},
 };

@@ -11,7 +11,7 @@ use records::{
     run::{RUN_FORMAT, ResolvedRun},
     statement::{
         Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Round, Run, STATEMENT_TYPE, Score, Stage, StageValue,
-        Statement, Subject, SubjectDigest, Submission,
+        Statement, Subject, Submission,
     },
     transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
 };
@@ -20,7 +20,7 @@ use serde_json::json;
 use verifier::{
     certificate::{STAGES, submission_subject},
     envelope,
-    evidence::{Files, ReadError},
+    evidence::{Files, Opened, ReadError},
     keys::{Role, SecretKey, Trust},
 };
 
@@ -34,10 +34,17 @@ const TENSORS: [(&str, &[u64]); 4] =
 pub struct Folder(pub BTreeMap<String, Vec<u8>>);
 
 impl Files for Folder {
-    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
         let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-        if bytes.len() as u64 > limit { Err(ReadError::Refused("too long".to_owned())) } else { Ok(bytes.clone()) }
+        Ok(Opened { size: bytes.len() as u64, content: Box::new(&bytes[..]) })
     }
+}
+
+/// The subjects of a folder's files.
+pub fn files(folder: &Folder) -> Vec<Subject> {
+    let subject =
+        |(name, bytes): (&String, &Vec<u8>)| Subject::file(name.clone(), Sha256::of(bytes), bytes.len() as u64);
+    folder.0.iter().map(subject).collect()
 }
 
 /// What a test wants to be different from one entry to the next.
@@ -248,10 +255,7 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
     let submission =
         Submission { archive: Sha256::of(b"zip"), tree: Some(tree(wish)), object: Some(WorkerDigest([4; 32])) };
     let mut subject = vec![submission_subject(&submission)];
-    subject.extend(folder.0.iter().map(|(name, bytes)| Subject {
-        name: name.clone(),
-        digest: SubjectDigest { sha256: Sha256::of(bytes).bare() },
-    }));
+    subject.extend(files(folder));
     let against = Against {
         protocol: "mini".into(),
         protocol_digest: ProtocolDigest(Sha256::of(protocol(wish).as_bytes()).0),
