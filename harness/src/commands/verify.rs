@@ -74,7 +74,7 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
     ));
     for signer in &verified.signers {
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
-        terminal.line(format_args!("           signed by {}   {note}", records::verdict::escape(&signer.id)));
+        terminal.line(format_args!("           signed by {}   {note}", signer.id));
     }
     if outcome == Outcome::Fail {
         terminal.line("           what it certifies is a FAIL: see `maxclip show`");
@@ -100,9 +100,8 @@ pub fn tell_findings(findings: &[Finding], json: bool, terminal: &mut Terminal) 
                 terminal.line(format_args!("           {label:<9} {text}"));
             }
         }
-        if let Some(attachment) = &finding.attachment {
-            terminal.line(format_args!("           said      {}", records::verdict::escape(&attachment.text)));
-        }
+        let said = finding.attachment.iter().flat_map(|attachment| attachment.text.lines());
+        said.for_each(|line| terminal.line(format_args!("           said      {line}")));
     }
     Ok(Exit::Fail)
 }

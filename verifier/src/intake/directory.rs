@@ -57,7 +57,7 @@ impl Entry<'_> {
 /// A name for people: escaped and cut.
 pub(super) fn show(name: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(name).chars().take(120).collect();
-    escape(&text).replace(['\n', '\t'], "?")
+    escape(&text)
 }
 
 type Broken = Box<Finding>;
