@@ -12,7 +12,10 @@ use std::{
 };
 
 use folder::{Wish, certificate, failed, key, passed};
-use records::{canonical, statement::Statement};
+use records::{
+    canonical,
+    statement::{Envelope, Signature, Statement},
+};
 use snapbox::{assert_data_eq, cmd::Command};
 
 /// A folder of its own, an empty environment, and the program.
@@ -206,6 +209,50 @@ fn the_board_is_a_function_of_its_certificates() {
         assert!(!page.contains(bad), "{bad:?}");
     }
     assert_eq!(bench.maxclip(&["leaderboard", "runs", "--trust", "other.pub"]).0, 3);
+}
+
+#[test]
+fn a_list_of_keys_is_one_argument_wherever_it_stands() {
+    let bench = Bench::new();
+    bench.signed("entry", &fastclip());
+    for command in ["verify", "show", "leaderboard"] {
+        for args in [
+            [command, "--trust", "demo.pub", "entry/certificate.json"],
+            [command, "--trust=demo.pub", "--", "entry/certificate.json"],
+        ] {
+            let (code, text) = bench.maxclip(&args);
+            assert_eq!(code, 0, "{args:?}: {text}");
+        }
+        fs::write(bench.path("auditor.pub"), format!("{}\n", key("auditor", 5).public())).unwrap();
+        let twice = [command, "--trust", "auditor.pub", "--trust", "demo.pub", "entry/certificate.json"];
+        let (code, text) = bench.maxclip(&twice);
+        assert_eq!(code, 0, "{twice:?}: {text}");
+    }
+}
+
+#[test]
+fn a_signature_of_nobody_moves_no_board() {
+    let bench = Bench::new();
+    bench.signed("runs/a", &fastclip());
+    let board = ["leaderboard", "runs/a", "--trust", "demo.pub"];
+    let (code, before) = bench.maxclip(&board);
+    assert_eq!(code, 0, "{before}");
+    let path = bench.path("runs/a/certificate.json");
+    let mut envelope: Envelope = canonical::from_file(&fs::read(&path).unwrap()).unwrap();
+    let sig = format!("{}==", "A".repeat(86));
+    envelope.signatures.push(Signature { keyid: "nobody:0123456789abcdef".into(), sig });
+    fs::write(&path, canonical::to_file(&envelope).unwrap()).unwrap();
+    assert_eq!(bench.maxclip(&board), (0, before.clone()));
+    // A second key that the reader trusts says more, and the root with it.
+    envelope.signatures.pop();
+    fs::write(&path, canonical::to_file(&envelope).unwrap()).unwrap();
+    fs::write(bench.path("auditor.key"), key("auditor", 5).pem().unwrap()).unwrap();
+    fs::write(bench.path("auditor.pub"), format!("{}\n", key("auditor", 5).public())).unwrap();
+    assert_eq!(bench.maxclip(&["sign", "runs/a", "--key", "auditor.key"]).0, 0);
+    assert_eq!(bench.maxclip(&board), (0, before.clone()));
+    let (code, after) = bench.maxclip(&["leaderboard", "runs/a", "--trust", "demo.pub", "--trust", "auditor.pub"]);
+    assert_eq!(code, 0, "{after}");
+    assert_ne!(after, before);
 }
 
 #[test]

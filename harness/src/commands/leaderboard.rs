@@ -13,7 +13,7 @@ use serde_json::json;
 use verifier::{
     certificate,
     envelope::{self, CERTIFICATE_MAX},
-    keys::Trust,
+    keys::{PublicKey, Trust},
 };
 
 use super::verify;
@@ -111,7 +111,9 @@ fn open(path: &Path, links: Links, trust: &Trust) -> Result<Verdict<Certified>> 
         Verdict::Pass(opened) => {
             let findings = certificate::check(&opened.statement);
             let path = path.display().to_string();
-            Verdict::from_findings(Certified { path, bytes, statement: opened.statement }, findings)
+            let signed = |key: &&PublicKey| opened.signers.iter().any(|signer| signer.trusted && signer.id == key.id());
+            let signers = trust.keys.iter().filter(signed).map(PublicKey::digest).collect();
+            Verdict::from_findings(Certified { path, statement: opened.statement, signers }, findings)
         }
         Verdict::Fail(findings) => Verdict::Fail(findings),
         Verdict::Inconclusive(reason) => Verdict::Inconclusive(reason),
