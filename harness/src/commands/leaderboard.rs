@@ -29,8 +29,8 @@ pub struct Args {
     /// Certificates, entries' folders, or folders of those
     #[arg(required = true)]
     from: Vec<PathBuf>,
-    /// Public keys that you trust
-    #[arg(long, required = true, num_args = 1..)]
+    /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
+    #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
     /// Leave out certificates of other protocols
     #[arg(long)]

@@ -21,8 +21,8 @@ use crate::{
 pub struct Args {
     /// The certificate
     certificate: PathBuf,
-    /// Public keys that you trust; without them signatures are not judged
-    #[arg(long, num_args = 1..)]
+    /// A list of public keys that you trust; repeat it for more. Without one, signatures are not judged
+    #[arg(long, value_name = "KEYS")]
     trust: Vec<PathBuf>,
 }
 

@@ -25,8 +25,8 @@ const TRUST_MAX: u64 = 1 << 20;
 pub struct Args {
     /// The certificate; the files that it names lie beside it
     certificate: PathBuf,
-    /// Public keys that you trust: one or more `.pub` files
-    #[arg(long, required = true, num_args = 1..)]
+    /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
+    #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
     /// Print the verdict as JSON
     #[arg(long)]
