@@ -47,7 +47,9 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
             stage = rule.stage();
             terminal.line(terminal.paint(Paint::Strong, stage));
         }
-        terminal.line(format_args!("  {}\n    {}\n    repair: {}", rule.id(), rule.text(), rule.repair()));
+        terminal.line(format_args!("  {}", rule.id()));
+        terminal.line(format_args!("    {}", rule.text()));
+        terminal.line(format_args!("    repair: {}", rule.repair()));
         if *rule == Rule::ForbiddenWord {
             words(terminal);
         }
@@ -61,7 +63,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
 /// What the rule about words is about.
 fn words(terminal: &mut Terminal) {
     for group in policy::WORDS {
-        terminal.line(format_args!("    {}\n      instead: {}", group.words.join(" "), group.instead));
+        terminal.line(format_args!("    {}", group.words.join(" ")));
+        terminal.line(format_args!("      instead: {}", group.instead));
     }
     terminal.line(format_args!("    modules of `std` that may be named: {}", policy::STANDARD_MODULES.join(" ")));
     terminal.line(format_args!("    attributes: {}", policy::ATTRIBUTES.join(" ")));
