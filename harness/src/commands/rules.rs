@@ -60,11 +60,27 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
 
 /// What the rule about words is about.
 fn words(terminal: &mut Terminal) {
+    let mut list = |what: &str, words: String| terminal.line(format_args!("    {what}: {words}"));
     for group in policy::WORDS {
-        terminal.line(format_args!("    {}\n      instead: {}", group.words.join(" "), group.instead));
+        list(&group.place.to_string(), group.words.join(" "));
+        list("  instead", group.instead.to_owned());
     }
-    terminal.line(format_args!("    modules of `std` that may be named: {}", policy::STANDARD_MODULES.join(" ")));
-    terminal.line(format_args!("    attributes: {}", policy::ATTRIBUTES.join(" ")));
+    let items = policy::STANDARD_ITEMS.iter().flat_map(|(module, items)| {
+        items.iter().map(move |item| format!("{module}::{item}"))
+    });
+    list("of `std` may be named", policy::STANDARD_MODULES.iter().map(|module| (*module).to_owned()).chain(items).collect::<Vec<_>>().join(" "));
+    list("attributes", policy::ATTRIBUTES.iter().map(forms).collect::<Vec<_>>().join(" "));
+    list("derives", policy::DERIVES.join(" "));
+    list("keys of serde", policy::SERDE_BARE.join(" "));
+    list("keys of serde with a text", policy::SERDE_TEXT.join(" "));
+    list("keys of serde with a path or a type, judged like code", policy::SERDE_CODE.join(" "));
+}
+
+/// An attribute in each form that it may have.
+fn forms(attribute: &policy::Attribute) -> String {
+    let bang = if attribute.is_inner { "[!]" } else { "" };
+    let form = |form: &policy::Form| format!("#{bang}[{}{form}]", attribute.name);
+    attribute.forms.iter().map(form).collect::<Vec<_>>().join(" ")
 }
 
 /// What the portable stages count.
