@@ -49,38 +49,15 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
         }
         terminal.line(format_args!("  {}\n    {}\n    repair: {}", rule.id(), rule.text(), rule.repair()));
         if *rule == Rule::ForbiddenWord {
-            words(terminal);
+            for line in policy::lines() {
+                terminal.line(format_args!("    {line}"));
+            }
         }
     }
     if args.only.is_none() {
         limits(terminal);
     }
     Ok(Exit::Pass)
-}
-
-/// What the rule about words is about.
-fn words(terminal: &mut Terminal) {
-    let mut list = |what: &str, words: String| terminal.line(format_args!("    {what}: {words}"));
-    for group in policy::WORDS {
-        list(&group.place.to_string(), group.words.join(" "));
-        list("  instead", group.instead.to_owned());
-    }
-    let items = policy::STANDARD_ITEMS.iter().flat_map(|(module, items)| {
-        items.iter().map(move |item| format!("{module}::{item}"))
-    });
-    list("of `std` may be named", policy::STANDARD_MODULES.iter().map(|module| (*module).to_owned()).chain(items).collect::<Vec<_>>().join(" "));
-    list("attributes", policy::ATTRIBUTES.iter().map(forms).collect::<Vec<_>>().join(" "));
-    list("derives", policy::DERIVES.join(" "));
-    list("keys of serde", policy::SERDE_BARE.join(" "));
-    list("keys of serde with a text", policy::SERDE_TEXT.join(" "));
-    list("keys of serde with a path or a type, judged like code", policy::SERDE_CODE.join(" "));
-}
-
-/// An attribute in each form that it may have.
-fn forms(attribute: &policy::Attribute) -> String {
-    let bang = if attribute.is_inner { "[!]" } else { "" };
-    let form = |form: &policy::Form| format!("#{bang}[{}{form}]", attribute.name);
-    attribute.forms.iter().map(form).collect::<Vec<_>>().join(" ")
 }
 
 /// What the portable stages count.

@@ -13,7 +13,7 @@ use super::{
 
 /// What may follow an attribute's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(super) enum Form {
     /// Nothing.
     Bare,
     /// `= ".."`.
@@ -40,7 +40,7 @@ impl fmt::Display for Form {
 }
 
 /// An attribute that sources may carry.
-pub struct Attribute {
+pub(super) struct Attribute {
     /// Its name, as a path.
     pub name: &'static str,
     /// The forms that it may have.
@@ -58,7 +58,7 @@ const fn both(name: &'static str, forms: &'static [Form]) -> Attribute {
 }
 
 /// Attributes that sources may carry.
-pub const ATTRIBUTES: &[Attribute] = &[
+pub(super) const ATTRIBUTES: &[Attribute] = &[
     both("allow", &[Form::Lints]),
     both("cfg", &[Form::Words(&["test", "not"])]),
     outer("cold", &[Form::Bare]),
@@ -99,11 +99,11 @@ pub const ATTRIBUTES: &[Attribute] = &[
 ];
 
 /// What `derive` may name; serde's with or without their crate.
-pub const DERIVES: &[&str] =
+pub(super) const DERIVES: &[&str] =
     &["Clone", "Copy", "Debug", "Default", "Deserialize", "Eq", "Hash", "Ord", "PartialEq", "PartialOrd", "Serialize"];
 
 /// Keys of serde that stand alone.
-pub const SERDE_BARE: &[&str] = &[
+pub(super) const SERDE_BARE: &[&str] = &[
     "default",
     "deny_unknown_fields",
     "flatten",
@@ -116,10 +116,11 @@ pub const SERDE_BARE: &[&str] = &[
 ];
 
 /// Keys of serde whose text is a name or a sentence.
-pub const SERDE_TEXT: &[&str] = &["alias", "content", "expecting", "rename", "rename_all", "rename_all_fields", "tag"];
+pub(super) const SERDE_TEXT: &[&str] =
+    &["alias", "content", "expecting", "rename", "rename_all", "rename_all_fields", "tag"];
 
 /// Keys of serde whose text is code: a path or a type.
-pub const SERDE_CODE: &[&str] = &["default", "deserialize_with", "from", "try_from", "with"];
+pub(super) const SERDE_CODE: &[&str] = &["default", "deserialize_with", "from", "try_from", "with"];
 
 const LISTED: &str = "an allowed attribute: see `maxclip rules forbidden-word`";
 const SERDE: &str = "an allowed key of serde: see `maxclip rules forbidden-word`";
@@ -190,27 +191,28 @@ fn underivable(part: &[Token<'_>]) -> Option<Fault> {
     let name = path.strip_prefix("::").unwrap_or(&path);
     let is_serdes = |name: &str| name == "Serialize" || name == "Deserialize";
     let is_known = DERIVES.contains(&path.as_str()) || name.strip_prefix("serde::").is_some_and(is_serdes);
-    if is_known {
-        None
-    } else {
-        Some(Fault::new(part.first()?.at, format!("one of {}", DERIVES.join(", ")), format!("`{path}`")))
-    }
+    let expected = || format!("one of {}", DERIVES.join(", "));
+    if is_known { None } else { Some(Fault::new(part.first()?.at, expected(), format!("`{path}`"))) }
 }
 
 /// What is wrong with one key of serde and its value.
 fn serde(part: &[Token<'_>]) -> Vec<Fault> {
     let [key, value @ ..] = part else { return vec![] };
-    let is_name = |part: &[Token<'_>]| matches!(part, [side, value @ ..] if ["serialize", "deserialize"].contains(&side.text) && is_assigned(value));
     let is_known = match value {
         [] => SERDE_BARE.contains(&key.text),
         _ if is_assigned(value) && SERDE_CODE.contains(&key.text) => return code(&value[1]),
         _ if is_assigned(value) => SERDE_TEXT.contains(&key.text),
         _ => {
-            let names = list(value).is_some_and(|inner| parts(inner).into_iter().all(is_name));
+            let names = list(value).is_some_and(|inner| parts(inner).into_iter().all(is_side));
             names && key.text.starts_with("rename") && SERDE_TEXT.contains(&key.text)
         }
     };
     if is_known { vec![] } else { vec![refused(key, SERDE)] }
+}
+
+/// The name of one direction: `serialize = ".."`.
+fn is_side(part: &[Token<'_>]) -> bool {
+    matches!(part, [side, value @ ..] if ["serialize", "deserialize"].contains(&side.text) && is_assigned(value))
 }
 
 /// What is wrong with a text that the derive macro reads as a path or a type.

@@ -8,6 +8,7 @@
 //! every spelling that the compiler knows.
 
 mod attributes;
+mod listing;
 mod macros;
 mod paths;
 mod submission;
@@ -24,10 +25,8 @@ use crate::{
 use text::Fault;
 use tokens::{Kind, Token};
 
-pub use attributes::{ATTRIBUTES, Attribute, DERIVES, Form, SERDE_BARE, SERDE_CODE, SERDE_TEXT};
-pub use paths::{STANDARD_ITEMS, STANDARD_MODULES};
+pub use listing::lines;
 pub use submission::{CONTACT_CHARACTERS_MAX, NAME_CHARACTERS_MAX, SUBMISSION_BYTES_MAX, WRITEUP_CHARACTERS_MAX};
-pub use words::{Group, WORDS, Where};
 
 /// Bytes of all sources.
 pub const SOURCE_BYTES_MAX: usize = 64 << 10;

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Modules of the standard library that sources may name.
-pub const STANDARD_MODULES: &[&str] = &[
+pub(super) const STANDARD_MODULES: &[&str] = &[
     "any",
     "array",
     "ascii",
@@ -55,7 +55,7 @@ pub const STANDARD_MODULES: &[&str] = &[
 ];
 
 /// What may be named of modules that hold other things too.
-pub const STANDARD_ITEMS: &[(&str, &[&str])] = &[("sync", &["Arc", "Weak"]), ("time", &["Duration"])];
+pub(super) const STANDARD_ITEMS: &[(&str, &[&str])] = &[("sync", &["Arc", "Weak"]), ("time", &["Duration"])];
 
 const MODULE: &str = "an allowed module of `std`, by its name: see `maxclip rules forbidden-word`";
 const ROOT: &str = "a path that starts with it, like `std::fmt` or `serde::Deserialize`";
@@ -69,7 +69,7 @@ pub(super) fn judge(here: Here<'_, '_>) -> Option<Fault> {
         return None;
     }
     if !here.is_root() {
-        let is_elsewhere = here.is_member() || !(here.in_use || here.scope.is_loose);
+        let is_elsewhere = here.is_member() || !(here.in_use.is_some() || here.scope.is_loose);
         return if is_elsewhere { None } else { here.refuse(ROOT) };
     }
     let branches = branches(&here.rest[2..]);

@@ -113,7 +113,8 @@ fn literal(kind: LiteralKind, text: &str, suffix_start: usize) -> Result<Kind, O
     const UNENDING: &str = "a text that does not end";
     let suffix = text.get(suffix_start..).unwrap_or_default();
     let is_number = matches!(kind, L::Int { .. } | L::Float { .. });
-    if !suffix.is_empty() && !(is_number && NUMBERS.contains(&suffix)) {
+    let is_type = is_number && NUMBERS.contains(&suffix);
+    if !(suffix.is_empty() || is_type) {
         return Err((
             "a literal without a suffix, or a number with that of its type",
             format!("`{}`", suffix.escape_debug()),

@@ -15,7 +15,7 @@ use super::{
 
 /// Where a word is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub(super) enum Where {
     /// Everywhere.
     Anywhere,
     /// Before `!`.
@@ -44,7 +44,7 @@ impl fmt::Display for Where {
 }
 
 /// Words, and what to do instead.
-pub struct Group {
+pub(super) struct Group {
     /// The words.
     pub words: &'static [&'static str],
     /// Where they are refused.
@@ -65,7 +65,7 @@ const TENSORS: &str =
     "`value()`, `set(..)` and the tensors that the contract hands in; another name for what is your own";
 
 /// Words that sources may not hold outside comments and texts.
-pub const WORDS: &[Group] = &[
+pub(super) const WORDS: &[Group] = &[
     anywhere(&["unsafe", "transmute", "extern"], SAFE),
     Group { words: &["union"], place: Where::Item, instead: SAFE },
     Group {
@@ -170,7 +170,7 @@ pub const WORDS: &[Group] = &[
 ];
 
 /// Words are refused by these parts too.
-const PARTS: &[(&str, &str)] = &[
+pub(super) const PARTS: &[(&str, &str)] = &[
     ("internal_", "the operator without `internal_`"),
     ("_unsafe", "the operator without `unsafe`"),
     ("unsafe_", "the operator without `unsafe`"),
@@ -190,7 +190,7 @@ pub(super) fn find(tokens: &[Token<'_>]) -> Vec<Fault> {
     let handed = all.filter(|(token, scope)| token.kind == Kind::Doc && scope.in_call);
     let mut found: Vec<_> =
         handed.map(|(token, _)| Fault::new(token.at, UNHANDED, "a comment that documents")).collect();
-    let (mut in_use, mut index) = (false, 0);
+    let (mut in_use, mut index) = (None, 0);
     while index < tokens.len() {
         let here = Here {
             before: &tokens[..index],
@@ -200,15 +200,13 @@ pub(super) fn find(tokens: &[Token<'_>]) -> Vec<Fault> {
             in_use,
         };
         index += 1;
+        in_use = here.in_use_after();
         if here.token.is_mark("#") {
             let (faults, taken) = here.attribute();
             found.extend(faults);
             index += taken;
         } else if here.token.is_word() {
             found.extend(here.word());
-            in_use |= here.opens_use();
-        } else if here.token.is_mark(";") {
-            in_use = false;
         }
     }
     found.sort_by_key(|fault| fault.at);
@@ -224,8 +222,8 @@ pub(super) struct Here<'t, 'a> {
     pub token: Token<'a>,
     pub rest: &'t [Token<'a>],
     pub scope: Scope,
-    /// Between `use` and `;`.
-    pub in_use: bool,
+    /// Between `use` and `;`, how many braces after `::` are open.
+    pub in_use: Option<usize>,
 }
 
 impl Here<'_, '_> {
@@ -255,8 +253,21 @@ impl Here<'_, '_> {
         matches!(self.before, [.., one, two] if one.is_mark(":") && two.is_mark(":"))
     }
 
-    fn opens_use(&self) -> bool {
-        self.token.is_keyword("use") && !self.is_before("<")
+    /// `in_use` of the next token.
+    fn in_use_after(&self) -> Option<usize> {
+        match self.in_use {
+            _ if self.token.is_mark(";") => None,
+            None if self.token.is_keyword("use") && !self.is_before("<") => Some(0),
+            Some(depth) if self.token.is_mark("{") => Some(depth + usize::from(depth > 0 || self.is_after(":"))),
+            Some(depth) if self.token.is_mark("}") => Some(depth.saturating_sub(1)),
+            in_use => in_use,
+        }
+    }
+
+    /// Whether `use` brings in what stands under this name without a path, a macro of the language for one.
+    fn is_use_root(&self) -> bool {
+        let is_new = self.before.last().is_some_and(|token| token.is_keyword("as"));
+        self.in_use == Some(0) && !is_new && !self.follows_path() && !self.is_root()
     }
 
     fn attribute(&self) -> (Vec<Fault>, usize) {
@@ -280,8 +291,9 @@ impl Here<'_, '_> {
         match place {
             Where::Anywhere => true,
             Where::BeforeBang => {
-                let renamed = self.in_use && !self.follows_path() && !self.is_root();
-                is_loose || renamed || (self.is_before("!") && self.rest.get(1).is_some_and(|next| !next.is_mark("=")))
+                is_loose
+                    || self.is_use_root()
+                    || (self.is_before("!") && self.rest.get(1).is_some_and(|next| !next.is_mark("=")))
             }
             Where::Call => is_loose || self.is_path_call() || self.takes_text(),
             Where::Item => self.starts_item(),
@@ -342,7 +354,7 @@ impl Here<'_, '_> {
     /// A macro under a name that other rules trust.
     fn own_macro(&self) -> Option<Fault> {
         let is_defined = matches!(self.before, [.., word, bang] if word.text == "macro_rules" && bang.is_mark("!"));
-        let is_renamed = self.in_use && self.before.last().is_some_and(|token| token.is_keyword("as"));
+        let is_renamed = self.in_use.is_some() && self.before.last().is_some_and(|token| token.is_keyword("as"));
         let is_known = macros::KNOWN.contains(&self.token.text);
         if is_known && (is_defined || is_renamed) { self.refuse("a name that is not a known macro's") } else { None }
     }

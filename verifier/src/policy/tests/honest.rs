@@ -42,6 +42,7 @@ const IDIOMS: &[&str] = &[
     "fn union(a: u8, b: u8) -> u8 { a | b }\nfn f() -> u8 { let union = union(1, 2); union as u8 }",
     "impl A { fn load(&self) -> f64 { self.memory.load(\"exp_avg\") + Self::load(self) + crate::util::load(1) } }",
     "fn f(env: f64) { ensure!(env > 0., \"env = {env}, not {}\", load(env)); }",
+    "use crate::settings::{env, inner::{include}, load};\nuse crate::a as env;\nmod env;\nuse env::b;\nfn f(x: u8) -> impl Sized + use<> { x }",
     "fn f(r#static: u8, raw: &u8) -> u8 { let raw = &raw; r#static + **raw }",
     "fn f(a: bool) -> bool { if !(a) { return !(a); } match a { b if !(b) => !b, _ => a } }",
     // Text.

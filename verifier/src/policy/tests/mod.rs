@@ -4,7 +4,12 @@ mod tricks;
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{
+    attributes::{ATTRIBUTES, DERIVES, SERDE_BARE, SERDE_CODE, SERDE_TEXT},
+    paths::STANDARD_MODULES,
+    words::{WORDS, Where},
+    *,
+};
 
 fn findings(source_text: &str) -> Vec<Finding> {
     source("editable/src/lib.rs", source_text.as_bytes())
@@ -65,4 +70,11 @@ fn lists_hold_nothing_twice() {
     for word in anywhere {
         assert_eq!(rules(word), [Rule::ForbiddenWord], "{word}");
     }
+}
+
+#[test]
+fn the_page_lists_what_is_true() {
+    let page = include_str!("../../../../docs/rules.md");
+    let listed = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), lines());
 }

@@ -131,6 +131,7 @@ const TRICKS: &[(&str, Rule, &str)] = &[
     ("use core::include_bytes as data;", ForbiddenWord, "1:11"),
     ("use core::option_env as e;", ForbiddenWord, "1:11"),
     ("use env as e;", ForbiddenWord, "1:5"),
+    ("use {a::{b}, env as e};", ForbiddenWord, "1:14"),
     ("env!(\"PATH\");", ForbiddenWord, "1:1"),
     ("include!(\"a\");", ForbiddenWord, "1:1"),
     ("core::env!(\"PATH\");", ForbiddenWord, "1:7"),
