@@ -69,7 +69,7 @@ pub(super) fn judge(here: Here<'_, '_>) -> Option<Fault> {
         return None;
     }
     if !here.is_root() {
-        let is_elsewhere = here.is_member() || !(here.in_use.is_some() || here.scope.is_loose);
+        let is_elsewhere = here.is_member() || !(here.in_use || here.scope.is_loose);
         return if is_elsewhere { None } else { here.refuse(ROOT) };
     }
     let branches = branches(&here.rest[2..]);

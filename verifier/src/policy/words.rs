@@ -104,7 +104,7 @@ pub(super) const WORDS: &[Group] = &[
     anywhere(&["include_str", "include_bytes", "option_env"], CONFIG),
     Group { words: &["include", "env"], place: Where::BeforeBang, instead: CONFIG },
     anywhere(
-        &["macro", "asm", "global_asm", "naked_asm", "proc_macro", "cfg_attr"],
+        &["macro", "asm", "global_asm", "naked_asm", "proc_macro", "cfg_attr", "global_allocator"],
         "functions, generics, traits and `macro_rules!`",
     ),
     anywhere(
@@ -190,7 +190,7 @@ pub(super) fn find(tokens: &[Token<'_>]) -> Vec<Fault> {
     let handed = all.filter(|(token, scope)| token.kind == Kind::Doc && scope.in_call);
     let mut found: Vec<_> =
         handed.map(|(token, _)| Fault::new(token.at, UNHANDED, "a comment that documents")).collect();
-    let (mut in_use, mut index) = (None, 0);
+    let (mut in_use, mut index) = (false, 0);
     while index < tokens.len() {
         let here = Here {
             before: &tokens[..index],
@@ -222,8 +222,8 @@ pub(super) struct Here<'t, 'a> {
     pub token: Token<'a>,
     pub rest: &'t [Token<'a>],
     pub scope: Scope,
-    /// Between `use` and `;`, how many braces after `::` are open.
-    pub in_use: Option<usize>,
+    /// Between `use` and `;`.
+    pub in_use: bool,
 }
 
 impl Here<'_, '_> {
@@ -254,20 +254,14 @@ impl Here<'_, '_> {
     }
 
     /// `in_use` of the next token.
-    fn in_use_after(&self) -> Option<usize> {
-        match self.in_use {
-            _ if self.token.is_mark(";") => None,
-            None if self.token.is_keyword("use") && !self.is_before("<") => Some(0),
-            Some(depth) if self.token.is_mark("{") => Some(depth + usize::from(depth > 0 || self.is_after(":"))),
-            Some(depth) if self.token.is_mark("}") => Some(depth.saturating_sub(1)),
-            in_use => in_use,
-        }
+    fn in_use_after(&self) -> bool {
+        let opens = self.token.is_keyword("use") && !self.is_before("<");
+        opens || (self.in_use && !self.token.is_mark(";"))
     }
 
-    /// Whether `use` brings in what stands under this name without a path, a macro of the language for one.
-    fn is_use_root(&self) -> bool {
-        let is_new = self.before.last().is_some_and(|token| token.is_keyword("as"));
-        self.in_use == Some(0) && !is_new && !self.follows_path() && !self.is_root()
+    /// Whether `use` brings it in under another name, which no rule about this one would meet again.
+    fn is_renamed(&self) -> bool {
+        self.in_use && self.rest.first().is_some_and(|next| next.is_keyword("as"))
     }
 
     fn attribute(&self) -> (Vec<Fault>, usize) {
@@ -292,7 +286,7 @@ impl Here<'_, '_> {
             Where::Anywhere => true,
             Where::BeforeBang => {
                 is_loose
-                    || self.is_use_root()
+                    || self.is_renamed()
                     || (self.is_before("!") && self.rest.get(1).is_some_and(|next| !next.is_mark("=")))
             }
             Where::Call => is_loose || self.is_path_call() || self.takes_text(),
@@ -351,12 +345,16 @@ impl Here<'_, '_> {
         self.rest.first().is_some_and(|next| next.at == token.at)
     }
 
-    /// A macro under a name that other rules trust.
+    /// A macro under a name that other rules trust, or under one that they cannot see.
     fn own_macro(&self) -> Option<Fault> {
+        if self.token.text == "macro_rules" {
+            let is_plain = matches!(self.rest, [bang, name, ..] if bang.is_mark("!") && name.is_word());
+            return if is_plain { None } else { self.refuse("`macro_rules!` and a name, written out") };
+        }
         let is_defined = matches!(self.before, [.., word, bang] if word.text == "macro_rules" && bang.is_mark("!"));
-        let is_renamed = self.in_use.is_some() && self.before.last().is_some_and(|token| token.is_keyword("as"));
+        let is_new = self.in_use && self.before.last().is_some_and(|token| token.is_keyword("as"));
         let is_known = macros::KNOWN.contains(&self.token.text);
-        if is_known && (is_defined || is_renamed) { self.refuse("a name that is not a known macro's") } else { None }
+        if is_known && (is_defined || is_new) { self.refuse("a name that is not a known macro's") } else { None }
     }
 }
 

@@ -19,7 +19,7 @@ const IDIOMS: &[&str] = &[
     "#[cold]\n#[inline(never)]\n#[track_caller]\nfn fail() -> ! { panic!(\"no\") }",
     "#[rustfmt::skip]\nconst EYE: [[f32; 2]; 2] = [\n    [1., 0.],\n    [0., 1.],\n];",
     "#![forbid(unsafe_code)]\n#![warn(missing_docs, clippy::pedantic)]\n//! Documentation.\n#[expect(dead_code, reason = \"kept\")]\nfn f() {}",
-    "#[must_use = \"a new value\"]\n#[inline(always)]\n#[non_exhaustive]\n#[doc(hidden)]\n#[doc = \"x\"]\n#[doc = r#\"y\"#]\nstruct A;",
+    "#[must_use = \"a new value\"]\n#[non_exhaustive]\n#[doc(hidden)]\n#[doc = \"x\"]\n#[doc = r#\"y\"#]\nstruct A;",
     "#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]\nenum A { #[default] B, C }",
     "#[cfg(test)]\nmod tests { #[test]\n#[should_panic]\nfn t() {} }\n#[cfg(not(test))]\nfn u() {}",
     // serde.
@@ -33,7 +33,7 @@ const IDIOMS: &[&str] = &[
     "use std::hash::{Hash, Hasher};\nuse std::any::type_name;\nuse std::prelude::v1::*;\nfn f() -> u8 { std::u8::MAX }",
     "use std::collections::{BTreeMap, VecDeque, btree_map::{Entry, IntoIter}};\nfn f() -> String { std::format!(\"{}\", 1) }",
     "use std::{cell::{Cell, RefCell, OnceCell}, rc::Rc};\nfn f() { let a = Rc::new(RefCell::new(Cell::new(1))); std::mem::forget(a); }",
-    "fn f() -> &'static [f32] { Box::leak(vec![1.0].into_boxed_slice()) }",
+    "#[inline(always)]\nfn f() -> &'static [f32] { Box::leak(vec![1.0].into_boxed_slice()) }",
     "fn f(x: &Tensor) -> f64 { let std = x.std(true); let core = std.f_double_value(&[]); core.unwrap_or(0.) }",
     "struct Moments { mean: f64, std: f64 }\nfn f(m: Moments) -> f64 { let Moments { mean, std } = m; mean / std }",
     // Names that are keywords or macros elsewhere.
