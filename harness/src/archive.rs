@@ -3,12 +3,12 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{Cursor, Read as _, Write as _},
+    io::{Cursor, ErrorKind, Read as _, Write as _},
     path::Path,
 };
 
 use anyhow::{Context as _, Result};
-use records::file::{self, FileError};
+use records::file::{self, FileError, Links};
 use verifier::{intake, tree};
 use zip::{DateTime, ZipWriter, write::SimpleFileOptions};
 
@@ -24,6 +24,20 @@ pub struct Folder {
     pub files: BTreeMap<String, Vec<u8>>,
     /// What does not, by its path below the folder; folders end with `/`.
     pub left_out: Vec<String>,
+    /// Bytes of the files so far.
+    bytes: usize,
+}
+
+impl Folder {
+    /// Refuses a folder whose ZIP no gate would read, before all of it is in memory.
+    fn check_size(&self, root: &Path) -> Result<()> {
+        let counts = [(self.files.len(), intake::ENTRIES_MAX, "files"), (self.bytes, intake::TOTAL_BYTES_MAX, "bytes")];
+        let over = counts.into_iter().find(|(found, limit, _)| found > limit);
+        let refuse = |(_, limit, unit)| {
+            Problem::usage(format!("{} holds more than {limit} {unit} that belong in a ZIP", root.display()))
+        };
+        over.map_or(Ok(()), |over| Err(refuse(over).hint("`maxclip rules` prints the limits").into()))
+    }
 }
 
 /// Reads a folder of the layout that `maxclip new` writes. Links are refused: a ZIP holds none.
@@ -60,7 +74,10 @@ fn read_below(root: &Path, below: &str, folder: &mut Folder) -> Result<()> {
         } else if !tree::is_editable(&format!("{EDITABLE}{path}")) {
             folder.left_out.push(path);
         } else if kind.is_file() {
-            folder.files.insert(format!("{EDITABLE}{path}"), file::read(&entry.path())?);
+            let bytes = file::read_bounded(&entry.path(), intake::ENTRY_BYTES_MAX as u64)?;
+            folder.bytes += bytes.len();
+            folder.files.insert(format!("{EDITABLE}{path}"), bytes);
+            folder.check_size(root)?;
         } else {
             let problem = Problem::usage(format!("{} is not a plain file", entry.path().display()));
             return Err(problem.hint("a ZIP holds no links: put the file itself there").into());
@@ -84,18 +101,22 @@ pub fn zip(files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
     Ok(writer.finish()?.into_inner())
 }
 
-/// Reads a ZIP, and one byte more than the largest: intake says that it is too large, not we.
+/// Reads a ZIP, of one that is too large its first byte too many: intake says that it is, not we.
 pub fn read_zip(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let limit = intake::ARCHIVE_BYTES_MAX as u64 + 1;
-    fs::File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
-        .map_err(FileError::at("read", path))
-        .with_context(|| match path.is_dir() {
-            true => Problem::usage(format!("{} is a folder", path.display())).hint("`maxclip pack` makes a ZIP of it"),
-            false => Problem::usage("no ZIP to check"),
-        })?;
-    Ok(bytes)
+    let read = || {
+        let (file, size) = file::open_plain(path, Links::Follow)?;
+        let read = size.min(intake::ARCHIVE_BYTES_MAX as u64 + 1);
+        file::read_opened(file.take(read), read, read).map_err(FileError::at("read", path))
+    };
+    read().map_err(|error| {
+        let problem = match error.source.kind() {
+            ErrorKind::IsADirectory => {
+                Problem::usage(format!("{} is a folder", path.display())).hint("`maxclip pack` makes a ZIP of it")
+            }
+            _ => Problem::usage("no ZIP to check"),
+        };
+        anyhow::Error::new(error).context(problem)
+    })
 }
 
 #[cfg(test)]

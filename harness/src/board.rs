@@ -5,8 +5,12 @@
 //! of test samples alone leaves open, not what another seed would. Two entries tie where a difference
 //! as large would be seen by chance with p of at least 0.05.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use records::{
-    Blake3, merkle,
+    Blake3, Sha256,
+    canonical::{self, CanonicalError},
+    merkle,
     statement::{Entry, Outcome, Run, StageValue, Statement},
 };
 
@@ -18,10 +22,10 @@ const TIE: f64 = 0.05;
 pub struct Certified {
     /// Where it was read from.
     pub path: String,
-    /// The file.
-    pub bytes: Vec<u8>,
     /// What it says.
     pub statement: Statement,
+    /// The trusted keys that signed it.
+    pub signers: BTreeSet<Sha256>,
 }
 
 /// An entry that passed.
@@ -76,7 +80,7 @@ pub struct Board {
 }
 
 /// Why certificates do not make one board.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 pub enum BoardError {
     /// None at all.
     #[error("no certificate")]
@@ -84,6 +88,9 @@ pub enum BoardError {
     /// Not of one round.
     #[error("{0} and {1} are of different rounds, protocols or frozen trees: a board is of one")]
     Mixed(String, String),
+    /// A statement without a canonical form; none that was opened is.
+    #[error(transparent)]
+    Canonical(#[from] CanonicalError),
     /// Not of the same scales.
     #[error("{0} has other scales than the first entry")]
     Scales(String),
@@ -99,9 +106,7 @@ pub fn make(certified: &[Certified]) -> Result<Board, BoardError> {
     if let Some(other) = certified.iter().find(|other| law(other) != law(first)) {
         return Err(BoardError::Mixed(first.path.clone(), other.path.clone()));
     }
-    let mut leaves: Vec<_> = certified.iter().map(|one| merkle::leaf(&one.bytes)).collect();
-    leaves.sort();
-    leaves.dedup();
+    let leaves = leaves(certified)?;
     let mut rows = Vec::new();
     let mut failed = Vec::new();
     for one in certified {
@@ -128,6 +133,23 @@ pub fn make(certified: &[Certified]) -> Result<Board, BoardError> {
         certificates: leaves.len(),
         root: merkle::root(&leaves),
     })
+}
+
+/// What a board rests on, a leaf a statement in the order of their digests: canonical JSON of `statement`, the
+/// SHA-256 of what was signed, and `signers`, the SHA-256 of each trusted key that signed it, sorted.
+///
+/// A signature of an unknown key is in no leaf: anyone can add one.
+fn leaves(certified: &[Certified]) -> Result<Vec<Blake3>, BoardError> {
+    let mut signed: BTreeMap<Sha256, BTreeSet<Sha256>> = BTreeMap::new();
+    for one in certified {
+        let digest = Sha256::of(&canonical::to_bytes(&one.statement)?);
+        signed.entry(digest).or_default().extend(&one.signers);
+    }
+    let leaf = |(statement, signers): (&Sha256, &BTreeSet<Sha256>)| {
+        let leaf = serde_json::json!({"statement": statement, "signers": signers});
+        Ok(merkle::leaf(&canonical::to_bytes(&leaf)?))
+    };
+    signed.iter().map(leaf).collect()
 }
 
 fn row(statement: &Statement) -> Row {

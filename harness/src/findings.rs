@@ -1,7 +1,7 @@
 //! Findings for people: where there is a source, with the line and a mark under the word.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use records::{Finding, Rule};
+use records::{Finding, Rule, verdict::escape};
 use verifier::tree::Tree;
 
 use crate::terminal::{Paint, Terminal};
@@ -13,12 +13,14 @@ const SHOWN_MAX: usize = 30;
 pub fn print(findings: &[&Finding], tree: Option<&Tree>, terminal: &mut Terminal) {
     for finding in findings.iter().take(SHOWN_MAX) {
         match tree.and_then(|tree| snippet(finding, tree, terminal.colour())) {
-            Some(text) => terminal.line(format_args!("{text}\n")),
+            Some(text) => terminal.rendered(&text),
             None => plain(finding, terminal),
         }
+        terminal.line("");
     }
     if findings.len() > SHOWN_MAX {
-        terminal.line(format_args!("and {} more: --json lists all\n", findings.len() - SHOWN_MAX));
+        terminal.line(format_args!("and {} more: --json lists all", findings.len() - SHOWN_MAX));
+        terminal.line("");
     }
     let mut rules: Vec<Rule> = findings.iter().map(|finding| finding.rule).collect();
     rules.sort();
@@ -39,7 +41,6 @@ fn plain(finding: &Finding, terminal: &mut Terminal) {
     for line in finding.attachment.iter().flat_map(|attachment| attachment.text.lines()) {
         terminal.line(format_args!("  | {line}"));
     }
-    terminal.line("");
 }
 
 /// The line that a finding is about, as rustc would show it; `None` where it has none or is not ASCII.
@@ -52,6 +53,7 @@ fn snippet(finding: &Finding, tree: &Tree, colour: bool) -> Option<String> {
         source.split_inclusive('\n').take(above).map(str::len).reduce(|a, b| a + b).or((above == 0).then_some(0))
     })?;
     let text = source[start_of_line..].lines().next()?;
+    let (expected, found) = (escape(&finding.expected), escape(&finding.found));
     // Columns are bytes only in ASCII, and nothing in it can move the terminal's cursor.
     if !text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') {
         return None;
@@ -62,11 +64,11 @@ fn snippet(finding: &Finding, tree: &Tree, colour: bool) -> Option<String> {
     let snippet = Snippet::source(text)
         .line_start(line)
         .path(path)
-        .annotation(AnnotationKind::Primary.span(span).label(format!("found {}", finding.found)));
+        .annotation(AnnotationKind::Primary.span(span).label(format!("found {found}")));
     let title = Level::ERROR.primary_title(finding.rule.text()).id(finding.rule.id());
     let mut group = title.element(snippet);
-    if !finding.expected.is_empty() {
-        group = group.element(Level::NOTE.message(format!("expected {}", finding.expected)));
+    if !expected.is_empty() {
+        group = group.element(Level::NOTE.message(format!("expected {expected}")));
     }
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     Some(renderer.render(&[group]))

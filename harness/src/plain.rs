@@ -5,16 +5,17 @@
 
 use std::{
     fs::File,
-    io::Read as _,
+    io,
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
+use records::file::{Links, flags, plain, refusal};
 use rustix::{
     fs::{Mode, OFlags, open, openat},
     io::Errno,
 };
-use verifier::evidence::{Files, ReadError};
+use verifier::evidence::{Files, Opened, ReadError};
 
 /// The files below a folder.
 #[derive(Debug)]
@@ -28,55 +29,49 @@ impl PlainFolder {
         Self(folder.unwrap_or(Path::new(".")).to_owned())
     }
 
-    fn open(&self, path: &str) -> Result<File, ReadError> {
-        let folder = OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let strict = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    /// A file below the folder with its length, opened part by part.
+    fn plain(&self, path: &str) -> Result<(File, u64), ReadError> {
+        let strict = flags(Links::Refuse);
         let mut parts: Vec<_> = path.split('/').collect();
         let name = parts.pop().unwrap_or_default();
         if name.is_empty() || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(ReadError::Refused("not a path below the folder".to_owned()));
         }
-        let mut at: OwnedFd = open(&self.0, folder, Mode::empty()).map_err(refuse)?;
+        let mut at: OwnedFd = open(&self.0, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(refuse)?;
         for part in parts {
-            at = openat(&at, part, folder | strict, Mode::empty()).map_err(refuse)?;
+            at = openat(&at, part, OFlags::DIRECTORY | strict, Mode::empty()).map_err(refuse)?;
         }
-        Ok(File::from(openat(&at, name, OFlags::RDONLY | strict, Mode::empty()).map_err(refuse)?))
+        let file = openat(&at, name, strict, Mode::empty()).map_err(refuse)?;
+        plain(File::from(file)).map_err(fault)
     }
 }
 
 impl Files for PlainFolder {
-    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
-        let file = self.open(path)?;
-        let failed = |error: std::io::Error| ReadError::Failed(format!("cannot read {path}: {error}"));
-        let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(ReadError::Refused("not a plain file".to_owned()));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or(0));
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-        if bytes.len() as u64 > limit {
-            return Err(ReadError::Refused(format!("more than {limit} bytes")));
-        }
-        Ok(bytes)
+    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
+        let (file, size) = self.plain(path)?;
+        Ok(Opened { size, content: Box::new(file) })
     }
 }
 
 fn refuse(errno: Errno) -> ReadError {
     match errno {
         Errno::NOENT => ReadError::Missing,
-        Errno::LOOP | Errno::NOTDIR | Errno::NXIO => ReadError::Refused("a link, or not a plain file".to_owned()),
-        errno => ReadError::Failed(format!("cannot open a file of the evidence: {errno}")),
+        // Of a folder on the way: a link that is not followed is no folder.
+        Errno::NOTDIR => ReadError::Refused("a link, or not a plain file".to_owned()),
+        errno => fault(refusal(errno)),
     }
 }
 
-/// Reads a file that the user named: plain, bounded.
-pub fn read_named(path: &Path, limit: u64) -> anyhow::Result<Vec<u8>> {
-    Ok(records::file::read_bounded(path, limit)?)
+fn fault(error: io::Error) -> ReadError {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::IsADirectory => ReadError::Refused(error.to_string()),
+        _ => ReadError::Failed(format!("cannot open a file of the evidence: {error}")),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::symlink};
+    use std::{fs, io::Read as _, os::unix::fs::symlink};
 
     use super::*;
 
@@ -91,11 +86,16 @@ mod tests {
         symlink(folder.join("small"), folder.join("linked")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("fifo"), Mode::RUSR).unwrap();
         let files = PlainFolder::of(&folder.join("certificate.json"));
-        assert_eq!(files.read("small/a", 5).unwrap(), b"12345");
-        assert_eq!(files.read("small/b", 5), Err(ReadError::Missing));
+        let read = |path: &str| {
+            let Opened { size, mut content } = files.open(path)?;
+            let mut bytes = Vec::new();
+            content.read_to_end(&mut bytes).unwrap();
+            Ok((size, bytes))
+        };
+        assert_eq!(read("small/a"), Ok((5, b"12345".to_vec())));
+        assert_eq!(read("small/b"), Err(ReadError::Missing));
         for path in ["link", "linked/a", "fifo", "small", "../secret", "small/../../secret", "small//a", ""] {
-            assert!(matches!(files.read(path, 5), Err(ReadError::Refused(_))), "{path}: {:?}", files.read(path, 5));
+            assert!(matches!(read(path), Err(ReadError::Refused(_))), "{path}: {:?}", read(path));
         }
-        assert!(matches!(files.read("small/a", 4), Err(ReadError::Refused(_))));
     }
 }

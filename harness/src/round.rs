@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
+use records::file::read_named;
 pub use verifier::round::Round;
 
-use crate::{plain::read_named, problem::Problem};
+use crate::problem::Problem;
 
 /// The longest round's file, in bytes.
 const ROUND_MAX: u64 = 64 << 10;

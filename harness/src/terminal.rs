@@ -2,19 +2,24 @@
 //!
 //! A reader that went away (`maxclip rules | head`) is not an error and does not change a verdict:
 //! what would be written to it is dropped. Colour and progress appear on a terminal only; every
-//! message reads without them. What comes from participants goes through [`records::verdict::escape`]
-//! here, so that no command can forget it.
+//! message reads without them. Everything that is printed goes through [`records::verdict::escape`] here,
+//! line by line, so that no command can forget it: a name with a newline cannot forge a line, and one with
+//! an escape sequence cannot paint. Our own colours travel beside the text and not in it ([`Painted`]).
 
 use std::{
+    cell::Cell,
     ffi::OsString,
-    fmt,
+    fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use records::{canonical, verdict::escape};
+use records::{
+    canonical,
+    verdict::{escape, moves},
+};
 use serde::Serialize;
 
 /// Nothing that ends sooner than this shows a bar.
@@ -79,42 +84,45 @@ impl Terminal {
         }
     }
 
-    /// Writes a line of data to stdout.
+    /// Writes one line of data to stdout; a newline in it is escaped.
     pub fn line(&mut self, text: impl fmt::Display) {
-        let mut out = io::stdout().lock();
-        // A reader that went away does not change a verdict.
-        writeln!(out, "{}", printable(&text.to_string())).and_then(|()| out.flush()).ok();
+        put(&one_line(text));
     }
 
-    /// Writes a value to stdout in canonical JSON, one line.
+    /// Writes what a renderer of ours made, line by line. It paints by itself, so that colours in its text pass:
+    /// what it was given must have been escaped before.
+    pub fn rendered(&mut self, text: &str) {
+        text.lines().for_each(|line| put(&colours_only(line)));
+    }
+
+    /// Writes a value to stdout as JSON on one line: canonical, but that what would move a terminal is escaped.
     pub fn json<T: Serialize>(&mut self, value: &T) -> anyhow::Result<()> {
-        let bytes = canonical::to_file(value)?;
-        let mut out = io::stdout().lock();
-        // As in `line`.
-        out.write_all(&bytes).and_then(|()| out.flush()).ok();
+        put(&ascii_escapes(&String::from_utf8(canonical::to_bytes(value)?)?));
         Ok(())
     }
 
-    /// Writes a line of talk to stderr.
+    /// Writes one line of talk to stderr; a newline in it is escaped.
     pub fn say(&mut self, text: impl fmt::Display) {
-        writeln!(io::stderr().lock(), "{}", printable(&text.to_string())).ok();
+        writeln!(io::stderr().lock(), "{}", one_line(text)).ok();
     }
 
-    /// Writes `error: ..` to stderr.
+    /// Writes `error: ..` to stderr; further lines of the text are set off, so that none can pass for ours.
     pub fn error(&mut self, text: &str) {
-        let label = paint(self.colour_talk, Paint::Bad, "error:");
-        self.say(format_args!("{label} {text}"));
+        let label = Painted { how: Paint::Bad, text: "error:".to_owned(), colour: self.colour_talk };
+        let mut lines = text.lines();
+        self.say(format_args!("{label} {}", lines.next().unwrap_or_default()));
+        lines.for_each(|line| self.say(format_args!("  | {line}")));
     }
 
     /// Writes `hint: ..` to stderr.
     pub fn hint(&mut self, text: &str) {
-        let label = paint(self.colour_talk, Paint::Strong, "hint:");
+        let label = Painted { how: Paint::Strong, text: "hint:".to_owned(), colour: self.colour_talk };
         self.say(format_args!("{label} {text}"));
     }
 
-    /// Paints a word for stdout, where stdout has colour.
-    pub fn paint(&self, how: Paint, text: &str) -> String {
-        paint(self.colour_out, how, text)
+    /// Paints a word for a line of stdout, where stdout has colour.
+    pub fn paint(&self, how: Paint, text: &str) -> Painted {
+        Painted { how, text: text.to_owned(), colour: self.colour_out }
     }
 
     /// Whether stdout has colour: for renderers that paint by themselves.
@@ -180,13 +188,82 @@ pub fn tick(bar: &Mutex<Progress>) {
     }
 }
 
-fn paint(colour: bool, how: Paint, text: &str) -> String {
-    let text = escape(text);
-    if colour { format!("\u{1b}[{}m{text}\u{1b}[0m", how.code()) } else { text }
+/// A word with its colour.
+///
+/// Only written straight into a line it is painted: in a `String` its colour would be text like any other, and
+/// [`Terminal::line`] escapes it.
+#[derive(Debug, Clone)]
+pub struct Painted {
+    how: Paint,
+    text: String,
+    colour: bool,
 }
 
-/// Escapes every control character but our own colour sequences (`ESC [ digits and ; m`).
-fn printable(text: &str) -> String {
+impl fmt::Display for Painted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.colour {
+            ours(|| write!(f, "\u{1b}[{}m", self.how.code()))?;
+        }
+        f.write_str(&self.text)?;
+        if self.colour { ours(|| f.write_str("\u{1b}[0m")) } else { Ok(()) }
+    }
+}
+
+thread_local! {
+    /// Whether what is written right now is a colour of ours: `fmt` has no channel for it beside the text.
+    static OURS: Cell<bool> = const { Cell::new(false) };
+}
+
+fn ours(write: impl FnOnce() -> fmt::Result) -> fmt::Result {
+    OURS.set(true);
+    let written = write();
+    OURS.set(false);
+    written
+}
+
+/// Takes text piece by piece, and escapes every piece but [`ours`].
+#[derive(Default)]
+struct Escaper(String);
+
+impl fmt::Write for Escaper {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        if OURS.get() {
+            self.0.push_str(piece)
+        } else {
+            self.0.push_str(&escape(piece))
+        }
+        Ok(())
+    }
+}
+
+fn one_line(text: impl fmt::Display) -> String {
+    let mut escaper = Escaper::default();
+    // An escaper never fails; a `Display` that does has said what it could.
+    write!(escaper, "{text}").ok();
+    escaper.0
+}
+
+/// Writes a line to stdout.
+fn put(line: &str) {
+    let mut out = io::stdout().lock();
+    // A reader that went away does not change a verdict.
+    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+}
+
+/// JSON whose strings hold nothing that moves a terminal; the same value.
+fn ascii_escapes(json: &str) -> String {
+    json.chars().fold(String::with_capacity(json.len()), |mut out, c| {
+        if moves(c) {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+        out
+    })
+}
+
+/// Escapes every control character but colour sequences (`ESC [ digits and ; m`).
+fn colours_only(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\u{1b}') {
@@ -196,9 +273,9 @@ fn printable(text: &str) -> String {
         let digits = inner.bytes().take_while(|b| b.is_ascii_digit() || *b == b';').count();
         let end = if inner[digits..].starts_with('m') && !inner.is_empty() { digits + 3 } else { 1 };
         if end > 1 {
-            out.push_str(&tail[..end])
+            out.push_str(&tail[..end]);
         } else {
-            out.push_str("\\u{1b}")
+            out.push_str("\\u{1b}");
         }
         rest = &tail[end..];
     }
@@ -211,13 +288,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_colours_pass() {
-        assert_eq!(printable("a\u{1b}[31mb\u{1b}[0m"), "a\u{1b}[31mb\u{1b}[0m");
-        assert_eq!(printable("a\u{1b}[2Jb\u{1b}"), "a\\u{1b}[2Jb\\u{1b}");
-        assert_eq!(printable("\u{1b}]0;title\u{7}"), "\\u{1b}]0;title\\u{7}");
-        for c in (0u32..0x20).chain(0x7f..0xa0).filter_map(char::from_u32).filter(|c| !matches!(c, '\n' | '\t')) {
-            assert!(!printable(&format!("a{c}b")).contains(c), "{c:?}");
-        }
+    fn only_our_own_colours_paint_a_line() {
+        let hostile = "a\u{1b}[31mb\nPASS\u{9b}31m";
+        let word = |colour| Painted { how: Paint::Good, text: hostile.to_owned(), colour };
+        let escaped = "a\\u{1b}[31mb\\nPASS\\u{9b}31m";
+        assert_eq!(
+            one_line(format_args!("{} {hostile}", word(true))),
+            format!("\u{1b}[32m{escaped}\u{1b}[0m {escaped}")
+        );
+        assert_eq!(one_line(format_args!("{} {hostile}", word(false))), format!("{escaped} {escaped}"));
+        // Through a `String` the colour is text of unknown origin.
+        assert_eq!(one_line(word(true).to_string()), format!("\\u{{1b}}[32m{escaped}\\u{{1b}}[0m"));
+    }
+
+    #[test]
+    fn what_a_renderer_painted_keeps_its_colours_and_nothing_else() {
+        assert_eq!(colours_only("a\u{1b}[31mb\u{1b}[0m"), "a\u{1b}[31mb\u{1b}[0m");
+        assert_eq!(colours_only("a\u{1b}[2Jb\u{1b}"), "a\\u{1b}[2Jb\\u{1b}");
+        assert_eq!(colours_only("\u{1b}]0;title\u{7}"), "\\u{1b}]0;title\\u{7}");
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_moves_nothing() {
+        let text: String = (0..=0x10_ffff).filter_map(char::from_u32).filter(|&c| moves(c)).collect();
+        let json = ascii_escapes(&serde_json::to_string(&text).unwrap());
+        assert!(!json.chars().any(moves));
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 
     #[test]
@@ -225,6 +321,5 @@ mod tests {
         assert_eq!(Colour::from_environment(true, None), Colour::Never);
         assert_eq!(Colour::from_environment(false, Some("dumb".into())), Colour::Never);
         assert_eq!(Colour::from_environment(false, Some("xterm".into())), Colour::Auto);
-        assert_eq!(paint(false, Paint::Bad, "FAIL"), "FAIL");
     }
 }

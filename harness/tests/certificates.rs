@@ -4,6 +4,7 @@
 
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
+mod release;
 
 use std::{
     fs,
@@ -11,10 +12,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use folder::{Law, Wish, certificate, failed, key, passed, real_round};
-use records::{FrozenDigest, Sha256, canonical, statement::Statement};
+use folder::{Wish, certificate, failed, key, passed, real_round};
+use records::{
+    canonical,
+    statement::{Envelope, Signature, Statement},
+};
+use release::entry;
 use snapbox::{assert_data_eq, cmd::Command};
-use verifier::{frozen::FrozenTree, tree::Tree};
 
 /// A folder of its own, an empty environment, and the program.
 struct Bench(tempfile::TempDir);
@@ -54,24 +58,6 @@ impl Bench {
         self.write(folder, &statement, &files);
         fs::write(self.path(folder).join("certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
     }
-}
-
-/// What the program under test judges by.
-fn release() -> Law {
-    let manifest = include_str!(concat!(env!("OUT_DIR"), "/kit.manifest"));
-    let kit = FrozenTree::new(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/kit.bytes"))).unwrap();
-    let files = kit.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec())).collect();
-    Law {
-        text: include_str!("../../frozen/protocols/mini.toml").to_owned(),
-        model: include_str!("../../frozen/protocols/models/mini.json").to_owned(),
-        frozen: FrozenDigest(Sha256::of(include_bytes!(concat!(env!("OUT_DIR"), "/frozen.manifest"))).0),
-        baseline: Tree { files }.digest(),
-    }
-}
-
-fn entry(name: &str, hits: [u64; 3]) -> Wish {
-    let hits = [("small", hits[0]), ("medium", hits[1]), ("large", hits[2])];
-    Wish { law: release(), ..Wish::new(name, &hits) }
 }
 
 fn fastclip() -> Wish {
@@ -316,6 +302,50 @@ fn the_board_is_a_function_of_its_certificates() {
         assert!(!page.contains(bad), "{bad:?}");
     }
     assert_eq!(bench.maxclip(&["leaderboard", "runs", "--trust", "other.pub"]).0, 3);
+}
+
+#[test]
+fn a_list_of_keys_is_one_argument_wherever_it_stands() {
+    let bench = Bench::new();
+    bench.signed("entry", &fastclip());
+    for command in ["verify", "show", "leaderboard"] {
+        for args in [
+            [command, "--trust", "demo.pub", "entry/certificate.json"],
+            [command, "--trust=demo.pub", "--", "entry/certificate.json"],
+        ] {
+            let (code, text) = bench.maxclip(&args);
+            assert_eq!(code, 0, "{args:?}: {text}");
+        }
+        fs::write(bench.path("auditor.pub"), format!("{}\n", key("auditor", 5).public())).unwrap();
+        let twice = [command, "--trust", "auditor.pub", "--trust", "demo.pub", "entry/certificate.json"];
+        let (code, text) = bench.maxclip(&twice);
+        assert_eq!(code, 0, "{twice:?}: {text}");
+    }
+}
+
+#[test]
+fn a_signature_of_nobody_moves_no_board() {
+    let bench = Bench::new();
+    bench.signed("runs/a", &fastclip());
+    let board = ["leaderboard", "runs/a", "--trust", "demo.pub"];
+    let (code, before) = bench.maxclip(&board);
+    assert_eq!(code, 0, "{before}");
+    let path = bench.path("runs/a/certificate.json");
+    let mut envelope: Envelope = canonical::from_file(&fs::read(&path).unwrap()).unwrap();
+    let sig = format!("{}==", "A".repeat(86));
+    envelope.signatures.push(Signature { keyid: "nobody:0123456789abcdef".into(), sig });
+    fs::write(&path, canonical::to_file(&envelope).unwrap()).unwrap();
+    assert_eq!(bench.maxclip(&board), (0, before.clone()));
+    // A second key that the reader trusts says more, and the root with it.
+    envelope.signatures.pop();
+    fs::write(&path, canonical::to_file(&envelope).unwrap()).unwrap();
+    fs::write(bench.path("auditor.key"), key("auditor", 5).pem().unwrap()).unwrap();
+    fs::write(bench.path("auditor.pub"), format!("{}\n", key("auditor", 5).public())).unwrap();
+    assert_eq!(bench.maxclip(&["sign", "runs/a", "--key", "auditor.key"]).0, 0);
+    assert_eq!(bench.maxclip(&board), (0, before.clone()));
+    let (code, after) = bench.maxclip(&["leaderboard", "runs/a", "--trust", "demo.pub", "--trust", "auditor.pub"]);
+    assert_eq!(code, 0, "{after}");
+    assert_ne!(after, before);
 }
 
 #[test]

@@ -7,7 +7,8 @@
 use records::{
     Finding, Rule, Sha256, Verdict,
     statement::{
-        Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest, Submission,
+        Annotations, Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest,
+        Submission,
     },
 };
 
@@ -105,7 +106,7 @@ pub fn submission_subject(submission: &Submission) -> Subject {
         Some(tree) => Sha256::of(tree.to_string().as_bytes()),
         None => submission.archive,
     };
-    Subject { name: "submission".to_owned(), digest: SubjectDigest { sha256: sha256.bare() } }
+    Subject { name: "submission".to_owned(), digest: SubjectDigest { sha256: sha256.bare() }, annotations: None }
 }
 
 /// Whether the parts of a statement agree with each other; no file is looked at.
@@ -123,6 +124,8 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
     for subject in statement.subject.iter().skip(1) {
         if !is_path(&subject.name) {
             broken("subject", format!("`{}` is not a path below the folder", subject.name));
+        } else if let Some(found) = check_size(subject) {
+            broken("subject", found);
         }
     }
     if !statement.subject.iter().skip(1).is_sorted_by(|a, b| a.name < b.name) {
@@ -153,6 +156,18 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// What is wrong with the length of a file: a file without one, or with a huge one, is never opened.
+fn check_size(subject: &Subject) -> Option<String> {
+    let limit = evidence::bytes_max(&subject.name);
+    match subject.annotations {
+        None => Some(format!("`{}` without its length", subject.name)),
+        Some(Annotations { bytes }) if bytes > limit => {
+            Some(format!("`{}` of {bytes} bytes, limit {limit} bytes", subject.name))
+        }
+        Some(_) => None,
+    }
 }
 
 /// What is wrong with the stages of an outcome.
@@ -255,8 +270,31 @@ pub(crate) mod tests {
     #[test]
     fn subjects_are_paths_below_the_folder() {
         for name in ["../x", "/x", "a/../b", "a//b", ".hidden", "a/.", "a\\b", "a\u{202e}b", "", "a\0b"] {
-            let subject = Subject { name: name.into(), digest: SubjectDigest { sha256: String::new() } };
+            let subject = Subject::file(name.into(), Sha256::of(b""), 0);
             assert_eq!(places(|s| s.subject.push(subject.clone())), ["subject"], "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_has_a_length_within_the_limit_of_its_kind() {
+        let length = |name: &str, bytes: Option<u64>| {
+            let annotations = bytes.map(|bytes| Annotations { bytes });
+            let subject = Subject { annotations, ..Subject::file(name.into(), Sha256::of(b""), 0) };
+            places(|s| s.subject.push(subject.clone()))
+        };
+        for name in [
+            "golden.json",
+            "worker/submission.o",
+            "small/containment.json",
+            "small/run.json",
+            "small/eval_results.jsonl",
+            "small/published/model.safetensors",
+            "notes",
+        ] {
+            let limit = evidence::bytes_max(name);
+            assert_eq!(length(name, Some(limit)), Vec::<String>::new(), "{name}");
+            assert_eq!(length(name, Some(limit + 1)), ["subject"], "{name}");
+            assert_eq!(length(name, None), ["subject"], "{name}");
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! DSSE alone lets hundreds of changed bytes pass: white space, the name and value of `keyid`, unknown
 //! fields. So three things are asked in this order: a trusted key signed these bytes, the file is the
-//! one serialisation of what it says, and each `keyid` is that of the key that verifies.
+//! one serialisation of what it says, and each `keyid` is that of the key that verifies. A signature of a key
+//! that the reader does not know cannot be judged: it has the form of one, stands once, and decides nothing.
 //!
 //! Source: DSSE 1.0 (pre-authentication encoding), in-toto Statement v1.
 
@@ -13,12 +14,14 @@ use records::{
     statement::{Envelope, PAYLOAD_TYPE, Signature, Statement},
 };
 
-use crate::keys::{PublicKey, Role, SecretKey, Trust};
+use crate::keys::{PublicKey, Role, SecretKey, Trust, id_digits};
 
 /// How the findings of this module call the file.
 pub const FILE: &str = "certificate.json";
 /// The longest certificate that is read, in bytes.
 pub const CERTIFICATE_MAX: u64 = 16 << 20;
+/// More signatures than these are not looked at.
+pub const SIGNATURES_MAX: usize = 64;
 
 /// An envelope that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +128,10 @@ fn parse(bytes: &[u8]) -> Result<(Envelope, Vec<u8>), Finding> {
         changed(format!("line {}, column {}: not an envelope", error.line(), error.column()))
             .attach(error.to_string().as_bytes())
     })?;
+    if envelope.signatures.len() > SIGNATURES_MAX {
+        let found = format!("{} signatures", envelope.signatures.len());
+        return Err(changed(found).expected(format!("at most {SIGNATURES_MAX}")));
+    }
     let payload = BASE64.decode(&envelope.payload).map_err(|_| changed("`payload` is not base64"))?;
     Ok((envelope, payload))
 }
@@ -190,12 +197,35 @@ fn check_form(bytes: &[u8], envelope: &Envelope, payload: &[u8]) -> Result<State
     if BASE64.encode(payload) != envelope.payload {
         return Err(changed("`payload`: base64 in another form").expected(expected));
     }
-    let sorted = envelope.signatures.windows(2).all(|pair| pair[0].keyid < pair[1].keyid);
-    if !sorted || envelope.signatures.is_empty() {
-        return Err(changed("`signatures` are missing, repeated or not sorted by `keyid`").expected(expected));
-    }
+    check_signatures(&envelope.signatures)?;
     let file = [payload, b"\n"].concat();
     canonical::from_file::<Statement>(&file).map_err(|error| form("statement", error))
+}
+
+/// Whether signatures are what [`seal`] writes, whoever made them: each of one form, sorted, no key twice.
+fn check_signatures(signatures: &[Signature]) -> Result<(), Finding> {
+    let expected = "the one canonical form of what it says";
+    for signature in signatures {
+        if id_digits(&signature.keyid).is_none() {
+            let found = format!("`keyid` is `{}`", signature.keyid);
+            return Err(changed(found).expected("a key's name, a colon and 16 hexadecimal digits"));
+        }
+        let bytes = BASE64.decode(&signature.sig).unwrap_or_default();
+        if bytes.len() != 64 || BASE64.encode(&bytes) != signature.sig {
+            let found = format!("the signature of `{}` has another form", signature.keyid);
+            return Err(changed(found).expected("64 bytes in base64"));
+        }
+    }
+    let sorted = signatures.windows(2).all(|pair| pair[0].keyid < pair[1].keyid);
+    let mut keys: Vec<_> = signatures.iter().map(|signature| id_digits(&signature.keyid)).collect();
+    let mut made: Vec<_> = signatures.iter().map(|signature| signature.sig.as_str()).collect();
+    keys.sort_unstable();
+    made.sort_unstable();
+    let twice = keys.windows(2).any(|pair| pair[0] == pair[1]) || made.windows(2).any(|pair| pair[0] == pair[1]);
+    if !sorted || twice || signatures.is_empty() {
+        return Err(changed("`signatures` are missing, repeated or not sorted by `keyid`").expected(expected));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -274,6 +304,48 @@ mod tests {
         let mut other = failed_at_intake();
         other.predicate.entry.name.push('x');
         assert!(matches!(seal(&other, Some(&envelope), &b), Err(SealError::OtherStatement)));
+    }
+
+    #[test]
+    fn a_signature_that_nobody_can_judge_has_the_form_of_one_and_stands_once() {
+        let demo = key("demo", Role::Certify, 1);
+        let good: Envelope = serde_json::from_slice(&sealed(&[&demo])).unwrap();
+        let with = |extra: &[(&str, &str)]| {
+            let mut envelope = good.clone();
+            let extra = extra.iter().map(|(keyid, sig)| Signature { keyid: (*keyid).into(), sig: (*sig).into() });
+            envelope.signatures.extend(extra);
+            envelope.signatures.sort_by(|a, b| a.keyid.cmp(&b.keyid));
+            open(&canonical::to_file(&envelope).unwrap(), &trust(&[&demo]))
+        };
+        let [sig, other] = [7, 8].map(|byte| BASE64.encode([byte; 64]));
+        let id = "zoe:0123456789abcdef";
+        assert!(matches!(with(&[(id, &sig)]), Verdict::Pass(_)));
+        let own = format!("zoe:{}", demo.public().digits());
+        let junk: [&[(&str, &str)]; 13] = [
+            &[(id, "")],
+            &[(id, "junk")],
+            &[(id, &BASE64.encode([7; 63]))],
+            &[(id, &BASE64.encode([7; 65]))],
+            // The same 64 bytes, with bits set that base64 ignores.
+            &[(id, &sig.replacen("Bw==", "Bx==", 1))],
+            &[(id, sig.trim_end_matches('='))],
+            &[("zoe", &sig)],
+            &[("zoe:0123", &sig)],
+            &[("zoe:0123456789ABCDEF", &sig)],
+            &[("z\u{1b}oe:0123456789abcdef", &sig)],
+            &[(id, &sig), ("zoe:0123456789abcdee", &sig)],
+            &[(id, &sig), ("zora:0123456789abcdef", &other)],
+            &[(&own, &sig)],
+        ];
+        for extra in junk {
+            let verdict = with(extra);
+            assert!(matches!(&verdict, Verdict::Fail(findings) if findings.len() == 1), "{extra:?}: {verdict:?}");
+        }
+        let crowd: Vec<_> =
+            (0..SIGNATURES_MAX).map(|at| (format!("zoe:{at:016x}"), BASE64.encode([at as u8; 64]))).collect();
+        let crowd: Vec<_> = crowd.iter().map(|(id, sig)| (id.as_str(), sig.as_str())).collect();
+        assert!(matches!(with(&crowd[1..]), Verdict::Pass(_)));
+        assert!(matches!(with(&crowd), Verdict::Fail(_)));
     }
 
     #[test]

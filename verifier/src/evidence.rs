@@ -2,20 +2,25 @@
 //! the certificate states recomputed from them.
 //!
 //! A run folder was written by a stranger. Files come through [`Files`], which opens plain files below
-//! the certificate's folder and nothing else; each is read once, with a limit, and judged as bytes.
+//! the certificate's folder and nothing else. The certificate says how long each one is: a file of another
+//! length is a finding and is not read; what is only hashed is never held whole.
 
 mod scores;
 mod sources;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{self, Read},
+};
 
 use records::{
     Blake3, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
     canonical::CanonicalError,
-    checkpoint::Manifest,
+    checkpoint::{MANIFEST_BYTES_MAX, Manifest},
+    file::read_opened,
     golden::Golden,
     run::ResolvedRun,
-    statement::{Run, Statement},
+    statement::{Run, Statement, Subject},
     transcript,
 };
 
@@ -24,8 +29,23 @@ use crate::{
     transcript::{Evidence, Names},
 };
 
-/// The longest file that is read, in bytes: a checkpoint of a billion parameters with its state.
-pub const FILE_MAX: u64 = 16 << 30;
+/// The longest file of a name, in bytes: a certificate that names a longer one does not hold.
+#[must_use]
+pub fn bytes_max(name: &str) -> u64 {
+    match name.rsplit('/').next().unwrap_or_default() {
+        GOLDEN | CONTAINMENT => 64 << 10,
+        "run.json" | "model.json" => 4 << 20,
+        "manifest.json" => MANIFEST_BYTES_MAX,
+        "eval_results.jsonl" => 16 << 20,
+        // What a compiler may write at once.
+        _ if name == OBJECT => 256 << 20,
+        // A million steps of 500 bytes; a hundred thousand rows of 5,000 fingerprints.
+        "transcript.jsonl" => 512 << 20,
+        "fingerprints.bin" => 4 << 30,
+        // A checkpoint of a billion parameters with its state.
+        _ => 16 << 30,
+    }
+}
 
 /// The file of a scale that says what stood around its workers.
 pub const CONTAINMENT: &str = "containment.json";
@@ -40,7 +60,7 @@ pub enum ReadError {
     /// There is none.
     #[error("missing")]
     Missing,
-    /// It is not a plain file below the folder, or longer than the limit: the evidence's fault.
+    /// It is not a plain file below the folder: the evidence's fault.
     #[error("{0}")]
     Refused(String),
     /// The machine could not read it: nobody's fault.
@@ -50,8 +70,16 @@ pub enum ReadError {
 
 /// A run folder, as far as the verifier may see it.
 pub trait Files {
-    /// Reads a plain file of at most `limit` bytes at a relative path with `/` between its parts.
-    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, ReadError>;
+    /// Opens a plain file at a relative path with `/` between its parts.
+    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError>;
+}
+
+/// A plain file of which nothing has been read yet.
+pub struct Opened<'a> {
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its bytes.
+    pub content: Box<dyn Read + 'a>,
 }
 
 /// What was looked at.
@@ -96,57 +124,95 @@ pub fn check(statement: &Statement, files: &dyn Files) -> Result<Looked, ReadErr
 /// What lies on the table: files still to be looked at, and what was found.
 struct Desk<'a> {
     files: &'a dyn Files,
-    /// Expected digests of the files that were not read yet.
-    left: BTreeMap<&'a str, &'a str>,
+    /// Files that were not read yet.
+    left: BTreeMap<&'a str, Signed<'a>>,
     counts: Counts,
     findings: Vec<Finding>,
     runs: Vec<ResolvedRun>,
     golden: Option<Golden>,
 }
 
+/// What was signed of a file.
+#[derive(Clone, Copy)]
+struct Signed<'a> {
+    sha256: &'a str,
+    bytes: u64,
+}
+
 /// A file and whether it is the one that was signed.
 struct Piece {
+    /// Empty where only the digest was asked for.
     bytes: Vec<u8>,
+    digest: Sha256,
     intact: bool,
 }
 
 impl<'a> Desk<'a> {
     fn new(statement: &'a Statement, files: &'a dyn Files) -> Self {
         let subjects = statement.subject.iter().skip(1);
-        let left = subjects.map(|subject| (subject.name.as_str(), subject.digest.sha256.as_str())).collect();
+        let signed = |subject: &'a Subject| Signed {
+            sha256: &subject.digest.sha256,
+            // `certificate::check` refuses a file without a length.
+            bytes: subject.annotations.map_or(0, |annotations| annotations.bytes),
+        };
+        let left = subjects.map(|subject| (subject.name.as_str(), signed(subject))).collect();
         Self { files, left, counts: Counts::default(), findings: Vec::new(), runs: Vec::new(), golden: None }
     }
 
-    /// Reads a file of the statement; a finding and nothing where it is not named, missing or not a plain file.
+    /// Reads a file of the statement; a finding and nothing where it is not named, not there, not a plain file or
+    /// of another length.
     fn take(&mut self, name: &str) -> Result<Option<Piece>, ReadError> {
-        let Some(expected) = self.left.remove(name) else {
+        self.look(name, |content, size| {
+            let bytes = read_opened(content, size, size)?;
+            Ok((Sha256::of(&bytes), bytes))
+        })
+    }
+
+    /// As [`Desk::take`], for a file of which nothing but the digest is asked.
+    fn hash(&mut self, name: &str) -> Result<Option<Piece>, ReadError> {
+        self.look(name, |content, size| {
+            let (digest, _) = Sha256::of_stream(content.take(size.saturating_add(1)))?;
+            Ok((digest, Vec::new()))
+        })
+    }
+
+    fn look(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Box<dyn Read + '_>, u64) -> io::Result<(Sha256, Vec<u8>)>,
+    ) -> Result<Option<Piece>, ReadError> {
+        let Some(signed) = self.left.remove(name) else {
             self.findings
                 .push(Finding::new(Rule::Inconsistent, name).expected("a subject of the certificate").found("none"));
             return Ok(None);
         };
         self.counts.files += 1;
-        match self.files.read(name, FILE_MAX) {
-            Ok(bytes) => {
-                let intact = Sha256::of(&bytes).bare() == expected;
-                Ok(Some(Piece { bytes, intact }))
+        let changed = |expected: String, found: String| {
+            Ok(Err(Finding::new(Rule::FileChanged, name).expected(expected).found(found)))
+        };
+        let looked = match self.files.open(name) {
+            Ok(Opened { size, .. }) if size != signed.bytes => {
+                changed(format!("{} bytes", signed.bytes), format!("{size} bytes"))
             }
-            Err(ReadError::Missing) => {
-                self.findings.push(Finding::new(Rule::FileMissing, name));
-                Ok(None)
-            }
-            Err(ReadError::Refused(why)) => {
-                self.findings.push(Finding::new(Rule::FileChanged, name).expected("a plain file").found(why));
-                Ok(None)
-            }
+            Ok(Opened { size, content }) => match read(content, size) {
+                Ok((digest, bytes)) => Ok(Ok(Piece { bytes, intact: digest.bare() == signed.sha256, digest })),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    changed(format!("{size} bytes"), error.to_string())
+                }
+                Err(error) => Err(ReadError::Failed(format!("cannot read {name}: {error}"))),
+            },
+            Err(ReadError::Missing) => Ok(Err(Finding::new(Rule::FileMissing, name))),
+            Err(ReadError::Refused(why)) => changed("a plain file".to_owned(), why),
             Err(error) => Err(error),
-        }
+        };
+        Ok(looked?.map_err(|finding| self.findings.push(finding)).ok())
     }
 
     /// Notes what a closer look found; a changed file has a finding whatever that look said.
     fn note(&mut self, name: &str, piece: &Piece, closer: Vec<Finding>) {
         if closer.is_empty() && !piece.intact {
             let finding = Finding::new(rule_of(name), name);
-            self.findings.push(finding.expected("the bytes that were signed").found(Sha256::of(&piece.bytes)));
+            self.findings.push(finding.expected("the bytes that were signed").found(piece.digest));
         }
         self.findings.extend(closer);
     }
@@ -262,7 +328,7 @@ impl<'a> Desk<'a> {
     /// Files that no run of the statement explains: their digest is all that is known.
     fn check_rest(&mut self) -> Result<(), ReadError> {
         while let Some(name) = self.left.keys().next().map(|name| (*name).to_owned()) {
-            if let Some(piece) = self.take(&name)? {
+            if let Some(piece) = self.hash(&name)? {
                 self.note(&name, &piece, Vec::new());
             }
         }

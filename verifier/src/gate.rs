@@ -8,12 +8,19 @@ use records::{
 };
 use serde::Serialize;
 
-use crate::{config::Names, diff, frozen::FrozenTree, intake, policy, tree::Tree};
+use crate::{
+    config::Names,
+    diff,
+    frozen::FrozenTree,
+    intake::{self, ARCHIVE_BYTES_MAX},
+    policy,
+    tree::Tree,
+};
 
 /// What the gate says of a ZIP.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Judgement {
-    /// SHA-256 of the ZIP.
+    /// SHA-256 of the ZIP; of one that is too large, of no more than was read to know that.
     pub archive: Sha256,
     /// What it was compared with.
     pub frozen: FrozenDigest,
@@ -63,7 +70,12 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolE
     let admitted = match split(intake::admit(zip)) {
         Ok(admitted) => admitted,
         Err(value) => {
-            stage("intake", value, format!("{} bytes", zip.len()));
+            let found = if zip.len() > ARCHIVE_BYTES_MAX {
+                format!("more than {ARCHIVE_BYTES_MAX} bytes")
+            } else {
+                format!("{} bytes", zip.len())
+            };
+            stage("intake", value, found);
             return Ok(judgement);
         }
     };

@@ -19,6 +19,8 @@ use records::Sha256;
 
 const SCHEME: &str = "ed25519";
 const NAME_MAX: usize = 64;
+/// How much of a key's digest stands in its id.
+const DIGITS: usize = 16;
 
 /// A key or a list of keys that cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -99,10 +101,16 @@ impl PublicKey {
         format!("{}:{}", self.name, self.digits())
     }
 
-    /// The digits of [`PublicKey::id`]: what a key is called whatever its owner calls it.
+    /// SHA-256 over the 32 raw bytes: the key's identity, whatever its owner calls it.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        Sha256::of(self.key.as_bytes())
+    }
+
+    /// The digits of [`PublicKey::id`].
     #[must_use]
     pub fn digits(&self) -> String {
-        Sha256::of(self.key.as_bytes()).bare()[..16].to_owned()
+        self.digest().bare()[..DIGITS].to_owned()
     }
 
     /// Whether the key signed the message; small-order keys and malleable signatures never did.
@@ -202,6 +210,14 @@ impl SecretKey {
     }
 }
 
+/// The digits of a text that has the form of [`PublicKey::id`].
+#[must_use]
+pub fn id_digits(id: &str) -> Option<&str> {
+    let (name, digits) = id.rsplit_once(':')?;
+    let hex = digits.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c));
+    (check_name(name).is_ok() && digits.len() == DIGITS && hex).then_some(digits)
+}
+
 fn check_name(name: &str) -> Result<(), KeyError> {
     let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
     let starts = name.bytes().next().is_some_and(|c| c.is_ascii_alphanumeric());
@@ -264,6 +280,22 @@ mod tests {
             assert!(matches!(Trust::parse(&text), Err(KeyError::Line { line: at, .. }) if at == line), "{text}");
         }
         assert_eq!(Trust::parse("# nobody\n"), Err(KeyError::Empty));
+    }
+
+    #[test]
+    fn only_an_id_has_the_form_of_one() {
+        let id = key(7).public().id();
+        assert_eq!(id_digits(&id), Some(key(7).public().digits().as_str()));
+        for bad in [
+            "",
+            "demo",
+            ":0123456789abcdef",
+            "demo:0123456789abcde",
+            "demo:0123456789abcdeF",
+            "de\nmo:0123456789abcdef",
+        ] {
+            assert_eq!(id_digits(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

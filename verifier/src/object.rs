@@ -127,7 +127,7 @@ impl Form {
                 elf::DT_AUDIT | elf::DT_DEPAUDIT | elf::DT_FILTER | elf::DT_AUXILIARY => {
                     self.fault("asks for auditing or filtering libraries");
                 }
-                elf::DT_FLAGS if value & u64::from(elf::DF_TEXTREL.0) != 0 => {
+                elf::DT_FLAGS if value & elf::DF_TEXTREL.0 != 0 => {
                     self.fault("changes its own code when it is loaded");
                 }
                 elf::DT_DEBUG => self.fault("asks for the loader's list of objects"),

@@ -68,6 +68,16 @@ impl Evidence {
     }
 }
 
+/// How long the fingerprints of a transcript are, by its columns and the number of its lines; 0 where its first
+/// line is no header.
+#[must_use]
+pub fn rows_bytes(transcript: &[u8]) -> u64 {
+    let mut lines = transcript.split_inclusive(|byte| *byte == b'\n');
+    let header = lines.next().and_then(|line| canonical::from_file::<Header>(line).ok());
+    let columns = header.map_or(0, |header| header.columns.len() as u64);
+    (lines.count() as u64).saturating_mul(columns).saturating_mul(8)
+}
+
 /// Reads the lines alone, with their chain: all that can be said of a transcript without its fingerprints.
 pub fn read_lines(bytes: &[u8], name: &str) -> Result<(Header, Vec<Line>), Vec<Finding>> {
     let changed = |line: usize| Finding::new(Rule::TranscriptChanged, format!("{name}:{line}"));

@@ -154,8 +154,16 @@ fn walls_stood_and_are_those_of_every_scale() {
         }
     };
     assert_places(&refused(&wish(), |statement, folder| state(statement, folder, &[])), &["containment"]);
-    let part = refused(&wish(), |statement, folder| state(statement, folder, &["seccomp", "landlock:7"]));
-    assert_places(&part, &["containment"]);
+    let parts: [&[&str]; 4] = [
+        &["seccomp:25", "landlock:7"],
+        &["no-new-privs", "tsc-off"],
+        &["seccomp-off:25", "no-new-privs"],
+        &["none:seccomp:no-new-privs", "no-new-privs"],
+    ];
+    for walls in parts {
+        let part = refused(&wish(), |statement, folder| state(statement, folder, walls));
+        assert_places(&part, &["containment"]);
+    }
     let more = refused(&wish(), |statement, _| statement.predicate.containment.push("namespaces:mount".into()));
     assert_places(&more, &["small/containment.json", "medium/containment.json", "large/containment.json"]);
     let none = refused(&wish(), |_, folder| drop(folder.0.remove("medium/containment.json")));

@@ -36,7 +36,7 @@ fn smallest(rule: Rule) -> Option<Vec<u8>> {
         Rule::Submission => with(SUBMISSION, "name = \"a\"\nteam = \"b\"\norganization = \"\"\nwriteup = \"\"\n"),
         Rule::Config => with(CONFIG, "a"),
         Rule::SourceText => with(ROOT, "\u{e9}"),
-        Rule::ForbiddenWord => with(ROOT, "env"),
+        Rule::ForbiddenWord => with(ROOT, "unsafe"),
         _ => return None,
     })
 }

@@ -9,7 +9,12 @@ use draw::Draw;
 use folder::{Folder, Wish, certificate, key, passed, trust};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use records::{Finding, Rule, Verdict, evaluation, statement::Statement};
-use verifier::{certificate::verify, keys::Trust, release::Release};
+use verifier::{
+    certificate::verify,
+    evidence::{Files, Opened, ReadError},
+    keys::Trust,
+    release::Release,
+};
 
 /// Numbers for choosing positions: proptest's own generator with a fixed seed.
 mod draw {
@@ -48,6 +53,14 @@ impl Scene {
         let demo = key("demo", 1);
         folder.0.insert(CERTIFICATE.to_owned(), certificate(&statement, &demo));
         Self { statement, folder, trust: trust(&[&demo]), release: wish.law.release() }
+    }
+
+    /// Names the files that are there, with their lengths and digests, and signs that.
+    fn sign_what_is_there(&mut self) {
+        self.folder.0.remove(CERTIFICATE);
+        self.statement.subject.truncate(1);
+        self.statement.subject.extend(folder::files(&self.folder));
+        self.folder.0.insert(CERTIFICATE.to_owned(), certificate(&self.statement, &key("demo", 1)));
     }
 
     fn verdict(&self) -> Verdict<verifier::certificate::Verified> {
@@ -178,7 +191,48 @@ fn whole_lines_left_out_of_a_transcript_are_noticed() {
     let rows = scene.folder.0["small/fingerprints.bin"][..3 * 48].to_vec();
     scene.folder.0.insert("small/transcript.jsonl".into(), cut);
     scene.folder.0.insert("small/fingerprints.bin".into(), rows);
+    let places: Vec<_> = scene.findings().into_iter().map(|finding| finding.place).collect();
+    assert_eq!(places[..2], ["small/transcript.jsonl", "small/fingerprints.bin"]);
+    // Whoever signed the shorter files too is found out by the number of lines.
+    scene.sign_what_is_there();
     assert_eq!(scene.findings()[0].place, "small/transcript.jsonl:5");
+}
+
+#[test]
+fn a_file_of_another_length_is_named_with_both_and_not_read() {
+    struct Endless;
+    impl std::io::Read for Endless {
+        fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+            panic!("read although its length is wrong")
+        }
+    }
+    /// One file as long as a sparse one can be, the others as they are.
+    struct Stretched<'a>(&'a Folder, &'a str);
+    impl Files for Stretched<'_> {
+        fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
+            let sparse = Opened { size: 3 << 30, content: Box::new(Endless) };
+            if path == self.1 { Ok(sparse) } else { self.0.open(path) }
+        }
+    }
+    let scene = Scene::new();
+    for (name, bytes) in scene.folder.0.iter().filter(|(name, _)| *name != CERTIFICATE) {
+        let stretched = Stretched(&scene.folder, name);
+        let verdict = verify(&scene.folder.0[CERTIFICATE], &scene.trust, &stretched, &scene.release).unwrap();
+        let Verdict::Fail(findings) = verdict else { panic!("{name}: {verdict:?}") };
+        let expected =
+            Finding::new(Rule::FileChanged, name).expected(format!("{} bytes", bytes.len())).found("3221225472 bytes");
+        assert_eq!(findings, [expected], "{name}");
+    }
+}
+
+#[test]
+fn a_file_that_nothing_explains_is_hashed_and_not_held() {
+    let mut scene = Scene::new();
+    scene.folder.0.insert("notes.txt".to_owned(), vec![b'x'; 1 << 20]);
+    scene.sign_what_is_there();
+    assert!(matches!(scene.verdict(), Verdict::Pass(_)), "{:?}", scene.verdict());
+    let Verdict::Fail(findings) = scene.with_byte("notes.txt", 1 << 19, b'y') else { panic!() };
+    assert_eq!((findings[0].rule, findings[0].place.as_str()), (Rule::FileChanged, "notes.txt"));
 }
 
 #[test]

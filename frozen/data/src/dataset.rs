@@ -4,12 +4,15 @@
 //! so what a run saw is what its `run.json` names, or the run stops.
 
 use std::{
-    fs::{self, File},
+    fs,
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
-use records::DataRoot;
+use records::{
+    DataRoot,
+    file::{Links, open_plain},
+};
 
 use crate::{
     DataError, Sample, Uid,
@@ -148,7 +151,7 @@ impl Dataset {
 }
 
 fn read_parts(shard: &Path, entry: &Entry) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
-    let file = File::open(shard)?;
+    let (file, _) = open_plain(shard, Links::Follow).map_err(|error| error.source)?;
     let read = |offset, length: u32| {
         let mut bytes = vec![0; length as usize];
         file.read_exact_at(&mut bytes, offset).map(|()| bytes)

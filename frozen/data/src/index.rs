@@ -16,7 +16,7 @@ use std::{
 use rayon::prelude::*;
 use records::{
     Blake3, DataRoot,
-    file::{self, FileError},
+    file::{self, FileError, Links},
     merkle,
 };
 
@@ -267,14 +267,13 @@ impl Index {
     pub fn open(dir: &Path) -> Result<Self, DataError> {
         let path = dir.join(FILE);
         let bad = |why: &str| DataError::BadIndex { dir: dir.to_owned(), why: why.to_owned() };
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && dir.is_dir() => {
+        let (file, length) = match file::open_plain(&path, Links::Follow) {
+            Ok(opened) => opened,
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound && dir.is_dir() => {
                 return Err(DataError::NoIndex { dir: dir.to_owned() });
             }
-            Err(error) => return Err(FileError::at("open", path)(error).into()),
+            Err(error) => return Err(error.into()),
         };
-        let length = file.metadata().map_err(FileError::at("read", &path))?.len();
         if length < HEADER + 32 {
             return Err(bad("it is too short"));
         }

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use records::file::FileError;
+use records::file::{FileError, Links, open_plain};
 use tar::{EntryType, Header, PaxExtensions};
 
 use crate::DataError;
@@ -61,8 +61,7 @@ impl Group {
 impl Shard {
     /// Opens a tar.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(FileError::at("open", path))?;
-        let length = file.metadata().map_err(FileError::at("read", path))?.len();
+        let (file, length) = open_plain(path, Links::Follow)?;
         Ok(Self { path: path.to_owned(), file, length })
     }
 

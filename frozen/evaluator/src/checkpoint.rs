@@ -5,8 +5,8 @@ use std::path::Path;
 use clip::{NamedValues, values};
 use records::{
     Blake3, Sha256, canonical,
-    checkpoint::{CHECKPOINT_FORMAT, Manifest, leaf},
-    file,
+    checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, leaf},
+    file::{self, FileError, Links},
 };
 
 use crate::halt::{Fault, Halt};
@@ -29,7 +29,7 @@ impl Checkpoint {
     /// - Errors: [`Halt::Checkpoint`] at the first tensor that differs.
     pub fn read(folder: &Path) -> Result<Self, Halt> {
         let path = folder.join(MANIFEST);
-        let bytes = file::read(&path).map_err(Fault::File)?;
+        let bytes = file::read_named(&path, MANIFEST_BYTES_MAX).map_err(Fault::File)?;
         let manifest: Manifest =
             canonical::from_file(&bytes).map_err(|source| Fault::Manifest { path: path.clone(), source })?;
         let changed = |place: &Path, why: String| Halt::Checkpoint { place: place.display().to_string(), why };
@@ -39,8 +39,12 @@ impl Checkpoint {
         let listed = manifest.files.iter().find(|file| file.name == MODEL);
         let listed = listed.ok_or_else(|| changed(&path, format!("lists no {MODEL}")))?;
         let path = folder.join(MODEL);
-        let bytes = file::read(&path).map_err(Fault::File)?;
-        if bytes.len() as u64 != listed.length || Sha256::of(&bytes) != listed.sha256 {
+        let (file, size) = file::open_plain(&path, Links::Follow).map_err(Fault::File)?;
+        if size != listed.length {
+            return Err(changed(&path, format!("{size} bytes, expected {}", listed.length)));
+        }
+        let bytes = file::read_opened(file, size, size).map_err(FileError::at("read", &path)).map_err(Fault::File)?;
+        if Sha256::of(&bytes) != listed.sha256 {
             let values = values::from_file(&bytes).ok();
             let tensor = values.and_then(|values| first_difference(listed, &values));
             return Err(changed(&path, tensor.unwrap_or_else(|| format!("expected {}", listed.sha256))));

@@ -14,6 +14,9 @@ use crate::{
     task::{Progress, score},
 };
 
+/// The longest model configuration that is read, in bytes.
+const MODEL_BYTES_MAX: u64 = 1 << 20;
+
 /// Scores a checkpoint on tasks.
 #[derive(Parser)]
 #[command(version)]
@@ -61,7 +64,7 @@ pub fn main() -> Exit {
 
 fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
     prepare()?;
-    let text = String::from_utf8(file::read(&arguments.model).map_err(Fault::File)?)
+    let text = String::from_utf8(file::read_named(&arguments.model, MODEL_BYTES_MAX).map_err(Fault::File)?)
         .map_err(|_| Fault::Usage { path: arguments.model.clone(), why: "not UTF-8".to_owned() })?;
     let config = ModelConfig::parse(&text).map_err(Fault::Config)?;
     // All tasks are opened before the first is scored: a missing one costs seconds and not hours.

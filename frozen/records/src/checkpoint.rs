@@ -10,6 +10,9 @@ use crate::{Blake3, Sha256, merkle};
 /// The form of the manifest.
 pub const CHECKPOINT_FORMAT: &str = "maxclip.checkpoint.v1";
 
+/// The longest manifest that is read, in bytes: some 50,000 tensors.
+pub const MANIFEST_BYTES_MAX: u64 = 16 << 20;
+
 /// `manifest.json` of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

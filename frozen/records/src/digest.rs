@@ -1,9 +1,16 @@
 //! Digests as types: which bytes were hashed is part of the name, and of the text form.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Read},
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
+
+/// How much of a stream is held at once.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// A text that is not the digest it was expected to be.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -151,6 +158,22 @@ impl Sha256 {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// Hashes everything that a reader gives, a piece at a time, and says how many bytes that were.
+    pub fn of_stream(mut reader: impl Read) -> io::Result<(Self, u64)> {
+        let (mut hasher, mut piece, mut total) = (sha2::Sha256::new(), vec![0; PIECE_BYTES], 0);
+        loop {
+            match reader.read(&mut piece) {
+                Ok(0) => return Ok((Self(hasher.finalize().into()), total)),
+                Ok(count) => {
+                    hasher.update(&piece[..count]);
+                    total += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     /// The 64 digits alone, as `sha256sum` and in-toto write them.
     #[must_use]
     pub fn bare(&self) -> String {
@@ -174,6 +197,14 @@ mod tests {
         assert!(text.parse::<Blake3>().is_err());
         assert!(text.to_uppercase().parse::<Sha256>().is_err());
         assert!(text[..70].parse::<Sha256>().is_err());
+    }
+
+    #[test]
+    fn a_stream_has_the_digest_of_its_bytes_and_their_number() {
+        for length in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, 2 * PIECE_BYTES + 3] {
+            let bytes: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+            assert_eq!(Sha256::of_stream(&bytes[..]).unwrap(), (Sha256::of(&bytes), length as u64));
+        }
     }
 
     #[test]

@@ -1,10 +1,25 @@
-//! Writing files so that a reader sees the old one or the new one and never half of either.
+//! Files: read without trusting whoever put them there, and written so that a reader sees the old one or
+//! the new one and never half of either.
+//!
+//! A name says nothing about what stands behind it: a FIFO blocks for ever, a device never ends, a sparse
+//! file of a few bytes on disk is terabytes long, a link points anywhere. So every read here opens without
+//! blocking, asks the *opened* file what it is and how long (a path could change in between), and takes no
+//! more than that length, which has to be within the caller's limit before the first byte is read.
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read, Write as _},
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
+
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+};
+
+/// The longest file of our own that is read, in bytes: a checkpoint of a billion parameters with its state.
+pub const OWN_BYTES_MAX: u64 = 16 << 30;
 
 /// An operation of the file system that failed, with the path it failed on.
 #[derive(Debug, thiserror::Error)]
@@ -26,24 +41,95 @@ impl FileError {
     }
 }
 
-/// Reads a whole file.
-pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    fs::read(path).map_err(FileError::at("read", path))
+/// Whether a link may stand where a file is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// The caller named the file himself: where his links lead is his affair.
+    Follow,
+    /// A stranger wrote the folder.
+    Refuse,
 }
 
-/// Reads a plain file of at most `limit` bytes, following no link.
+/// How to open a name without blocking on it, and without a terminal becoming this process's own.
+#[must_use]
+pub fn flags(links: Links) -> OFlags {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    if links == Links::Refuse { flags | OFlags::NOFOLLOW } else { flags }
+}
+
+/// Opens a plain file, and says how long it is.
 ///
-/// For folders that strangers wrote: a FIFO would block for ever and a link could point anywhere.
+/// - Errors: kind `InvalidData` for a FIFO, a device, a socket, or a link where links are refused;
+///   `IsADirectory` for a folder.
+pub fn open_plain(path: &Path, links: Links) -> Result<(File, u64), FileError> {
+    let open = || {
+        let file = rustix::fs::open(path, flags(links), Mode::empty()).map_err(refusal)?;
+        plain(File::from(file))
+    };
+    open().map_err(FileError::at("read", path))
+}
+
+/// An opened file with its length, where it is a plain one.
+pub fn plain(file: File) -> io::Result<(File, u64)> {
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok((file, metadata.len()));
+    }
+    let (name, error) = match kind {
+        kind if kind.is_dir() => ("a folder", io::ErrorKind::IsADirectory),
+        kind if kind.is_fifo() => ("a FIFO", io::ErrorKind::InvalidData),
+        kind if kind.is_char_device() || kind.is_block_device() => ("a device", io::ErrorKind::InvalidData),
+        _ => ("something else", io::ErrorKind::InvalidData),
+    };
+    Err(io::Error::new(error, format!("{name}, not a plain file")))
+}
+
+/// What the system answers where a name cannot be a plain file, in our words; everything else as it is.
+#[must_use]
+pub fn refusal(errno: Errno) -> io::Error {
+    match errno {
+        Errno::LOOP => io::Error::new(io::ErrorKind::InvalidData, "a link, not a plain file"),
+        Errno::NXIO | Errno::NODEV => {
+            io::Error::new(io::ErrorKind::InvalidData, "a socket or a device, not a plain file")
+        }
+        errno => errno.into(),
+    }
+}
+
+/// Reads what [`open_plain`] opened, where its length is within a limit.
+pub fn read_opened(file: impl Read, size: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let refuse = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    if size > limit {
+        return Err(refuse(format!("{size} bytes, limit {limit} bytes")));
+    }
+    let mut bytes = Vec::new();
+    let room = usize::try_from(size).map_err(|_| refuse(format!("{size} bytes, more than this machine addresses")))?;
+    bytes.try_reserve_exact(room)?;
+    // One byte more tells a file that grows while it is read from one that stays.
+    file.take(size.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() == room { Ok(bytes) } else { Err(refuse(format!("not the {size} bytes that it said it has"))) }
+}
+
+/// Reads a file of our own: plain, and of at most [`OWN_BYTES_MAX`].
+pub fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    read_named(path, OWN_BYTES_MAX)
+}
+
+/// Reads a plain file of at most `limit` bytes that the caller named; a link is followed.
+pub fn read_named(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    read_plain(path, limit, Links::Follow)
+}
+
+/// Reads a plain file of at most `limit` bytes in a folder that a stranger wrote; no link is followed.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let metadata = fs::symlink_metadata(path).map_err(FileError::at("read", path))?;
-    let refuse = |why: String| FileError::at("read", path)(io::Error::new(io::ErrorKind::InvalidData, why));
-    if !metadata.is_file() {
-        return Err(refuse("not a plain file".to_owned()));
-    }
-    if metadata.len() > limit {
-        return Err(refuse(format!("{} bytes, limit {limit} bytes", metadata.len())));
-    }
-    read(path)
+    read_plain(path, limit, Links::Refuse)
+}
+
+/// Reads a plain file of at most `limit` bytes.
+pub fn read_plain(path: &Path, limit: u64, links: Links) -> Result<Vec<u8>, FileError> {
+    let (file, size) = open_plain(path, links)?;
+    read_opened(file, size, limit).map_err(FileError::at("read", path))
 }
 
 /// Writes a file beside its name, syncs it and renames it into place.
@@ -75,6 +161,8 @@ pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -93,10 +181,55 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         write(&path, b"12345").unwrap();
-        let link = folder.path().join("link");
-        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let [link, dangling] = ["link", "dangling"].map(|name| folder.path().join(name));
+        symlink(&path, &link).unwrap();
+        symlink("nowhere", &dangling).unwrap();
         assert!(read_bounded(&path, 5).is_ok());
-        assert!(read_bounded(&path, 4).is_err());
-        assert!(read_bounded(&link, 5).is_err());
+        let error = read_bounded(&path, 4).unwrap_err().to_string();
+        assert!(error.ends_with("5 bytes, limit 4 bytes"), "{error}");
+        assert!(read_bounded(&link, 5).unwrap_err().to_string().ends_with("a link, not a plain file"));
+        assert_eq!(read_named(&link, 5).unwrap(), b"12345");
+        assert_eq!(read_named(&dangling, 5).unwrap_err().source.kind(), io::ErrorKind::NotFound);
+        assert_eq!(read_bounded(&dangling, 5).unwrap_err().source.kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// Without the open that does not block the first of these would hang, and the second fill the memory.
+    #[test]
+    fn what_is_no_plain_file_is_refused_at_once_and_says_what_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let [fifo, socket] = ["fifo", "socket"].map(|name| folder.path().join(name));
+        rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let cases = [
+            (fifo.as_path(), "a FIFO, not a plain file"),
+            (Path::new("/dev/zero"), "a device, not a plain file"),
+            (folder.path(), "a folder, not a plain file"),
+            (&socket, "a socket or a device, not a plain file"),
+        ];
+        for (path, why) in cases {
+            for links in [Links::Follow, Links::Refuse] {
+                let error = read_plain(path, u64::MAX, links).unwrap_err().to_string();
+                assert_eq!(error, format!("cannot read {}: {why}", path.display()));
+            }
+            assert!(read(path).is_err());
+        }
+    }
+
+    #[test]
+    fn a_sparse_file_is_refused_by_its_length_before_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sparse");
+        File::create(&path).unwrap().set_len(3 << 30).unwrap();
+        let error = read_named(&path, 1 << 20).unwrap_err().to_string();
+        assert!(error.ends_with("3221225472 bytes, limit 1048576 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_grows_or_shrinks_while_it_is_read_is_refused() {
+        assert_eq!(read_opened(&b"123"[..], 3, 3).unwrap(), b"123");
+        for size in [2, 4] {
+            let error = read_opened(&b"123"[..], size, 9).unwrap_err().to_string();
+            assert_eq!(error, format!("not the {size} bytes that it said it has"));
+        }
     }
 }

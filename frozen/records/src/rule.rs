@@ -64,7 +64,7 @@ rules! {
     "policy" {
         Submission = "submission-toml", "`submission.toml` names the entry with the known keys, as short printable text.", "compare with the one that `maxclip new` writes";
         Config = "config-toml", "`config.toml` is TOML of at most 4 KiB: plain values, and tables named after scales and protocols.", "compare with the one that `maxclip new` writes";
-        SourceText = "source-text", "Source is ASCII text of at most 64 KiB in all, nested at most 64 deep.", "shorten or split it; constants belong into config.toml";
+        SourceText = "source-text", "Source is UTF-8 text of at most 64 KiB in all, ASCII outside comments and texts, nested at most 64 deep.", "write it as plain text, shorten or split it; constants belong into config.toml";
         ForbiddenWord = "forbidden-word", "Source names nothing that reaches outside the contract.", "see docs/rules.md for the list and for what the contract offers instead";
     }
     "build" {

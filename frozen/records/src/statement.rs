@@ -42,6 +42,25 @@ pub struct Subject {
     pub name: String,
     /// Its digest.
     pub digest: SubjectDigest,
+    /// Of a file: how long it is. `submission` is a tree and has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<Annotations>,
+}
+
+impl Subject {
+    /// A file by its path below the certificate's folder.
+    #[must_use]
+    pub fn file(name: String, digest: Sha256, bytes: u64) -> Self {
+        Self { name, digest: SubjectDigest { sha256: digest.bare() }, annotations: Some(Annotations { bytes }) }
+    }
+}
+
+/// in-toto's annotations of a resource, of which we have one: a reader knows how much to read before it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Annotations {
+    /// The file's length in bytes.
+    pub bytes: u64,
 }
 
 /// in-toto's digest set; exactly one of them here.

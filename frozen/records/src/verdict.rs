@@ -49,7 +49,7 @@ pub struct Finding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attachment {
-    /// Printable text; control characters stand as escapes.
+    /// Lines of printable text; every other control character stands as an escape.
     pub text: String,
     /// BLAKE3 of the whole original.
     pub digest: Blake3,
@@ -61,7 +61,8 @@ impl Attachment {
     /// Escapes and cuts what some program wrote.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
-        let mut text = escape(&String::from_utf8_lossy(bytes));
+        let text = String::from_utf8_lossy(bytes);
+        let mut text = text.split('\n').map(escape).collect::<Vec<_>>().join("\n");
         if text.len() > ATTACHMENT_BYTES {
             let end = (0..=ATTACHMENT_BYTES).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
             text.truncate(end);
@@ -71,20 +72,30 @@ impl Attachment {
     }
 }
 
-/// Makes hostile text harmless for a terminal: line breaks and tabs stay, all other control characters
-/// and the marks that reorder text (bidirectional controls) become `\u{..}`.
+/// Makes hostile text harmless on one line of a terminal: whatever [`moves`] becomes `\n`, `\t` or `\u{..}`.
+///
+/// Escaping twice changes nothing.
 #[must_use]
 pub fn escape(text: &str) -> String {
-    let reorders =
-        |c| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if c == '\n' || c == '\t' || !(c.is_control() || reorders(c)) {
-            out.push(c);
-        } else {
-            out.extend(c.escape_unicode());
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if moves(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
         }
         out
     })
+}
+
+/// Whether a character does something to the text around it: controls of both sets, separators of lines and
+/// paragraphs, marks that reorder (bidirectional controls), and those that are there and not seen.
+#[must_use]
+pub fn moves(c: char) -> bool {
+    let hidden = matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}');
+    c.is_control() || hidden
 }
 
 impl Finding {
@@ -149,12 +160,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_of_both_sets_are_escaped() {
-        for c in (0u32..0x20).chain(0x7f..0xa0).filter_map(char::from_u32).filter(|c| !matches!(c, '\n' | '\t')) {
-            assert!(!escape(&format!("a{c}b")).contains(c), "{c:?}");
+    fn whatever_moves_text_is_escaped_and_nothing_else() {
+        for c in (0..=0x10_ffff).filter_map(char::from_u32) {
+            let escaped = escape(&format!("a{c}b"));
+            assert!(!escaped.chars().any(moves), "{c:?}");
+            assert_eq!(escape(&escaped), escaped);
         }
-        assert_eq!(escape("\u{1b}[31m"), "\\u{1b}[31m");
-        assert_eq!(escape("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(escape("\u{1b}[31m\n\t\u{85}"), "\\u{1b}[31m\\n\\t\\u{85}");
+        assert_eq!(escape("a\u{202e}b\u{2028}c"), "a\\u{202e}b\\u{2028}c");
+        let honest = "naïve Ω 東京 한국어 עברית नमस्ते 👩\u{200d}🔬 \\n";
+        assert_eq!(escape(honest), honest);
+    }
+
+    #[test]
+    fn a_finding_is_one_line_and_an_attachment_keeps_its_lines() {
+        let finding = Finding::new(Rule::Diverged, "a\nb").expected("c\nd").found("e\nf").attach(b"g\nh\x1b\x07");
+        assert_eq!((finding.place, finding.expected, finding.found), ("a\\nb".into(), "c\\nd".into(), "e\\nf".into()));
+        assert_eq!(finding.attachment.unwrap().text, "g\nh\\u{1b}\\u{7}");
     }
 
     #[test]

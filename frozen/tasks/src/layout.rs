@@ -23,7 +23,7 @@ use std::{
 
 use records::{
     Blake3, DataRoot,
-    file::{FileError, read_bounded},
+    file::{FileError, Links, open_plain, read_bounded},
     merkle,
 };
 
@@ -315,11 +315,10 @@ fn read_shard<E: From<LayoutError>>(
 /// Opens a tar that ends as one: with two blocks of zeros. One that was cut between two members does not.
 fn whole_tar(shard: &Path) -> Result<File, LayoutError> {
     let open = || -> io::Result<(File, Vec<u8>)> {
-        let mut file = File::open(shard)?;
-        let length = file.metadata()?.len();
+        let (mut file, length) = open_plain(shard, Links::Follow).map_err(|error| error.source)?;
         let mut end = Vec::new();
         file.seek(SeekFrom::Start(length.saturating_sub(1024)))?;
-        file.read_to_end(&mut end)?;
+        file.by_ref().take(1024).read_to_end(&mut end)?;
         file.rewind()?;
         Ok((file, end))
     };

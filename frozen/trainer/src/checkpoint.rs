@@ -12,7 +12,7 @@ use std::{
 use clip::{Clip, LOGIT_SCALE, ModelConfig, NamedValues, values};
 use records::{
     Blake3, Sha256, canonical,
-    checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+    checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf, leaf},
     file::{self, FileError},
 };
 
@@ -147,7 +147,8 @@ impl Checkpoint {
     }
 
     fn read(folder: &Path, steps: u64, chain: Option<Blake3>) -> Result<Self, String> {
-        let manifest = file::read(&folder.join(MANIFEST)).map_err(|error| error.to_string())?;
+        let manifest =
+            file::read_named(&folder.join(MANIFEST), MANIFEST_BYTES_MAX).map_err(|error| error.to_string())?;
         let manifest: Manifest = canonical::from_file(&manifest).map_err(|error| format!("{MANIFEST}: {error}"))?;
         if manifest.step != steps || Some(manifest.chain) != chain {
             return Err("the transcript does not lead to it".to_owned());
@@ -172,7 +173,7 @@ impl Checkpoint {
 }
 
 fn read_file(folder: &Path, record: &TensorFile) -> Result<NamedValues, String> {
-    let bytes = file::read(&folder.join(&record.name)).map_err(|error| error.to_string())?;
+    let bytes = file::read_named(&folder.join(&record.name), record.length).map_err(|error| error.to_string())?;
     if Sha256::of(&bytes) != record.sha256 {
         return Err(format!("{} does not have the SHA-256 of its manifest", record.name));
     }

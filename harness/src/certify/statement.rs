@@ -7,10 +7,10 @@ use records::{
     Blake3, Sha256, canonical,
     checkpoint::Manifest,
     evaluation::{self, TaskResult},
-    file,
+    file::{self, FileError, Links},
     statement::{
         Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
-        Subject, SubjectDigest, Submission,
+        Subject, Submission,
     },
     transcript::{self, Line},
 };
@@ -142,8 +142,9 @@ fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
 /// A file by its path below the entry's folder.
 fn named(home: &Path, path: &Path) -> Result<Subject> {
     let name = path.strip_prefix(home).context("a subject outside of the entry's folder")?;
-    let digest = Sha256::of(&file::read(path)?);
-    Ok(Subject { name: name.to_string_lossy().into_owned(), digest: SubjectDigest { sha256: digest.bare() } })
+    let (opened, _) = file::open_plain(path, Links::Refuse)?;
+    let (digest, bytes) = Sha256::of_stream(opened).map_err(FileError::at("read", path))?;
+    Ok(Subject::file(name.to_string_lossy().into_owned(), digest, bytes))
 }
 
 fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {

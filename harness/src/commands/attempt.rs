@@ -12,6 +12,8 @@ use anyhow::{Context as _, Result};
 use records::{DataRoot, Exit, NumericsClass, RunDigest, Verdict, evaluation::Fraction, file, outcome::Outcome};
 use verifier::object::Form;
 
+use verifier::config::CONFIG_BYTES_MAX;
+
 use crate::{
     certify::statement::results,
     compile, curve, datahome,
@@ -128,7 +130,7 @@ fn entry(args: &Args) -> Went<Entry> {
     let mut entry = Entry::folder(&args.entry)?;
     if let Some(path) = &args.config {
         let refuse = |_| Problem::usage(format!("{} is not UTF-8", path.display()));
-        entry.config = String::from_utf8(file::read(path)?).map_err(refuse)?;
+        entry.config = String::from_utf8(file::read_named(path, CONFIG_BYTES_MAX as u64)?).map_err(refuse)?;
     }
     entry.config = overrides::apply(&entry.config, &args.set)?;
     Ok(entry)

@@ -9,6 +9,7 @@ use records::{
 };
 
 use crate::{
+    archive,
     certify::{Certification, Ended, statement},
     entry::{self, Entry},
     folders::Home,
@@ -54,8 +55,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let law = Law::named(&args.protocol)?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
-    let bytes = file::read(&args.zip)?;
-    let judgement = entry::gate(&bytes)?;
+    let judgement = entry::gate(&archive::read_zip(&args.zip)?)?;
     if !args.json {
         for stage in judgement.stages.iter().filter(|stage| stage.value == StageValue::Pass) {
             let word = terminal.paint(Paint::Good, "pass");

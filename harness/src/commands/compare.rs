@@ -3,21 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use records::{Exit, Verdict};
+use records::{Exit, Verdict, file::read_bounded};
 use serde_json::json;
 use verifier::{
+    evidence::bytes_max,
     replay,
-    transcript::{Evidence, Names},
+    transcript::{self, Evidence, Names},
 };
 
 use super::verify;
 use crate::{
-    plain::read_named,
     problem::Problem,
     terminal::{Paint, Terminal},
 };
-
-const FILE_MAX: u64 = 4 << 30;
 
 /// Arguments of `maxclip compare`.
 #[derive(Debug, clap::Args)]
@@ -50,8 +48,9 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 }
 
 fn read(folder: &Path) -> Result<Evidence> {
-    let transcript = read_named(&folder.join("transcript.jsonl"), FILE_MAX)?;
-    let fingerprints = read_named(&folder.join("fingerprints.bin"), FILE_MAX)?;
+    let transcript = read_bounded(&folder.join("transcript.jsonl"), bytes_max("transcript.jsonl"))?;
+    // How long the other file may be, the transcript says: a row a step.
+    let fingerprints = read_bounded(&folder.join("fingerprints.bin"), transcript::rows_bytes(&transcript))?;
     let names = Names { transcript: "transcript.jsonl", fingerprints: "fingerprints.bin" };
     match Evidence::read(&transcript, &fingerprints, names) {
         Verdict::Pass(evidence) => Ok(evidence),

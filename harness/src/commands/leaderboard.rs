@@ -4,19 +4,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use askama::Template;
-use records::{Exit, Verdict, file, file::FileError, verdict::escape};
+use records::{
+    Exit, Verdict,
+    file::{self, FileError, Links},
+    verdict::escape,
+};
 use serde_json::json;
 use verifier::{
     certificate,
     envelope::{self, CERTIFICATE_MAX},
-    keys::Trust,
+    keys::{PublicKey, Trust},
 };
 
 use super::verify;
 use crate::{
     frozen,
     board::{self, Board, Certified, Row, decimal, tie_note},
-    plain::read_named,
     problem::Problem,
     terminal::{Paint, Terminal},
 };
@@ -27,8 +30,8 @@ pub struct Args {
     /// Certificates, entries' folders, or folders of those
     #[arg(required = true)]
     from: Vec<PathBuf>,
-    /// Public keys that you trust
-    #[arg(long, required = true, num_args = 1..)]
+    /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
+    #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
     /// Leave out certificates of other protocols
     #[arg(long)]
@@ -45,8 +48,8 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = verify::trust(&args.trust)?;
     let mut certified = Vec::new();
-    for path in certificates(&args.from)? {
-        match open(&path, &trust)? {
+    for (path, links) in certificates(&args.from)? {
+        match open(&path, links, &trust)? {
             Verdict::Pass(one) => certified.push(one),
             Verdict::Fail(findings) => {
                 terminal.say(format_args!("{}: no board with a certificate that does not hold", path.display()));
@@ -87,27 +90,28 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
-/// Every certificate at or below what was named, without doubles, in the order of their paths.
-fn certificates(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
+/// Every certificate at or below what was named, without doubles, in the order of their paths; only one that
+/// was itself named may be a link.
+fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
     let mut found = Vec::new();
     for path in from {
         if !path.is_dir() {
-            found.push(path.clone());
+            found.push((path.clone(), Links::Follow));
             continue;
         }
         let own = path.join("certificate.json");
         if own.is_file() {
-            found.push(own);
+            found.push((own, Links::Refuse));
             continue;
         }
         let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
         for entry in entries {
             let inner = entry.map_err(FileError::at("read", path))?.path().join("certificate.json");
-            found.extend(inner.is_file().then_some(inner));
+            found.extend(inner.is_file().then_some((inner, Links::Refuse)));
         }
     }
-    found.sort();
-    found.dedup();
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
     if found.is_empty() {
         return Err(Problem::usage("no certificate.json there")
             .hint("`maxclip sign` writes one into an entry's folder")
@@ -116,11 +120,14 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn open(path: &Path, trust: &Trust) -> Result<Verdict<Certified>> {
-    let bytes = read_named(path, CERTIFICATE_MAX)?;
+fn open(path: &Path, links: Links, trust: &Trust) -> Result<Verdict<Certified>> {
+    let bytes = file::read_plain(path, CERTIFICATE_MAX, links)?;
     Ok(match envelope::open(&bytes, trust) {
         Verdict::Pass(opened) => {
-            Verdict::Pass(Certified { path: path.display().to_string(), bytes, statement: opened.statement })
+            let path = path.display().to_string();
+            let signed = |key: &&PublicKey| opened.signers.iter().any(|signer| signer.trusted && signer.id == key.id());
+            let signers = trust.keys.iter().filter(signed).map(PublicKey::digest).collect();
+            Verdict::Pass(Certified { path, statement: opened.statement, signers })
         }
         Verdict::Fail(findings) => Verdict::Fail(findings),
         Verdict::Inconclusive(reason) => Verdict::Inconclusive(reason),
@@ -129,7 +136,7 @@ fn open(path: &Path, trust: &Trust) -> Result<Verdict<Certified>> {
 
 fn tell(board: &Board, terminal: &mut Terminal) {
     let title = terminal.paint(Paint::Strong, "leaderboard");
-    terminal.line(format_args!("{title}   {}   {}", escape(&board.protocol), escape(&board.round)));
+    terminal.line(format_args!("{title}   {}   {}", board.protocol, board.round));
     let scales: String = board.scales.iter().map(|scale| format!("{:>9}", column(scale, 8))).collect();
     terminal.line(format_args!("      {:<20} {:>12}{scales}   verified", "entry", "mean"));
     for row in &board.rows {
@@ -145,14 +152,14 @@ fn tell(board: &Board, terminal: &mut Terminal) {
     }
     for failed in &board.failed {
         let what = format!("failed: {} ({})", failed.stage, failed.rules.join(", "));
-        terminal.line(format_args!("   -  {:<20} {}", column(&failed.entry.name, 20), escape(&what)));
+        terminal.line(format_args!("   -  {:<20} {}", column(&failed.entry.name, 20), what));
     }
     terminal.line(format_args!("  a function of {} certificates, root {}", board.certificates, board.root));
 }
 
 /// Hostile text for a column: escaped, on one line, cut.
 fn column(text: &str, width: usize) -> String {
-    let text = escape(text).replace(['\n', '\t'], " ");
+    let text = escape(text);
     if text.chars().count() <= width { text } else { text.chars().take(width - 1).chain(['…']).collect() }
 }
 
@@ -313,6 +320,6 @@ mod tests {
             assert!(!page.contains(bad), "{bad:?}");
         }
         assert!(page.contains("Content-Security-Policy"));
-        assert!(!column(hostile, 20).contains('\u{1b}') && column("a\nb", 20) == "a b");
+        assert!(!column(hostile, 20).contains('\u{1b}') && column("a\nb", 20) == "a\\nb");
     }
 }

@@ -4,6 +4,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -13,17 +14,14 @@ use plotters::prelude::*;
 use records::{
     Exit,
     evaluation::TaskResult,
-    file,
-    file::FileError,
+    file::{self, FileError, Links, read_bounded},
     transcript::{Header, Line},
     verdict::escape,
 };
-use verifier::transcript::read_lines;
+use verifier::{evidence::bytes_max, transcript::read_lines};
 
-use crate::{board::decimal, plain::read_named, problem::Problem, terminal::Terminal};
+use crate::{board::decimal, problem::Problem, terminal::Terminal};
 
-/// The longest file that is read, in bytes.
-const FILE_MAX: u64 = 1 << 30;
 /// Points of a curve: more do not show.
 const POINTS: usize = 400;
 const COLOURS: [RGBColor; 6] = [
@@ -90,21 +88,33 @@ struct Told {
 impl Told {
     fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("transcript.jsonl");
-        let bytes = read_named(&path, FILE_MAX)?;
+        let bytes = read_bounded(&path, bytes_max("transcript.jsonl"))?;
         let (header, lines) = read_lines(&bytes, "transcript.jsonl").map_err(|findings| {
             let place = findings.first().map(|finding| finding.place.clone()).unwrap_or_default();
             Problem::usage(format!("{} is damaged at {place}", path.display()))
         })?;
-        let results = match read_named(&folder.join("eval_results.jsonl"), FILE_MAX) {
+        let results = match read_bounded(&folder.join("eval_results.jsonl"), bytes_max("eval_results.jsonl")) {
             Ok(bytes) => results(&bytes).map_err(|error| Problem::usage(format!("{}: {error}", folder.display())))?,
-            Err(_) => Vec::new(),
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error.into()),
         };
-        let prints = read_named(&folder.join("fingerprints.bin"), FILE_MAX).unwrap_or_default();
-        let (words, _) = prints.as_chunks::<8>();
-        let last = words.len().saturating_sub(header.columns.len());
-        let last_prints = words[last..].iter().map(|word| u64::from_le_bytes(*word)).collect();
+        let last_prints = last_row(&folder.join("fingerprints.bin"), header.columns.len())?;
         Ok(Self { name: name(folder), header, lines, results, last_prints })
     }
+}
+
+/// The last row of a run's fingerprints, read alone; nothing where there are none.
+fn last_row(path: &Path, columns: usize) -> Result<Vec<u64>> {
+    let (mut file, size) = match file::open_plain(path, Links::Refuse) {
+        Ok(opened) => opened,
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let row = size.min(8 * columns as u64);
+    file.seek(SeekFrom::Start(size - row)).map_err(FileError::at("read", path))?;
+    let bytes = file::read_opened(file, row, row).map_err(FileError::at("read", path))?;
+    let (words, _) = bytes.as_chunks::<8>();
+    Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
 /// What a run is called on the page: its folder and the one around it.

@@ -47,24 +47,19 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
             stage = rule.stage();
             terminal.line(terminal.paint(Paint::Strong, stage));
         }
-        terminal.line(format_args!("  {}\n    {}\n    repair: {}", rule.id(), rule.text(), rule.repair()));
+        terminal.line(format_args!("  {}", rule.id()));
+        terminal.line(format_args!("    {}", rule.text()));
+        terminal.line(format_args!("    repair: {}", rule.repair()));
         if *rule == Rule::ForbiddenWord {
-            words(terminal);
+            for line in policy::lines() {
+                terminal.line(format_args!("    {line}"));
+            }
         }
     }
     if args.only.is_none() {
         limits(terminal);
     }
     Ok(Exit::Pass)
-}
-
-/// What the rule about words is about.
-fn words(terminal: &mut Terminal) {
-    for group in policy::WORDS {
-        terminal.line(format_args!("    {}\n      instead: {}", group.words.join(" "), group.instead));
-    }
-    terminal.line(format_args!("    modules of `std` that may be named: {}", policy::STANDARD_MODULES.join(" ")));
-    terminal.line(format_args!("    attributes: {}", policy::ATTRIBUTES.join(" ")));
 }
 
 /// What the portable stages count.

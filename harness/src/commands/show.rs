@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 use records::{
     Exit, Verdict,
+    file::read_named,
     statement::{Outcome, Predicate, StageValue, Statement},
-    verdict::escape,
 };
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
 use crate::{
     board,
-    plain::read_named,
     terminal::{Paint, Terminal},
 };
 
@@ -22,8 +21,8 @@ use crate::{
 pub struct Args {
     /// The certificate
     certificate: PathBuf,
-    /// Public keys that you trust; without them signatures are not judged
-    #[arg(long, num_args = 1..)]
+    /// A list of public keys that you trust; repeat it for more. Without one, signatures are not judged
+    #[arg(long, value_name = "KEYS")]
     trust: Vec<PathBuf>,
 }
 
@@ -61,10 +60,10 @@ fn tell(statement: &Statement, signers: &str, terminal: &mut Terminal) {
         Outcome::Fail => (Paint::Bad, "FAIL"),
     };
     let word = terminal.paint(paint, word);
-    let round = escape(&format!("{} round {}", predicate.round.competition, predicate.round.round));
-    terminal.line(format_args!("{word}         {round}   {}", escape(signers)));
+    let round = format!("{} round {}", predicate.round.competition, predicate.round.round);
+    terminal.line(format_args!("{word}         {round}   {signers}"));
     for (label, text) in head(predicate) {
-        terminal.line(format_args!("{label:<12} {}", escape(&text)));
+        terminal.line(format_args!("{label:<12} {text}"));
     }
     tell_runs(predicate, terminal);
     tell_stages(predicate, terminal);
@@ -102,13 +101,12 @@ fn tell_runs(predicate: &Predicate, terminal: &mut Terminal) {
         let (transcript, checkpoint, data) = (run.transcript.short(), run.checkpoint.short(), run.data.short());
         terminal.line(format_args!(
             "  {:<10} {score:>14} {:>8}  {transcript:<14} {checkpoint:<14} {data}",
-            escape(&run.scale),
-            run.steps
+            run.scale, run.steps
         ));
         for score in &run.scores {
             let share = board::decimal(score.main_metric.value());
             let (hits, trials) = (score.main_metric.numerator, score.main_metric.denominator);
-            terminal.line(format_args!("             {share:>8}   {hits} of {trials}   {}", escape(&score.key)));
+            terminal.line(format_args!("             {share:>8}   {hits} of {trials}   {}", score.key));
         }
     }
     let (mean, error) = board::mean(&predicate.runs);
@@ -128,14 +126,14 @@ fn tell_stages(predicate: &Predicate, terminal: &mut Terminal) {
         .map(|stage| stage.name.as_str())
         .collect();
     let text = if passed.is_empty() { "none passed".to_owned() } else { format!("{}: pass", passed.join(" ")) };
-    terminal.line(format_args!("{:<12} {}", "stages", escape(&text)));
+    terminal.line(format_args!("{:<12} {text}", "stages"));
     for stage in &predicate.stages {
         if let StageValue::Fail(findings) = &stage.value {
-            terminal.line(format_args!("{:<12} {}: FAIL", "", escape(&stage.name)));
+            terminal.line(format_args!("{:<12} {}: FAIL", "", stage.name));
             verify::tell_findings(findings, false, terminal).ok();
         }
     }
     if !predicate.containment.is_empty() {
-        terminal.line(format_args!("{:<12} {}", "confinement", escape(&predicate.containment.join(", "))));
+        terminal.line(format_args!("{:<12} {}", "confinement", predicate.containment.join(", ")));
     }
 }

@@ -7,7 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, canonical, file, statement::Statement};
+use records::{
+    Exit, Finding, Reason, Verdict, canonical,
+    file::{self, read_bounded, read_named},
+    statement::Statement,
+};
 use verifier::{
     certificate, envelope,
     keys::{Role, SecretKey},
@@ -16,11 +20,14 @@ use verifier::{
 use super::verify;
 use crate::{
     frozen,
-    plain::{PlainFolder, read_named},
+    plain::PlainFolder,
     problem::Problem,
     round,
     terminal::Terminal,
 };
+
+/// The longest secret key, in bytes.
+const KEY_MAX: u64 = 64 << 10;
 
 /// Arguments of `maxclip sign`.
 #[derive(Debug, clap::Args)]
@@ -46,7 +53,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let key = load(&args.key, args.name.as_deref())?;
     let round = round::load(args.round.as_deref())?;
     let path = args.entry.join("statement.json");
-    let bytes = read_named(&path, envelope::CERTIFICATE_MAX)?;
+    let bytes = read_bounded(&path, envelope::CERTIFICATE_MAX)?;
     let statement: Statement = canonical::from_file(&bytes)
         .map_err(|error| Problem::usage(format!("{} is not a statement: {error}", path.display())))?;
     match certificate::judge(&statement, &PlainFolder::of(&path), &frozen::release()?, Some(&round))? {
@@ -87,7 +94,7 @@ fn refuse(findings: &[Finding], json: bool, terminal: &mut Terminal) -> Result<E
 }
 
 fn existing(path: &Path) -> Result<records::statement::Envelope> {
-    let bytes = read_named(path, envelope::CERTIFICATE_MAX)?;
+    let bytes = read_bounded(path, envelope::CERTIFICATE_MAX)?;
     let (envelope, _) = envelope::peek(&bytes).map_err(|finding| {
         Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found))
     })?;
@@ -96,7 +103,7 @@ fn existing(path: &Path) -> Result<records::statement::Envelope> {
 
 /// A secret key with the name and role of the public half beside it.
 fn load(path: &Path, name: Option<&str>) -> Result<SecretKey> {
-    let pem = read_named(path, 64 << 10)?;
+    let pem = read_named(path, KEY_MAX)?;
     let pem = std::str::from_utf8(&pem).ok().context(Problem::usage(format!("{} is not text", path.display())))?;
     let refuse = |error| Problem::usage(format!("{}: {error}", path.display()));
     if let Some(name) = name {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, statement::Outcome};
+use records::{Exit, Finding, Reason, Verdict, file::read_named, statement::Outcome};
 use serde_json::json;
 use verifier::{
     certificate::{self, Verified},
@@ -13,7 +13,7 @@ use verifier::{
 
 use crate::{
     frozen,
-    plain::{PlainFolder, read_named},
+    plain::PlainFolder,
     problem::Problem,
     terminal::{Paint, Terminal},
 };
@@ -26,8 +26,8 @@ const TRUST_MAX: u64 = 1 << 20;
 pub struct Args {
     /// The certificate; the files that it names lie beside it
     certificate: PathBuf,
-    /// Public keys that you trust: one or more `.pub` files
-    #[arg(long, required = true, num_args = 1..)]
+    /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
+    #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
     /// Print the verdict as JSON
     #[arg(long)]
@@ -75,7 +75,7 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
     ));
     for signer in &verified.signers {
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
-        terminal.line(format_args!("           signed by {}   {note}", records::verdict::escape(&signer.id)));
+        terminal.line(format_args!("           signed by {}   {note}", signer.id));
     }
     if outcome == Outcome::Fail {
         terminal.line("           what it certifies is a FAIL: see `maxclip show`");
@@ -101,9 +101,8 @@ pub fn tell_findings(findings: &[Finding], json: bool, terminal: &mut Terminal) 
                 terminal.line(format_args!("           {label:<9} {text}"));
             }
         }
-        if let Some(attachment) = &finding.attachment {
-            terminal.line(format_args!("           said      {}", records::verdict::escape(&attachment.text)));
-        }
+        let said = finding.attachment.iter().flat_map(|attachment| attachment.text.lines());
+        said.for_each(|line| terminal.line(format_args!("           said      {line}")));
     }
     Ok(Exit::Fail)
 }

@@ -1,6 +1,6 @@
 //! What the certificate says of the worker, its walls and the golden, against the files that say so.
 
-use records::{Finding, Rule, Sha256, WorkerDigest, canonical, golden::Golden, statement::Statement};
+use records::{Finding, Rule, WorkerDigest, canonical, golden::Golden, statement::Statement};
 
 use super::{Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
 
@@ -36,10 +36,10 @@ impl Desk<'_> {
     /// The object of the participant's crate, where the certificate says that it was built.
     pub(super) fn check_object(&mut self, statement: &Statement) -> Result<(), ReadError> {
         let Some(object) = statement.predicate.submission.object else { return Ok(()) };
-        let Some(piece) = self.take(OBJECT)? else { return Ok(()) };
+        let Some(piece) = self.hash(OBJECT)? else { return Ok(()) };
         let mut findings = Vec::new();
         if piece.intact {
-            let found = WorkerDigest(Sha256::of(&piece.bytes).0);
+            let found = WorkerDigest(piece.digest.0);
             compare(&mut findings, Rule::Inconsistent, OBJECT.to_owned(), &object, &found);
         }
         self.note(OBJECT, &piece, findings);

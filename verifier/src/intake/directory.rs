@@ -15,7 +15,10 @@ const COMMENT_BYTES: [usize; 3] = [0, 40, 64];
 /// The end record and the locator of zip64.
 const ZIP64_SIGNATURES: [[u8; 4]; 2] = [*b"PK\x06\x06", *b"PK\x06\x07"];
 /// Extra fields that cannot change how an entry is read: two of times, one of owners.
-const EXTRA_ALLOWED: [u16; 3] = [0x5455, 0x7875, 0x000a];
+const EXTRA_ALLOWED: [u16; 3] = [EXTRA_TIMES, 0x7875, 0x000a];
+const EXTRA_TIMES: u16 = 0x5455;
+/// Which of its times an [`EXTRA_TIMES`] holds: of change, of access, of creation.
+const TIMES: u8 = 0b111;
 
 /// One entry whose two headers agree.
 #[derive(Debug)]
@@ -57,7 +60,7 @@ impl Entry<'_> {
 /// A name for people: escaped and cut.
 pub(super) fn show(name: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(name).chars().take(120).collect();
-    escape(&text).replace(['\n', '\t'], "?")
+    escape(&text)
 }
 
 type Broken = Box<Finding>;
@@ -283,6 +286,9 @@ impl<'a> Header<'a> {
                 return Some(format!("{id:#06x}"));
             }
             let Some(tail) = rest.get(4 + length..) else { return Some(format!("{id:#06x} that is cut")) };
+            if id == EXTRA_TIMES && !is_times(&rest[4..4 + length]) {
+                return Some(format!("{id:#06x} of another form than flags and their times"));
+            }
             rest = tail;
         }
         None
@@ -302,6 +308,14 @@ impl<'a> Header<'a> {
         .filter_map(|(word, agrees)| (!agrees).then_some(word))
         .collect()
     }
+}
+
+/// Flags, and four bytes for each time that they name; the directory may hold fewer times than the flags name.
+///
+/// Readers differ on what has no flags: libarchive refuses the whole entry.
+fn is_times(field: &[u8]) -> bool {
+    let Some((flags, times)) = field.split_first() else { return false };
+    flags & !TIMES == 0 && times.len() % 4 == 0 && times.len() / 4 <= flags.count_ones() as usize
 }
 
 fn broken(place: &str, expected: &str, found: &str) -> Broken {

@@ -57,7 +57,10 @@ pub struct Admitted {
 #[must_use]
 pub fn admit(zip: &[u8]) -> Verdict<Admitted> {
     if zip.len() > ARCHIVE_BYTES_MAX {
-        return Verdict::Fail(vec![too_large("the ZIP", zip.len(), ARCHIVE_BYTES_MAX, "bytes")]);
+        // Whoever read it stopped at the first byte too many: how long it is, nobody knows here.
+        let finding =
+            Finding::new(Rule::TooLarge, "the ZIP").expected(format_args!("at most {ARCHIVE_BYTES_MAX} bytes"));
+        return Verdict::Fail(vec![finding.found("more")]);
     }
     let entries = match directory::read(zip) {
         Ok(entries) => entries,

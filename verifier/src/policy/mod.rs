@@ -1,11 +1,19 @@
 //! What sources and the two TOML files may hold.
 //!
-//! A courtesy with good messages, applied to tokens without a parser of the language: no text can make
-//! it recurse, and a word is refused wherever it stands, in a macro's arguments too. The wall is the
-//! process boundary around the worker and what the compiler reports of its inputs, not this.
+//! A courtesy with good messages, applied to the compiler's own tokens without a parser of the language: no
+//! text can make it recurse, and a word is refused in a macro's arguments too. The wall is the process boundary
+//! around the worker and what the compiler reports of its inputs, not this.
+//!
+//! It errs on neither side on purpose: what an honest entry writes passes, and what is refused is refused under
+//! every spelling that the compiler knows.
 
-mod lexer;
+mod attributes;
+mod listing;
+mod macros;
+mod paths;
 mod submission;
+mod text;
+mod tokens;
 mod words;
 
 use records::{Finding, Rule, Verdict, statement::Entry};
@@ -14,9 +22,11 @@ use crate::{
     config::{self, Names},
     tree::{self, Tree},
 };
+use text::Fault;
+use tokens::{Kind, Token};
 
+pub use listing::lines;
 pub use submission::{CONTACT_CHARACTERS_MAX, NAME_CHARACTERS_MAX, SUBMISSION_BYTES_MAX, WRITEUP_CHARACTERS_MAX};
-pub use words::{ATTRIBUTES, STANDARD_MODULES, WORDS};
 
 /// Bytes of all sources.
 pub const SOURCE_BYTES_MAX: usize = 64 << 10;
@@ -25,7 +35,7 @@ pub const NESTING_MAX: usize = 64;
 /// Operators without anything between them.
 pub const OPERATORS_MAX: usize = 32;
 /// Bytes of one literal.
-pub const LITERAL_BYTES_MAX: usize = 4 << 10;
+pub const LITERAL_BYTES_MAX: usize = 16 << 10;
 /// Findings of one source file: the rest is the same again.
 const FINDINGS_MAX: usize = 20;
 
@@ -63,65 +73,46 @@ pub fn apply(tree: &Tree, names: &Names) -> Verdict<Entry> {
 
 /// Everything wrong with one source file.
 fn source(path: &str, bytes: &[u8]) -> Vec<Finding> {
-    let place = |at: usize| {
-        let (line, column) = position(bytes, at);
-        format!("{path}:{line}:{column}")
+    let (text, fault) = text::read(bytes);
+    let (rule, faults) = match fault.map_or_else(|| tokens::cut(&text), Err) {
+        Err(fault) => (Rule::SourceText, vec![fault]),
+        Ok(tokens) => match form(&tokens) {
+            faults if faults.is_empty() => (Rule::ForbiddenWord, words::find(&tokens)),
+            faults => (Rule::SourceText, faults),
+        },
     };
-    if let Some(at) = bytes.iter().position(|&b| !(b.is_ascii_graphic() || b" \n\t\r".contains(&b))) {
-        let found = format!("the byte {:#04x}", bytes[at]);
-        return vec![Finding::new(Rule::SourceText, place(at)).expected("printable ASCII").found(found)];
-    }
-    let tokens = match lexer::tokens(bytes) {
-        Ok(tokens) => tokens,
-        Err(fault) => {
-            let finding = Finding::new(Rule::SourceText, place(fault.at));
-            return vec![finding.expected("a token that ends").found(fault.what)];
-        }
+    let finding = |fault: Fault| {
+        let (line, column) = text::position(&text, fault.at);
+        Finding::new(rule, format!("{path}:{line}:{column}")).expected(fault.expected).found(fault.found)
     };
-    let mut findings: Vec<_> = form(&tokens)
-        .map(|(at, expected, found)| Finding::new(Rule::SourceText, place(at)).expected(expected).found(found))
-        .collect();
-    findings.extend(words::find(&tokens).into_iter().take(FINDINGS_MAX).map(|word| {
-        let finding = Finding::new(Rule::ForbiddenWord, place(word.at)).found(format_args!("`{}`", word.text));
-        finding.expected(word.instead)
-    }));
-    findings
-}
-
-/// The line and column of a byte, both from 1.
-fn position(bytes: &[u8], at: usize) -> (usize, usize) {
-    let before = &bytes[..at];
-    let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
-    let column = at - before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1) + 1;
-    (line, column)
+    faults.into_iter().take(FINDINGS_MAX).map(finding).collect()
 }
 
 /// The first nesting, run of operators and literal past the limits.
-fn form(tokens: &[lexer::Token<'_>]) -> impl Iterator<Item = (usize, String, String)> {
+fn form(tokens: &[Token<'_>]) -> Vec<Fault> {
     let (mut depth, mut run) = (0usize, 0usize);
     let (mut nested, mut chained, mut long) = (None, None, None);
     for token in tokens {
         match token.kind {
-            lexer::Kind::Open => depth += 1,
-            lexer::Kind::Close => depth = depth.saturating_sub(1),
-            lexer::Kind::Literal if token.text.len() > LITERAL_BYTES_MAX => {
-                long.get_or_insert((
-                    token.at,
-                    format!("literals of at most {LITERAL_BYTES_MAX} bytes"),
-                    format!("{} bytes", token.text.len()),
-                ));
+            Kind::Open => depth += 1,
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Literal | Kind::Text { .. } if token.text.len() > LITERAL_BYTES_MAX => {
+                let expected = format!("literals of at most {LITERAL_BYTES_MAX} bytes");
+                long.get_or_insert(Fault::new(token.at, expected, format!("{} bytes", token.text.len())));
             }
             _ => {}
         }
-        run = if token.kind == lexer::Kind::Mark { run + 1 } else { 0 };
+        run = if token.kind == Kind::Mark { run + 1 } else { 0 };
         if depth > NESTING_MAX {
-            nested.get_or_insert((token.at, format!("brackets at most {NESTING_MAX} deep"), "deeper ones".to_owned()));
+            let expected = format!("brackets at most {NESTING_MAX} deep");
+            nested.get_or_insert(Fault::new(token.at, expected, "deeper ones"));
         }
         if run > OPERATORS_MAX {
-            chained.get_or_insert((token.at, format!("at most {OPERATORS_MAX} operators in a row"), "more".to_owned()));
+            let expected = format!("at most {OPERATORS_MAX} operators in a row");
+            chained.get_or_insert(Fault::new(token.at, expected, "more"));
         }
     }
-    [nested, chained, long].into_iter().flatten()
+    [nested, chained, long].into_iter().flatten().collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,16 @@
 //! `submission.toml`: what people call the entry. Shown, never judged, and hostile wherever it is shown.
+//!
+//! On a board a name stands beside others, so that it has to be seen, to keep to its line, and not to pass for
+//! another one. Any script is welcome; what is refused is a word of letters from two that are not written
+//! together, as Unicode's TR39 has it ("highly restrictive": one script, or Latin within Chinese, Japanese or
+//! Korean). A name that is wholly of one script may still look like one of another: that is left to readers.
 
 use records::{Finding, Rule, statement::Entry};
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
+use unicode_security::{
+    GeneralSecurityProfile as _, general_security_profile::IdentifierType, mixed_script::AugmentedScriptSet, skeleton,
+};
 
 use crate::tree;
 
@@ -12,6 +22,8 @@ pub const NAME_CHARACTERS_MAX: usize = 64;
 pub const CONTACT_CHARACTERS_MAX: usize = 128;
 /// Characters of the link to a writeup.
 pub const WRITEUP_CHARACTERS_MAX: usize = 200;
+/// Marks on one letter: Vietnamese and Hebrew need two where no composed letter has them.
+const MARKS_MAX: usize = 2;
 
 /// The keys, their limits, and whether they may be empty.
 const KEYS: [(&str, usize, bool); 5] = [
@@ -73,23 +85,86 @@ fn text_faults(key: &str, text: &str, limit: usize, may_be_empty: bool) -> Optio
     if text.trim() != text {
         return Some(fault(&format!("`{key}` without space at its ends"), "space".to_owned()));
     }
-    let is_link = text.strip_prefix("https://").is_some_and(|rest| {
-        rest.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && rest.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>\\`{}|^".contains(&b))
-    });
-    if key == "writeup" && !is_link {
-        return Some(fault("`writeup` as a link that starts with https://, or empty", cut(text)));
+    if key == "writeup" {
+        return (!is_link(text)).then(|| fault("`writeup` as a link that starts with https://, or empty", cut(text)));
     }
-    None
+    let (expected, found) = form_fault(text).or_else(|| look_alike(text))?;
+    Some(fault(&format!("`{key}` {expected}"), found))
 }
 
-/// Neither control, nor a mark that reorders, joins, hides or combines, nor of private use.
+fn is_link(text: &str) -> bool {
+    text.strip_prefix("https://").is_some_and(|rest| {
+        rest.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && rest.bytes().all(|b| b.is_ascii_graphic() && !b"\"'<>\\`{}|^".contains(&b))
+    })
+}
+
+/// Seen, and of no effect on what stands around it: neither control, nor separator but the plain space, nor
+/// unassigned or of private use, nor ignored by what draws it, nor blank, nor around other characters.
 fn is_printable(c: char) -> bool {
-    let hidden = matches!(c,
-        '\u{ad}' | '\u{300}'..='\u{36f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{20d0}'..='\u{20ff}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}'
-        | '\u{fe00}'..='\u{fe0f}' | '\u{fe20}'..='\u{fe2f}' | '\u{feff}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..);
-    !(c.is_control() || hidden || (c.is_whitespace() && c != ' '))
+    let group = c.general_category_group();
+    let drawn = !matches!(group, GeneralCategoryGroup::Other | GeneralCategoryGroup::Separator);
+    let ignored = c.identifier_type() == Some(IdentifierType::Default_Ignorable);
+    // A pattern of braille without dots; what stands in place of an object, and of broken text.
+    let blank = matches!(c, '\u{2800}' | '\u{fffc}' | '\u{fffd}');
+    c == ' ' || (drawn && !ignored && !blank && c.general_category() != GeneralCategory::EnclosingMark)
+}
+
+fn is_mark(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Mark
+}
+
+/// What is wrong with how a text is put together: expected, found.
+fn form_fault(text: &str) -> Option<(&'static str, String)> {
+    if !is_nfc(text) {
+        return Some(("in Unicode's form NFC, accents in one piece with their letters", "another form".to_owned()));
+    }
+    if !text.chars().any(char::is_alphanumeric) {
+        return Some(("with a letter or a digit", "none".to_owned()));
+    }
+    let mut marks = 0;
+    for c in text.chars() {
+        marks = if is_mark(c) { marks + 1 } else { 0 };
+        if marks > MARKS_MAX {
+            return Some(("with at most two marks on a letter", "three".to_owned()));
+        }
+    }
+    text.starts_with(is_mark).then(|| ("that starts with no mark", "one that joins what stands before it".to_owned()))
+}
+
+/// Letters that pass for others: expected, found.
+fn look_alike(text: &str) -> Option<(&'static str, String)> {
+    let styled = |c: &char| c.is_alphabetic() && !c.is_ascii() && c.nfkc().all(|plain| plain.is_ascii());
+    if let Some(c) = text.chars().find(styled) {
+        return Some(("of plain letters", format!("U+{:04X}, a variant of `{}`", u32::from(c), c.nfkc())));
+    }
+    let expected = "whose words are each of one script, or of Latin within Chinese, Japanese or Korean";
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && !is_mark(c));
+    if let Some(word) = words.clone().find(|word| is_mixed(word)) {
+        return Some((expected, format!("`{word}`")));
+    }
+    let latin = text.chars().any(|c| c.is_ascii_alphabetic());
+    let passes = |word: &&str| {
+        let letters = word.chars().filter(|c| c.is_alphabetic()).count();
+        letters > 1 && !word.chars().any(|c| c.is_ascii_alphabetic()) && skeleton(word).all(|c| c.is_ascii())
+    };
+    let word = words.find(|word| latin && passes(word))?;
+    Some(("without words that look like Latin ones beside Latin ones", format!("`{word}`")))
+}
+
+/// Whether a word is of scripts that are not written together.
+fn is_mixed(word: &str) -> bool {
+    let (mut all, mut beside_latin) = (AugmentedScriptSet::default(), AugmentedScriptSet::default());
+    for c in word.chars() {
+        let scripts = AugmentedScriptSet::for_char(c);
+        all.intersect_with(scripts);
+        let mut latin = AugmentedScriptSet::for_char('a');
+        latin.intersect_with(scripts);
+        if latin.is_empty() {
+            beside_latin.intersect_with(scripts);
+        }
+    }
+    all.is_empty() && !(beside_latin.jpan || beside_latin.hanb || beside_latin.kore)
 }
 
 fn fault(expected: &str, found: String) -> Finding {
@@ -110,6 +185,105 @@ mod tests {
     fn a_good_file_is_read() {
         let entry = parse(GOOD.as_bytes()).unwrap();
         assert_eq!((entry.name.as_str(), entry.team.as_str()), ("Sharp", "Café 7"));
+    }
+
+    fn faults(name: &str) -> Vec<Finding> {
+        let text = toml::to_string(&toml::Table::from_iter([("name".to_owned(), name.into())])).unwrap();
+        parse(GOOD.replace("name = \"Sharp\"\n", &text).as_bytes()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn honest_names_of_any_script_pass() {
+        for name in [
+            "Sharp",
+            "FastCLIP-v3",
+            "Größe 2",
+            "Ångström",
+            "Nguyễn Ế",
+            "İstanbul ığdır",
+            "CLIP²",
+            "α-CLIP",
+            "Ω 7",
+            "Ακαδημία Αθηνών",
+            "Московский университет",
+            "СОР",
+            "Київ",
+            "עברית שלום",
+            "שָׁלוֹם",
+            "مرحبا",
+            "हिन्दी क्लिप",
+            "ไทยที่นี่",
+            "தமிழ்",
+            "ქართული",
+            "Հայերեն",
+            "東京大学CLIP",
+            "ビジョンAI研究所",
+            "ひらがなとカタカナ",
+            "한국어 CLIP모델",
+            "北京 CLIP 团队",
+            "🚀 CLIP",
+            "C++ & co. (v2)",
+            "l'équipe",
+            "中文",
+        ] {
+            assert_eq!(faults(name), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_blank_stacked_or_pass_for_others_are_one_finding() {
+        let zalgo = format!("Sh{}arp", "\u{35c}\u{317}\u{323}");
+        for name in [
+            // Blank to look at.
+            " ",
+            "\u{a0}",
+            "\u{3000}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{200b}",
+            "\u{2060}",
+            "\u{feff}",
+            "\u{ad}",
+            "\u{34f}",
+            "\u{fe0f}",
+            "\u{17b4}",
+            "a\u{2800}b",
+            "a\u{3164}b",
+            "...",
+            "\u{e0041}a",
+            // Stacks, and marks without a letter.
+            &zalgo,
+            "a\u{332}\u{333}\u{347}",
+            "e\u{301}",
+            "\u{301}a",
+            "a\u{20dd}",
+            "\u{212b}",
+            // Nobody knows how they look.
+            "a\u{378}",
+            "a\u{e000}",
+            "a\u{10fffd}",
+            "a\u{fffd}",
+            "a\u{202e}b",
+            "a\u{2066}b",
+            "a\u{200d}b",
+            "a\u{85}b",
+            "a\u{2028}b",
+            // OpenCLIP with a Cyrillic or Greek letter, or wholly styled.
+            "ОpenCLIP",
+            "OреnCLIP",
+            "OpenCLIΡ",
+            "Οpen",
+            "\u{ff2f}pen",
+            "𝐎𝐩𝐞𝐧𝐂𝐋𝐈𝐏",
+            "ⓄpenCLIP",
+            "ореn CLIP",
+            "СОР CLIP",
+            "東Ж",
+        ] {
+            assert_eq!(faults(name).len(), 1, "{name:?}: {:?}", faults(name));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use records::{
     run::{RUN_FORMAT, ResolvedRun},
     statement::{
         Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
-        Subject, SubjectDigest, Submission,
+        Subject, Submission,
     },
     transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
 };
@@ -22,7 +22,7 @@ use serde_json::json;
 use verifier::{
     certificate::{STAGES, submission_subject},
     envelope,
-    evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, ReadError},
+    evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, Opened, ReadError},
     frozen::{FrozenTree, pack},
     keys::{Role, SecretKey, Trust},
     release::Release,
@@ -39,9 +39,9 @@ const TENSORS: [(&str, &[u64]); 4] =
 pub struct Folder(pub BTreeMap<String, Vec<u8>>);
 
 impl Files for Folder {
-    fn read(&self, path: &str, limit: u64) -> Result<Vec<u8>, ReadError> {
+    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
         let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-        if bytes.len() as u64 > limit { Err(ReadError::Refused("too long".to_owned())) } else { Ok(bytes.clone()) }
+        Ok(Opened { size: bytes.len() as u64, content: Box::new(&bytes[..]) })
     }
 }
 
@@ -76,6 +76,13 @@ fn frozen_files(text: &str, model: &str) -> BTreeMap<String, Vec<u8>> {
     [("frozen/protocols/mini.toml", text), ("frozen/protocols/models/mini.json", model)]
         .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec()))
         .into()
+}
+
+/// The subjects of a folder's files.
+pub fn files(folder: &Folder) -> Vec<Subject> {
+    let subject =
+        |(name, bytes): (&String, &Vec<u8>)| Subject::file(name.clone(), Sha256::of(bytes), bytes.len() as u64);
+    folder.0.iter().map(subject).collect()
 }
 
 /// What a test wants to be different from one entry to the next.
@@ -236,7 +243,9 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
 
 /// What stands around every worker.
 pub fn walls() -> Vec<String> {
-    ["seccomp", "no-new-privs", "landlock:7", "namespaces:user,pid,net,ipc"].map(str::to_owned).to_vec()
+    ["seccomp:25", "no-new-privs", "rlimits", "descriptors", "tsc-off", "namespaces:user,pid,net", "landlock:7"]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 fn steps(run: RunDigest, wish: &Wish, count: u64) -> (Vec<u8>, Vec<u8>, Blake3) {
@@ -323,15 +332,6 @@ fn results(hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
         file.extend(line);
     }
     (file, scores)
-}
-
-/// The subjects of a folder's files.
-pub fn files(folder: &Folder) -> Vec<Subject> {
-    let subject = |(name, bytes): (&String, &Vec<u8>)| Subject {
-        name: name.clone(),
-        digest: SubjectDigest { sha256: Sha256::of(bytes).bare() },
-    };
-    folder.0.iter().map(subject).collect()
 }
 
 fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
