@@ -27,10 +27,10 @@ const EDGES: &[(&str, &[&str])] = &[
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),
     ("maxclip", &["cell", "data", "numerics", "records", "verifier"]),
-    ("xtask", &["records"]),
+    ("xtask", &["numerics", "records"]),
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),
-    ("baseline", &["answer", "editable"]),
+    ("baseline", &["answer", "cell", "editable", "wire", "worker"]),
     ("conformance", &["cell", "numerics", "wire"]),
 ];
 

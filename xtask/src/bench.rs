@@ -11,6 +11,8 @@ use clap::{Parser, ValueEnum};
 
 use crate::{check, shell};
 
+mod worker;
+
 const REPEATS: usize = 20;
 
 /// Arguments of `cargo xtask bench`.
@@ -25,6 +27,8 @@ pub struct Args {
 enum What {
     /// `maxclip check` on the baseline's ZIP, against python's zipfile testing the same ZIP
     Check,
+    /// CPU time of a worker's answers on `mini`, against a worker with the entry linked into it
+    Worker,
 }
 
 /// Measures.
@@ -32,6 +36,7 @@ pub fn run(args: &Args) -> Result<()> {
     check::prerequisites()?;
     match args.what {
         What::Check => gate(),
+        What::Worker => worker::run(),
     }
 }
 

@@ -256,6 +256,21 @@ mod tests {
         }
     }
 
+    /// The table of SECURITY.md: its rows name the calls of the kernel's list and no other.
+    #[test]
+    fn the_page_lists_what_the_code_allows() {
+        let page = include_str!("../../../SECURITY.md");
+        let section = page.split("## What a cell may ask of the kernel").nth(1).unwrap().split("\n## ").next().unwrap();
+        let (table, text) = section.split_once("\nTen. ").unwrap();
+        let words = |line: &str| -> Vec<String> { line.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+        let rows = table.lines().filter(|line| line.starts_with("| `"));
+        let listed: BTreeSet<_> = rows.flat_map(|line| words(line.split('|').nth(1).unwrap())).collect();
+        let name = |call: c_long| crate::calls::name(call.cast_unsigned()).unwrap().to_owned();
+        assert_eq!(listed, RUST.calls.iter().map(|(call, ..)| name(*call)).collect());
+        let told: BTreeSet<_> = words(text).into_iter().collect();
+        assert!(RUST.answered.iter().all(|(call, _)| told.contains(&name(*call))), "{told:?}");
+    }
+
     #[test]
     fn nothing_that_keeps_an_offset_or_tells_the_time_is_on_the_list_of_a_worker() {
         for call in [libc::SYS_openat, libc::SYS_read, libc::SYS_lseek, libc::SYS_clock_gettime, libc::SYS_futex] {

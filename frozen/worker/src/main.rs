@@ -1,12 +1,11 @@
 //! The worker of Rust entries: a frozen server, the same program for every entry.
 //!
-//! It warms libtorch up ([`warm`]) and serves ([`cell::server`]). An entry is a shared object that a cell loads after
+//! It warms libtorch up ([`worker::warm`]) and serves ([`cell::server`]). An entry is a shared object that a cell loads after
 //! its lock; nothing of it is ever here. It reads no argument, no environment and no file of its own.
-
-mod warm;
 
 use cell::{fork::exit_now, object, profile, server};
 use wire::exit;
+use worker::warm;
 
 fn main() {
     let served = match warm::warm_up() {
