@@ -38,14 +38,19 @@ pub fn run() -> Result<()> {
     let kit = kit::build(&machine)?;
     let programs = kit.maxclip.parent().context("`maxclip` lies in no folder")?;
     let home = shell::root().join("runs/bench-worker");
+    if home.exists() {
+        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
+    }
     let mut record = Command::new(&kit.maxclip);
     record.args(["golden", "record", "--protocol", "mini", "--reason", "bench", "--home"]).arg(&home);
     shell::run(record.stdout(Stdio::null()))?;
-    let run = recorded(&home.join("golden"))?;
+    let run: ResolvedRun = canonical::from_file(&file::read(&only(&home.join("golden"), "run.json")?)?)?;
+    // As `maxclip` builds entries, not as cargo does.
+    let entry = only(&home.join("build"), "libentry.so")?;
     let mut costs = VARIANTS.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
         for (variant, (loss, update)) in VARIANTS.iter().zip(&mut costs) {
-            let outcome = train(variant, &run, &home, programs, &machine)?;
+            let outcome = train(variant, &run, &home, programs, &machine, &entry)?;
             loss.push(outcome.usage.loss_cpu_micros as f64 / (STEPS as f64 * LANES));
             update.push(outcome.usage.update_cpu_micros as f64 / STEPS as f64);
         }
@@ -61,12 +66,12 @@ pub fn run() -> Result<()> {
     Ok(())
 }
 
-/// The run that was recorded last.
-fn recorded(golden: &Path) -> Result<ResolvedRun> {
-    let entries = fs::read_dir(golden).with_context(|| format!("cannot read {}", golden.display()))?;
-    let paths = entries.map(|entry| Ok(entry?.path().join("run.json"))).collect::<Result<Vec<PathBuf>>>()?;
-    let path = paths.into_iter().find(|path| path.is_file()).context("no run was recorded")?;
-    Ok(canonical::from_file(&file::read(&path)?)?)
+/// The file of this name in a folder's only folder.
+fn only(folder: &Path, name: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let paths = entries.map(|entry| Ok(entry?.path().join(name))).collect::<Result<Vec<PathBuf>>>()?;
+    let path = paths.into_iter().find(|path| path.is_file());
+    path.with_context(|| format!("no `{name}` in {}", folder.display()))
 }
 
 /// Trains the first steps with a variant, in a folder of its own.
@@ -76,6 +81,7 @@ fn train(
     home: &Path,
     programs: &Path,
     machine: &setup::Machine,
+    entry: &Path,
 ) -> Result<Outcome> {
     let folder = home.join("run");
     if folder.exists() {
@@ -91,7 +97,7 @@ fn train(
     trainer.env_clear().envs(numerics::pin::ENVIRONMENT.iter().copied()).env("LD_LIBRARY_PATH", &machine.libraries);
     trainer.arg("train").arg(&folder).arg("--data").arg(home.join("data").join(&scale.data));
     trainer.arg("--worker").arg(programs.join(variant.server)).arg("--libraries").arg(&machine.libraries);
-    trainer.arg("--entry").arg(programs.join("libbaseline.so")).arg("--probe").arg(programs.join("libprobe.so"));
+    trainer.arg("--entry").arg(entry).arg("--probe").arg(programs.join("libprobe.so"));
     trainer.args(["--until", &STEPS.to_string(), "--threads", "1"]);
     shell::run(trainer.stdout(Stdio::null()).stderr(Stdio::null()))?;
     let path = folder.join("outcome.json");
