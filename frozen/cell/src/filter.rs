@@ -74,6 +74,7 @@ mod tests {
     #[test]
     fn programs_are_short() {
         assert!(build(&RUST).unwrap().len() < 122 && loader_only().unwrap().len() < 60);
-        assert!(build(&COMPILER).unwrap().len() < 500);
+        // The kernel takes 4,096 instructions.
+        assert!(build(&COMPILER).unwrap().len() < 1024);
     }
 }

@@ -193,3 +193,131 @@ fn timespec(duration: Duration) -> Timespec {
     let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
     Timespec { tv_sec: seconds, tv_nsec: i64::from(duration.subsec_nanos()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, thread};
+
+    use libc::c_long;
+    use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::profile::COMPILER;
+
+    /// Folders of one run: what may be written, and where the root is made.
+    struct Place {
+        out: TempDir,
+        staging: TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            Self { out: tempfile::tempdir().unwrap(), staging: tempfile::tempdir().unwrap() }
+        }
+
+        fn shell(&self, script: &str, seconds: u64) -> Result<Told, ToolError> {
+            let system = ["/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib"].map(PathBuf::from);
+            let tool = Tool {
+                profile: &COMPILER,
+                program: Path::new("/bin/sh"),
+                arguments: vec![b"-c".to_vec(), script.as_bytes().to_vec()],
+                environment: vec![("PATH", Path::new("/usr/bin:/bin"))],
+                folder: self.out.path(),
+                readable: system.to_vec(),
+                writable: vec![self.out.path().to_owned()],
+                staging: self.staging.path(),
+                deadline: Instant::now() + Duration::from_secs(seconds),
+                output_max: 1 << 16,
+            };
+            tool.run()
+        }
+
+        fn says(&self, script: &str) -> String {
+            let told = self.shell(script, 30).unwrap();
+            String::from_utf8_lossy(&told.output).into_owned()
+        }
+    }
+
+    /// Runs work in a thread that lacks some calls, as on another kernel.
+    fn without(calls: &[(c_long, Vec<SeccompRule>)], work: impl FnOnce() + Send) {
+        let rules: BTreeMap<_, _> = calls.iter().cloned().collect();
+        let refuse = SeccompAction::Errno(libc::ENOSYS.cast_unsigned());
+        let architecture = std::env::consts::ARCH.try_into().unwrap();
+        let filter = SeccompFilter::new(rules, SeccompAction::Allow, refuse, architecture).unwrap();
+        let program = filter.try_into().unwrap();
+        thread::scope(|scope| {
+            let worked = scope.spawn(move || {
+                filter::apply(&program).unwrap();
+                work();
+            });
+            worked.join().unwrap();
+        });
+    }
+
+    fn namespaces() -> (c_long, Vec<SeccompRule>) {
+        let user = u64::from(libc::CLONE_NEWUSER.cast_unsigned());
+        let asked = SeccompCondition::new(0, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(user), user).unwrap();
+        (libc::SYS_clone, vec![SeccompRule::new(vec![asked]).unwrap()])
+    }
+
+    const LANDLOCK: (c_long, Vec<SeccompRule>) = (libc::SYS_landlock_create_ruleset, vec![]);
+    const READ: &str = "cat /etc/passwd /proc/self/environ /dev/zero 2>&1; echo own > own; cat own; id -u";
+
+    #[test]
+    fn a_tool_sees_its_view_and_nothing_else() {
+        let place = Place::new();
+        // Landlock would not even let it look.
+        without(&[LANDLOCK], || {
+            let seen = Place::new().says("ls /; ls /dev; ls /proc /etc /home 2>&1; cat /dev/null");
+            let names: Vec<_> = seen.lines().collect();
+            assert!(["bin", "dev", "lib", "lib64", "null", "usr"].iter().all(|name| names.contains(name)), "{seen}");
+            assert!(["proc", "etc", "home", "root", "sys", "zero"].iter().all(|name| !names.contains(name)), "{seen}");
+        });
+        let said = place.says(READ);
+        assert!(!said.contains("root:") && said.contains("own\n"), "{said}");
+        assert_eq!(fs::read_to_string(place.out.path().join("own")).unwrap(), "own\n");
+        let said = place.says("echo x > /usr/lib/x; echo x > /x; mkdir /tmp/x; echo done");
+        assert!(said.ends_with("done\n") && !Path::new("/usr/lib/x").exists(), "{said}");
+    }
+
+    #[test]
+    fn what_it_says_and_how_long_it_lives_have_an_end() {
+        let place = Place::new();
+        let told = place.shell("while :; do echo more; done", 30).unwrap();
+        assert_eq!((told.stopped, told.output.len()), (Some(Stopped::Output), 1 << 16));
+        let start = Instant::now();
+        let told = place.shell("(sleep 100; echo late > late) & (while :; do :; done) & wait", 2).unwrap();
+        assert_eq!(told.stopped, Some(Stopped::Time));
+        assert!(start.elapsed().as_secs() < 20);
+        // All of it is gone: nobody holds the pipe, and nothing is written any more.
+        assert!(!place.out.path().join("late").exists());
+        let told = place.shell("exit 7", 30).unwrap();
+        assert_eq!((libc::WEXITSTATUS(told.status), told.stopped), (7, None));
+    }
+
+    #[test]
+    fn calls_that_no_compiler_needs_are_not_there() {
+        let place = Place::new();
+        let said = place.says("python3 -c 'import socket; socket.socket()' 2>&1; unshare -U true 2>&1; echo done");
+        assert!(said.contains("Function not implemented") && said.ends_with("done\n"), "{said}");
+    }
+
+    #[test]
+    fn one_of_view_and_landlock_is_enough_and_none_is_no_run() {
+        let walls = |told: &Told| (told.walls.view, told.walls.landlock);
+        let reads = |told: &Told| String::from_utf8_lossy(&told.output).contains("root:");
+        without(&[LANDLOCK], || {
+            let told = Place::new().shell(READ, 30).unwrap();
+            assert_eq!((walls(&told), reads(&told)), ((true, false), false));
+        });
+        without(&[namespaces()], || {
+            let told = Place::new().shell(READ, 30).unwrap();
+            assert_eq!((walls(&told), reads(&told)), ((false, true), false));
+        });
+        without(&[namespaces(), LANDLOCK], || {
+            let refused = Place::new().shell(READ, 30).unwrap_err();
+            assert!(matches!(refused, ToolError::Unconfined(_)), "{refused}");
+        });
+    }
+}
