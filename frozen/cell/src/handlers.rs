@@ -80,7 +80,7 @@ fn end(kind: Kind, number: u64) -> ! {
 /// where there is one.
 extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let number = register(context, libc::REG_RAX);
-    let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10].map(|r| register(context, r));
+    let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX].map(|r| register(context, r));
     match answer(number, arguments) {
         Some(result) => set_register(context, libc::REG_RAX, result),
         None => end(Kind::Call, number.cast_unsigned()),
@@ -88,7 +88,7 @@ extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_voi
 }
 
 /// The answer to a call, as [`crate::profile::RUST`] lists them; none ends the cell.
-fn answer(number: c_long, [a, b, c, d]: [i64; 4]) -> Option<i64> {
+fn answer(number: c_long, [a, b, c]: [i64; 3]) -> Option<i64> {
     let entry = a == 0;
     match number {
         libc::SYS_openat if is_entry(b) => Some(0),
@@ -101,7 +101,6 @@ fn answer(number: c_long, [a, b, c, d]: [i64; 4]) -> Option<i64> {
             let old = c as usize as *mut u64;
             // SAFETY: where a cell asks for the old mask it gives eight bytes for it; if not, this faults in the cell.
             (!old.is_null()).then(|| unsafe { old.write_unaligned(0) });
-            let _ = d;
             Some(0)
         }
         libc::SYS_futex => Some(futex(a, b, c)),

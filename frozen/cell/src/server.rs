@@ -85,8 +85,8 @@ impl Server {
                 self.locked(limits, descriptor::PROBE, true);
                 exit_now(exit::ANSWERED)
             }
-            Fork::Parent(child) => {
-                let ended = child.wait(SECONDS).map_err(system("wait"))?;
+            Fork::Parent(cell) => {
+                let ended = cell.wait(SECONDS).map_err(system("wait"))?;
                 (report.status, report.stalled) = (ended.status, ended.stalled);
                 Ok(report)
             }
@@ -96,9 +96,9 @@ impl Server {
     fn ask(&self, question: &Question) -> Result<Report, ServerError> {
         match fork(self.ready.threads()).map_err(system("fork"))? {
             Fork::Child => self.cell(question),
-            Fork::Parent(child) => {
+            Fork::Parent(cell) => {
                 let seconds = wire::limits::wall_seconds(u64::from(question.cpu_seconds));
-                let Ended { status, cpu_micros, max_rss_kib, stalled } = child.wait(seconds).map_err(system("wait"))?;
+                let Ended { status, cpu_micros, max_rss_kib, stalled } = cell.wait(seconds).map_err(system("wait"))?;
                 let (sequence, landlock) = (question.sequence, self.ready.landlock());
                 Ok(Report { sequence, status, cpu_micros, max_rss_kib, stalled, threads: 1, landlock })
             }
@@ -137,8 +137,10 @@ fn map(question: &Question, encoded: &[u8]) -> Result<Ask, ServerError> {
     let words = Mapping::new(started_with(descriptor::WORDS), words::BYTES).map_err(system("words"))?.leak();
     let (at, bytes) = (words.as_mut_ptr(), words.len());
     handlers::words(words);
-    let session =
-        memory::view(started_with(descriptor::SESSION), question.session_bytes as usize).map_err(system("session"))?;
+    let session = match question.session_bytes as usize {
+        0 => &[],
+        bytes => memory::view(started_with(descriptor::SESSION), bytes).map_err(system("session"))?,
+    };
     let mut ask = Ask {
         version: u64::from(VERSION),
         question: encoded.as_ptr(),

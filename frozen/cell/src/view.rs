@@ -116,7 +116,7 @@ pub fn enter(view: &View) -> bool {
                 c"size=1m,mode=0755".as_ptr(),
             )
             && view.folders.iter().all(|folder| libc::mkdir(folder.as_ptr(), 0o755) == 0)
-            && view.binds.iter().all(|bind| bind_one(bind))
+            && view.binds.iter().all(bind_one)
             && bind_null(&view.null)
             && libc::chdir(root) == 0
             && libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) == 0

@@ -34,7 +34,7 @@ pub enum HostError {
         /// What it wrote, escaped.
         last_words: String,
     },
-    /// The server did not report a question's end, which it must whatever the child does.
+    /// The server did not report a question's end, which it must whatever the cell does.
     #[error("the worker's server does not report")]
     Silent,
     /// A system call failed.

@@ -159,11 +159,6 @@ impl Process {
         Ok(text.len() as u32)
     }
 
-    /// Bytes of a session for a question that needs none: a cell maps at least a byte.
-    pub(crate) fn any_session(&self) -> u32 {
-        1
-    }
-
     /// The number of the next question.
     pub(crate) fn next(&mut self) -> u32 {
         self.sequence += 1;

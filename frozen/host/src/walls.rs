@@ -20,12 +20,12 @@ const MEMORY_MIB: u32 = 256;
 /// Tries everything; gives the words of a certificate.
 pub(crate) fn show(process: &mut Process) -> Result<Verdict<Vec<String>>, HostError> {
     let mut refused = 0;
-    for number in 0..FILTERED.len() {
+    for (number, attempt) in FILTERED.iter().enumerate() {
         if let Some(why) = try_one(process, Kind::Probe, number)? {
             let hint = "nothing can be judged here; `maxclip doctor` says what this machine offers".to_owned();
             return Ok(Verdict::Inconclusive(Reason { why, hint }));
         }
-        refused += usize::from(FILTERED[number].expected != Expected::Answer);
+        refused += usize::from(attempt.expected != Expected::Answer);
     }
     let mut shown = vec![format!("{}:{refused}", probe::FILTER)];
     for (number, attempt) in BEHIND.iter().enumerate() {
@@ -57,7 +57,7 @@ fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<St
         lane: 0,
         lanes: 0,
         rows: 0,
-        session_bytes: process.any_session(),
+        session_bytes: 0,
         inputs_bytes: 0,
         results_bytes: 0,
         cpu_seconds: SECONDS,

@@ -89,7 +89,7 @@ pub struct Question {
     pub lanes: u32,
     /// Anchors of a lane; lane `l` has those from `l * rows` on.
     pub rows: u32,
-    /// Bytes of the session.
+    /// Bytes of the session; a probe needs none.
     pub session_bytes: u32,
     /// Bytes of the inputs to map; 0 for none.
     pub inputs_bytes: u64,

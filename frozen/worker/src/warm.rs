@@ -2,7 +2,7 @@
 //!
 //! libtorch is lazy. Its first matrix product reads `/proc/cpuinfo` and moves the process over the processors,
 //! oneDNN reads `/sys/devices/system/cpu`, and the default generator asks for entropy when it is made. A
-//! locked child could do none of that, and each would be another answer on another machine.
+//! locked cell could do none of that, and each would be another answer on another machine.
 
 use tch::{Device, Kind, TchError, Tensor};
 

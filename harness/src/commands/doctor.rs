@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use landlock::{ABI, Access as _, AccessFs, CompatLevel, Compatible as _, Ruleset, RulesetAttr as _};
 use records::Exit;
 use serde::Serialize;
 
@@ -36,7 +35,10 @@ struct Line {
 /// Looks, and ends with 3 where something that judging needs is not here.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let kit = Kit::find(args.kit.as_deref());
-    let lines = [kernel(), seccomp(), landlock(), namespaces(), gpu(), disk(&args.home), programs(&kit), class(&kit)];
+    let (landlock, namespaces) = (landlock(), namespaces());
+    let compiler = compiler(landlock.good || namespaces.good);
+    let machine = [kernel(), seccomp(), landlock, namespaces, compiler, gpu(), disk(&args.home)];
+    let lines: Vec<_> = machine.into_iter().chain([programs(&kit), class(&kit)]).collect();
     let able = lines.iter().all(|line| line.good || !line.needed);
     if args.json {
         terminal.json(&lines)?;
@@ -72,14 +74,15 @@ fn seccomp() -> Line {
 }
 
 fn landlock() -> Line {
-    // A ruleset that is created and dropped restricts nothing; the newest that the kernel takes is its version.
-    let takes = |abi: &ABI| {
-        let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-        rules.handle_access(AccessFs::from_all(*abi)).and_then(Ruleset::create).is_ok()
-    };
-    let found = [ABI::V5, ABI::V3, ABI::V2, ABI::V1].into_iter().find(takes);
-    let text = found.map_or("not in this kernel; used where it is".to_owned(), |abi| format!("files, as of {abi:?}"));
-    Line { what: "Landlock", found: text, needed: false, good: found.is_some() }
+    let version = cell::fork::landlock_version();
+    let found = if version == 0 { "not in this kernel; used where it is".to_owned() } else { format!("version {version}") };
+    Line { what: "Landlock", found, needed: false, good: version > 0 }
+}
+
+/// The compiler reads hostile text: without one of both nothing is built.
+fn compiler(good: bool) -> Line {
+    let found = if good { "can be confined" } else { "cannot be confined: neither Landlock nor user namespaces" };
+    Line { what: "compiler", found: found.to_owned(), needed: true, good }
 }
 
 fn namespaces() -> Line {

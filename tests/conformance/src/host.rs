@@ -117,7 +117,7 @@ impl Launch {
             layout: Layout::default(),
             first: Report::default(),
             sequence: 0,
-            session_bytes: 1,
+            session_bytes: 0,
         };
         host.first = host.receive(300)?.context("the server ended before its first report")?;
         Ok(host)
