@@ -134,7 +134,7 @@ fn ours(halt: Halt) -> Halt {
     let first = findings.first().map(|finding| format!("{} at {} {}", finding.rule, finding.place, finding.found));
     Halt::Inconclusive(Reason {
         why: format!("the baseline is refused on this machine: {}", first.unwrap_or_default()),
-        hint: "see `maxclip doctor`; `maxclip try` shows the whole message".to_owned(),
+        hint: "see `maxclip doctor`, and the trainer's log in the golden's folder".to_owned(),
     })
 }
 

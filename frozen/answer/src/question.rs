@@ -53,12 +53,11 @@ impl From<shim::ShimError> for Failure {
 
 /// Answers a question; gives the cell's exit code.
 pub fn answer<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> i32 {
-    let sequence = u64::from(question.sequence);
     let answered = match question.kind {
-        Kind::Declare => declare::<A>(session, sequence),
-        Kind::Loss => lanes::<A>(question, session, memory).map(|()| say(words::Kind::Done, sequence, b"")),
+        Kind::Declare => declare::<A>(session, question.step),
+        Kind::Loss => lanes::<A>(question, session, memory).map(|()| say(words::Kind::Done, question.step, b"")),
         Kind::Update | Kind::Publish => {
-            update::<A>(question, session, memory).map(|()| say(words::Kind::Done, sequence, b""))
+            update::<A>(question, session, memory).map(|()| say(words::Kind::Done, question.step, b""))
         }
         Kind::Probe | Kind::ProbeBehind => Err(Failure::Session("a probe is no question for an entry".to_owned())),
     };
@@ -87,7 +86,7 @@ fn build<A: Algorithm>(session: &Session) -> Result<(A, Vec<String>), Failure> {
     Ok((A::new(config, &session.setup)?, unused))
 }
 
-fn declare<A: Algorithm>(session: &Session, sequence: u64) -> Result<(), Failure> {
+fn declare<A: Algorithm>(session: &Session, step: u64) -> Result<(), Failure> {
     let (algorithm, unused) = build::<A>(session)?;
     let mut declaration: Declaration = algorithm.declare().into();
     declaration.unused_config_keys = unused;
@@ -95,7 +94,7 @@ fn declare<A: Algorithm>(session: &Session, sequence: u64) -> Result<(), Failure
     if text.len() > words::TEXT_BYTES {
         return Err(Failure::TooLong(text.len()));
     }
-    say(words::Kind::Declaration, sequence, &text);
+    say(words::Kind::Declaration, step, &text);
     Ok(())
 }
 

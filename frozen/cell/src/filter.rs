@@ -44,6 +44,13 @@ pub fn apply(program: &BpfProgram) -> Result<(), seccompiler::Error> {
 impl On {
     /// Alternatives, each a list of conditions; none is no condition.
     fn rules(self) -> Result<Vec<SeccompRule>, BackendError> {
+        const NAMESPACES: i32 = libc::CLONE_NEWUSER
+            | libc::CLONE_NEWNS
+            | libc::CLONE_NEWPID
+            | libc::CLONE_NEWNET
+            | libc::CLONE_NEWIPC
+            | libc::CLONE_NEWUTS
+            | libc::CLONE_NEWCGROUP;
         const ADVICE: [i32; 2] = [libc::MADV_DONTNEED, libc::MADV_HUGEPAGE];
         let argument = |index, operator, value: i32| {
             SeccompCondition::new(index, SeccompCmpArgLen::Dword, operator, u64::from(value.cast_unsigned()))
@@ -60,6 +67,10 @@ impl On {
                 vec![masked(2, libc::PROT_EXEC, 0)?, masked(3, libc::MAP_ANONYMOUS, libc::MAP_ANONYMOUS)?],
                 vec![masked(3, libc::MAP_TYPE | libc::MAP_ANONYMOUS, libc::MAP_PRIVATE)?, equal(4, 0)?],
             ],
+            Self::PlainMode(index) => vec![vec![masked(index, libc::S_ISUID as i32 | libc::S_ISGID as i32, 0)?]],
+            Self::NoNamespace => vec![vec![masked(0, NAMESPACES, 0)?]],
+            Self::ThreadName => vec![vec![equal(0, libc::PR_SET_NAME)?]],
+            Self::Itself => vec![vec![equal(0, 0)?]],
             Self::Advice => ADVICE.iter().map(|advice| Ok(vec![equal(2, *advice)?])).collect::<Result<_, _>>()?,
         };
         alternatives.into_iter().map(SeccompRule::new).collect()

@@ -103,6 +103,7 @@ fn answer(number: c_long, [a, b, c]: [i64; 3]) -> Option<i64> {
             (!old.is_null()).then(|| unsafe { old.write_unaligned(0) });
             Some(0)
         }
+        libc::SYS_mremap => Some(i64::from(-libc::ENOMEM)),
         libc::SYS_futex => Some(futex(a, b, c)),
         libc::SYS_tgkill => end(Kind::Raised, c.cast_unsigned()),
         _ => None,

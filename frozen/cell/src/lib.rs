@@ -26,6 +26,7 @@ pub mod pages;
 pub mod profile;
 pub mod server;
 pub mod spawn;
+pub mod stack;
 pub mod tool;
 pub mod view;
 

@@ -19,6 +19,7 @@
 //! 9. What the C library keeps of the thread that differs between two servers: its id, the stack's canary and the
 //!    key of mangled pointers.
 //! 10. `no_new_privs` and the filter ([`crate::filter`]).
+//! 11. The server's stack and registers, and with them whatever it knew of earlier cells ([`crate::stack`]).
 
 use std::{
     arch::asm,
@@ -27,10 +28,18 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use rustix::process::{Resource, Rlimit, Signal, setrlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, setrlimit};
 use seccompiler::BpfProgram;
 
-use crate::{fence, filter, fork, fork::Threads, handlers, profile::Profile};
+use wire::{abi::Ask, message::Question};
+
+use crate::{
+    fence, filter, fork,
+    fork::Threads,
+    handlers,
+    profile::Profile,
+    stack::{self, Stack},
+};
 
 /// The lock-down failed: this machine cannot judge.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +77,13 @@ pub struct Ready {
     address_space: u64,
     threads: Threads,
     landlock: u32,
+    server: Pid,
+    stack: Stack,
 }
 
 /// Where the kernel shows a clock in memory: `[vvar]` and, on newer kernels, `[vvar_vclock]`.
+const CLOCKS: &str = "[vvar";
+/// See [`CLOCKS`].
 pub static VVAR: [Range; 4] = [const { Range::nowhere() }; 4];
 
 /// Addresses, written once before the first fork.
@@ -100,6 +113,7 @@ impl Ready {
     pub fn prepare(profile: &Profile) -> Result<Self, LockError> {
         let threads = Threads::open().map_err(system("threads"))?;
         let address_space = address_space().map_err(system("address space"))?;
+        let stack = Stack::prepare(|name| profile.environment.contains(&name)).map_err(system("stack"))?;
         handlers::install().map_err(system("handlers"))?;
         let landlock = fork::landlock_version();
         let seccomp = |error: seccompiler::BackendError| LockError::Seccomp(error.to_string());
@@ -109,7 +123,8 @@ impl Ready {
         if landlock > 0 {
             fence::no_rights()?;
         }
-        Ok(Self { filter, loader_only, address_space, threads, landlock })
+        let server = rustix::process::getpid();
+        Ok(Self { filter, loader_only, address_space, threads, landlock, server, stack })
     }
 
     /// Landlock's version in the domain that holds this process and its cells; 0 where the kernel has none.
@@ -129,6 +144,11 @@ impl Ready {
     /// Without `filtered` nothing is refused: only ever for the frozen probe, which looks at what stands behind.
     pub fn lock(&self, limits: Limits, entry: RawFd, filtered: bool) -> Result<(), LockError> {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(system("parent death signal"))?;
+        if rustix::process::getppid() != Some(self.server) {
+            // It was gone before it could be followed.
+            fork::exit_now(wire::exit::FAULT);
+        }
+        self.stack.map().map_err(system("stack"))?;
         only(entry).map_err(system("descriptors"))?;
         self.limit(limits).map_err(system("limits"))?;
         forget_thread();
@@ -136,11 +156,16 @@ impl Ready {
         filter::apply(filter).map_err(|error| LockError::Seccomp(error.to_string()))
     }
 
+    /// Leaves the server's stack behind and ends with what `answer` gives; what follows is [`crate::stack`]'s.
+    pub fn leave(&self, ask: Ask, question: &Question, answer: fn(&Ask) -> i32) -> ! {
+        self.stack.leave(ask, question, answer)
+    }
+
     fn limit(&self, limits: Limits) -> io::Result<()> {
         let set = |resource, soft: u64, hard: u64| {
             setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }).map_err(io::Error::from)
         };
-        let memory = self.address_space + limits.memory_bytes;
+        let memory = self.address_space + stack::BYTES_ALL as u64 + limits.memory_bytes;
         set(Resource::As, memory, memory)?;
         // At the soft limit the kernel sends SIGXCPU, which says why; one second later it kills.
         set(Resource::Cpu, limits.cpu_seconds, limits.cpu_seconds + 1)?;
@@ -170,7 +195,7 @@ fn clock_off() -> io::Result<()> {
     const PR_SET_TSC: i32 = 26;
     const PR_TSC_SIGSEGV: libc::c_ulong = 2;
     let maps = fs::read_to_string("/proc/self/maps")?;
-    let pages: Vec<_> = maps.lines().filter_map(vvar).collect();
+    let pages: Vec<_> = maps.lines().filter_map(|line| stack::addresses(line, CLOCKS)).collect();
     if pages.is_empty() || pages.len() > VVAR.len() {
         return Err(io::Error::other(format!(
             "{} mappings of [vvar] where 1 to {} are known",
@@ -178,7 +203,7 @@ fn clock_off() -> io::Result<()> {
             VVAR.len()
         )));
     }
-    for ((start, end), range) in pages.into_iter().zip(&VVAR) {
+    for (std::ops::Range { start, end }, range) in pages.into_iter().zip(&VVAR) {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED | libc::MAP_NORESERVE;
         let pages = std::ptr::with_exposed_provenance_mut(start);
         // SAFETY: nothing of this process reads the clock any more: whoever does faults, and the handler says so. Pages
@@ -194,14 +219,6 @@ fn clock_off() -> io::Result<()> {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
-}
-
-/// The addresses in a line of `/proc/self/maps`, where it is a clock's.
-fn vvar(line: &str) -> Option<(usize, usize)> {
-    let (addresses, name) = line.split_once(' ')?;
-    name.rsplit_once(' ').filter(|(_, name)| name.starts_with("[vvar"))?;
-    let (start, end) = addresses.split_once('-')?;
-    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
 }
 
 /// Zeroes the bytes that the kernel drew for this program.
@@ -244,9 +261,10 @@ mod tests {
     #[test]
     fn the_pages_of_the_clock_are_found_and_the_code_of_the_vdso_is_not() {
         let line = "7ffff7fbf000-7ffff7fc3000 r--p 00000000 00:00 0                          [vvar]";
-        assert_eq!(vvar(line), Some((0x7fff_f7fb_f000, 0x7fff_f7fc_3000)));
-        assert!(vvar(&line.replace("[vvar]", "[vvar_vclock]")).is_some());
-        assert_eq!(vvar(&line.replace("[vvar]", "[vdso]")), None);
-        assert!(fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| vvar(line).is_some()));
+        let clock = |line: &str| stack::addresses(line, CLOCKS);
+        assert_eq!(clock(line), Some(0x7fff_f7fb_f000..0x7fff_f7fc_3000));
+        assert!(clock(&line.replace("[vvar]", "[vvar_vclock]")).is_some());
+        assert_eq!(clock(&line.replace("[vvar]", "[vdso]")), None);
+        assert!(fs::read_to_string("/proc/self/maps").unwrap().lines().any(|line| clock(line).is_some()));
     }
 }

@@ -107,15 +107,16 @@ impl Server {
 
     /// The life of a cell: its memory, its lock, then somebody's code.
     fn cell(&self, question: &Question) -> ! {
-        let encoded = question.encode();
-        let ask = map(question, &encoded).unwrap_or_else(|error| unlocked(&error.to_string()));
+        // How many were asked before is between host and server.
+        let told = Question { sequence: 0, ..*question };
+        let ask = map(question).unwrap_or_else(|error| unlocked(&error.to_string()));
         let arenas = question.inputs_bytes + question.results_bytes + u64::from(question.session_bytes);
         let memory_bytes = arenas + (u64::from(question.memory_mib) << 20);
         let limits = Limits { cpu_seconds: u64::from(question.cpu_seconds), memory_bytes };
         let probe = matches!(question.kind, Kind::Probe | Kind::ProbeBehind);
         let entry = if probe { descriptor::PROBE } else { descriptor::ENTRY };
         self.locked(limits, entry, question.kind != Kind::ProbeBehind);
-        exit_now((self.answer)(&ask))
+        self.ready.leave(ask, &told, self.answer)
     }
 
     fn locked(&self, limits: Limits, entry: RawFd, filtered: bool) {
@@ -133,7 +134,7 @@ fn unlocked(why: &str) -> ! {
 }
 
 /// Maps the memory of a question, and no other: `loss` never sees a parameter.
-fn map(question: &Question, encoded: &[u8]) -> Result<Ask, ServerError> {
+fn map(question: &Question) -> Result<Ask, ServerError> {
     let words = Mapping::new(started_with(descriptor::WORDS), words::BYTES).map_err(system("words"))?.leak();
     let (at, bytes) = (words.as_mut_ptr(), words.len());
     handlers::words(words);
@@ -143,7 +144,7 @@ fn map(question: &Question, encoded: &[u8]) -> Result<Ask, ServerError> {
     };
     let mut ask = Ask {
         version: u64::from(VERSION),
-        question: encoded.as_ptr(),
+        question: ptr::null(),
         session: session.as_ptr(),
         session_bytes: session.len(),
         inputs: ptr::null(),

@@ -37,8 +37,10 @@ pub(crate) enum Doubt {
     Late,
     /// Ended at its limit of CPU time.
     TooSlow,
-    /// Ended by the clock on the wall, before its limit of CPU time.
+    /// Ended by the clock on the wall, having used next to no CPU time.
     Stalled,
+    /// Ended by the clock on the wall, before its limit of CPU time but at work.
+    Starved,
     /// Killed by somebody outside: the machine's memory, an operator.
     Killed,
     /// The server itself is gone.
@@ -51,6 +53,8 @@ pub(crate) enum Doubt {
 pub(crate) struct Case<'a> {
     pub(crate) place: &'a str,
     pub(crate) report: &'a Report,
+    /// The question's step, which an answer repeats.
+    pub(crate) step: u64,
     pub(crate) said: Said<'a>,
     pub(crate) last_words: &'a LastWords,
     pub(crate) limits: &'a WorkerLimits,
@@ -60,6 +64,9 @@ pub(crate) struct Case<'a> {
     pub(crate) inputs: &'a [Place],
 }
 
+/// CPU time, in microseconds, that a cell uses before it can stand still: its fork, lock and load.
+const IDLE_MICROS: u64 = 100_000;
+
 /// What libtorch, Rust and C++ say when memory is refused.
 const NO_MEMORY: [&str; 4] =
     ["memory allocation of ", "can't allocate memory", "std::bad_alloc", "Cannot allocate memory"];
@@ -68,7 +75,8 @@ impl Case<'_> {
     /// Judges how a cell ended.
     pub(crate) fn judge(&self) -> Outcome {
         if self.report.stalled {
-            return Outcome::Again(Doubt::Stalled);
+            let worked = self.report.cpu_micros > IDLE_MICROS;
+            return Outcome::Again(if worked { Doubt::Starved } else { Doubt::Stalled });
         }
         let status = self.report.status;
         if !WIFEXITED(status) {
@@ -76,7 +84,7 @@ impl Case<'_> {
         }
         match WEXITSTATUS(status) {
             exit::ANSWERED => match self.said.kind {
-                Kind::Done | Kind::Declaration if self.said.number == u64::from(self.report.sequence) => {
+                Kind::Done | Kind::Declaration if self.said.number == self.step => {
                     let limit = u64::from(self.limits.cpu_seconds) * u64::from(self.lanes.max(1)) * 1_000_000;
                     if self.report.cpu_micros > limit { Outcome::Again(Doubt::Late) } else { Outcome::Answered }
                 }
@@ -219,7 +227,7 @@ mod tests {
         let inputs = [Place { name: "image".into(), shape: vec![4], offset: 512 }];
         let said = Said { kind, number, text: b"" };
         let (place, last_words) = ("step 1", &last_words);
-        Case { place, report, said, last_words, limits: &LIMITS, lanes, inputs: &inputs }.judge()
+        Case { place, report, step: 5, said, last_words, limits: &LIMITS, lanes, inputs: &inputs }.judge()
     }
 
     fn rule(outcome: &Outcome) -> Option<(Rule, &str)> {
@@ -282,5 +290,7 @@ mod tests {
         assert_eq!(doubt(SIGUSR2, 0), Doubt::Unlocked);
         let report = Report { sequence: 5, status: SIGKILL, stalled: true, ..Report::default() };
         assert_eq!(judge_report(&report, Kind::Done, 5, "", 1), Outcome::Again(Doubt::Stalled));
+        let starved = Report { cpu_micros: 1_800_000, ..report };
+        assert_eq!(judge_report(&starved, Kind::Done, 5, "", 1), Outcome::Again(Doubt::Starved));
     }
 }

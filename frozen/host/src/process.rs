@@ -235,7 +235,12 @@ impl Process {
 /// A file's content in memory that nobody can change. Never mapped here: it is somebody's code.
 fn sealed(name: &'static str, path: &Path) -> Result<OwnedFd, HostError> {
     let refuse = |source| HostError::Entry { path: path.to_owned(), source };
-    let file = std::fs::File::open(path).map_err(refuse)?;
+    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|error| refuse(error.into()))?;
+    let file = std::fs::File::from(file);
+    if !file.metadata().map_err(refuse)?.is_file() {
+        return Err(refuse(io::Error::other("not a plain file")));
+    }
     let mut content = Vec::new();
     file.take(ENTRY_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(refuse)?;
     if content.len() > ENTRY_BYTES_MAX {

@@ -48,10 +48,9 @@ pub(crate) fn answers(process: &mut Process) -> Result<bool, HostError> {
 fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<String>, HostError> {
     let list = if kind == Kind::Probe { FILTERED } else { BEHIND };
     let Attempt { name, expected } = list[number];
-    let sequence = process.next();
     let question = Question {
         kind,
-        sequence,
+        sequence: process.next(),
         step: 0,
         epoch: 0,
         lane: 0,
@@ -70,7 +69,7 @@ fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<St
     };
     let (status, said) = (report.status, process.said());
     let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
-    let answered = code == Some(exit::ANSWERED) && said.kind == words::Kind::Done && said.number == u64::from(sequence);
+    let answered = code == Some(exit::ANSWERED) && said.kind == words::Kind::Done && said.number == question.step;
     let call = || cell::calls::name(said.number);
     let as_expected = match expected {
         Expected::Answer => answered,

@@ -16,6 +16,7 @@ use wire::{
     limits::cpu_seconds,
     memory::Arena,
     message::{Kind, Question, Report},
+    session::NAMES_MAX,
 };
 
 use crate::{
@@ -304,7 +305,8 @@ impl Worker {
             (&self.layout.update_inputs, (&mut self.arenas.update_results, arena_bytes(&self.layout.update_results)))
         };
         let results_bytes = results.1 * lanes.len();
-        results.0.mapping().bytes_mut()[..results_bytes].fill(0);
+        // All of it: what this question has no use for is memory as well.
+        results.0.mapping().bytes_mut().fill(0);
         let question = Question {
             kind,
             sequence: self.process.next(),
@@ -319,7 +321,7 @@ impl Worker {
             ..limited(&self.launch.limits, count)
         };
         let reply = self.process.ask(&question)?;
-        Ok(judge(&mut self.process, reply, place, &self.launch.limits, count, inputs))
+        Ok(judge(&mut self.process, reply, place, step, &self.launch.limits, count, inputs))
     }
 
     /// The answers of a question whose cell is gone.
@@ -356,8 +358,8 @@ fn decide<T>(
         Doubt::Stalled if walls::answers(process)? => {
             return Ok(Verdict::Fail(vec![attribution::stands_still(place, limits, lanes)]));
         }
-        Doubt::Stalled => (
-            "it was given no time to answer, twice, and neither was a reference cell".to_owned(),
+        Doubt::Stalled | Doubt::Starved => (
+            "it was ended by the clock before it had the CPU time that it may use, twice".to_owned(),
             "try again on a machine with less load",
         ),
         Doubt::Late => (
@@ -440,7 +442,7 @@ fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<
         let session_bytes = process.write_session(session)?;
         let question = Question { sequence: process.next(), session_bytes, ..limited(limits, 1) };
         let reply = process.ask(&question)?;
-        let doubt = match judge(process, reply, PLACE, limits, 1, &[]).0 {
+        let doubt = match judge(process, reply, PLACE, 0, limits, 1, &[]).0 {
             // It is asked once a run: late is early enough.
             Outcome::Answered | Outcome::Again(Doubt::Late) => break,
             Outcome::Failed(finding) => return Ok(Verdict::Fail(vec![finding])),
@@ -464,6 +466,7 @@ fn judge(
     process: &mut Process,
     reply: Reply,
     place: &str,
+    step: u64,
     limits: &WorkerLimits,
     lanes: u32,
     inputs: &[Place],
@@ -473,7 +476,7 @@ fn judge(
     };
     let Report { cpu_micros, max_rss_kib, .. } = report;
     let (said, last_words) = (process.said(), &reply.last_words);
-    let case = Case { place, report: &report, said, last_words, limits, lanes, inputs };
+    let case = Case { place, report: &report, step, said, last_words, limits, lanes, inputs };
     (case.judge(), Usage { cpu_micros, max_rss_kib })
 }
 
@@ -482,7 +485,7 @@ fn unread(declaration: &Declaration) -> Vec<Finding> {
         let shown: String = key.chars().take(64).collect();
         Finding::new(Rule::ConfigKey, format!("config.toml: `{shown}`")).found("a key that the algorithm does not read")
     };
-    declaration.unused_config_keys.iter().map(finding).collect()
+    declaration.unused_config_keys.iter().take(NAMES_MAX).map(finding).collect()
 }
 
 fn find<'a>(places: &'a [Place], name: &str) -> &'a Place {

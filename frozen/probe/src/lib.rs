@@ -33,7 +33,7 @@ pub unsafe extern "C" fn maxclip_answer(ask: *const Ask) -> i32 {
     let Some(Attempt { name, .. }) = list.get(question.probe as usize) else { return exit::SAID };
     let stands = if question.kind == Kind::ProbeBehind { stands(name) } else { attempt(name) };
     if stands {
-        words::write(words, words::Kind::Done, u64::from(question.sequence), b"");
+        words::write(words, words::Kind::Done, question.step, b"");
         return exit::ANSWERED;
     }
     words::write(words, words::Kind::Refused, 0, name.as_bytes());

@@ -68,7 +68,7 @@ rules! {
         ForbiddenWord = "forbidden-word", "Source names nothing that reaches outside the contract.", "see docs/rules.md for the list and for what the contract offers instead";
     }
     "build" {
-        DoesNotCompile = "does-not-compile", "The library compiles against the contract.", "`maxclip try` shows the compiler's whole message";
+        DoesNotCompile = "does-not-compile", "The library compiles against the contract.", "the compiler's whole message lies in `messages.txt` of the build's folder";
         ForeignInput = "foreign-build-input", "The compiler read exactly the admitted files and no environment.", "remove include macros, path attributes and env macros";
         BuildLimit = "build-limit", "Compiling stays within the limits of time, memory and messages.", "simplify the types or constants that the compiler works on";
         Assembly = "assembly", "The compiler's output holds no assembly of the submission's.", "write it in Rust; tensors do the heavy work";
@@ -80,10 +80,10 @@ rules! {
         Declaration = "declaration", "State is declared within the protocol's limits, with unique names.", "see `maxclip rules` for the limits";
         Refused = "algorithm-error", "The algorithm answers each question without an error.", "the message is the algorithm's own";
         Panicked = "worker-panicked", "The algorithm does not panic.", "the last words say where";
-        Signalled = "worker-killed", "The algorithm is not ended by a signal.", "writing in place to an input ends in SIGSEGV: inputs are read-only, copy first";
+        Signalled = "worker-killed", "The algorithm is not ended by a signal.", "inputs are read-only: copy before writing in place; a stack that runs out is a recursion without an end or a large array on it";
         ForbiddenCall = "forbidden-system-call", "The algorithm makes no system call beyond the allowed ones.", "no files, threads, clocks, sockets or std hash maps; use BTreeMap and `progress.random()`";
         OutOfMemory = "worker-memory", "The algorithm stays within its memory limit.", "work in pieces";
-        TooSlow = "worker-time", "A question is answered within the protocol's CPU time.", "compare the cost with the baseline's in `maxclip try`";
+        TooSlow = "worker-time", "A question is answered within the protocol's CPU time.", "look for a loop or a recursion without an end; else compare the cost with the baseline's in `maxclip try`";
         WrongShape = "answer-shape", "An answer has the shape that was asked for.", "`loss` returns one value an anchor; `set` takes the shape of what it replaces";
         NotFinite = "answer-not-finite", "An answer holds only finite numbers.", "look at the step before in the transcript";
         Protocol = "worker-protocol", "A worker speaks the protocol of `frozen/wire`.", "build it with `maxclip`";

@@ -6,7 +6,7 @@
 
 use libc::{SIGKILL, SIGUSR2, SIGXCPU};
 
-/// There is an answer; the words say `Done` or `Declaration` with the question's sequence.
+/// There is an answer; the words say `Done` or `Declaration` with the question's step.
 pub const ANSWERED: i32 = 0;
 /// There is none, and the words say why.
 pub const SAID: i32 = 1;

@@ -19,7 +19,7 @@
 //! 1. The host fills the inputs, zeroes results and words, and sends a [`message::Question`].
 //! 2. The server forks a cell. The cell maps the session, the question's inputs (read-only), its results and the
 //!    words; locks itself; loads the entry from [`descriptor::ENTRY`]; answers in memory; says so in the words
-//!    ([`words::Kind::Done`] or [`words::Kind::Declaration`], with the question's sequence); exits as [`exit`] says.
+//!    ([`words::Kind::Done`] or [`words::Kind::Declaration`], with the question's step); exits as [`exit`] says.
 //! 3. The server reaps it and sends a [`message::Report`]. Only then, when nobody is left who could write, does
 //!    the host look at results and words, and it copies what it uses.
 //!

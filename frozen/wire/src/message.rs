@@ -77,7 +77,7 @@ impl Kind {
 pub struct Question {
     /// What is asked.
     pub kind: Kind,
-    /// Counts questions of a server from 1; the report repeats it.
+    /// Counts questions of a server from 1; the report repeats it. A cell is shown 0: a count would be a memory.
     pub sequence: u32,
     /// Step of the run, from 0.
     pub step: u64,

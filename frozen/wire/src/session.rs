@@ -154,6 +154,8 @@ pub struct Global {
 pub const NAME_LENGTH_MAX: usize = 48;
 /// Most names of one sort.
 pub const NAMES_MAX: usize = 64;
+/// Most dimensions of a declared tensor.
+pub const RANK_MAX: usize = 8;
 
 /// Bytes that are no session, or a session that has no form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -247,6 +249,13 @@ impl Declaration {
     }
 
     fn check_values(&self, findings: &mut Vec<Finding>) {
+        let learnables = self.learnables.iter().map(|learnable| (&*learnable.name, &learnable.shape));
+        let columns = self.columns.iter().map(|column| (&*column.name, &column.shape));
+        let globals = self.globals.iter().map(|global| (&*global.name, &global.shape));
+        for (name, shape) in learnables.chain(columns).chain(globals).filter(|(_, shape)| shape.len() > RANK_MAX) {
+            let finding = Finding::new(Rule::Declaration, format!("shape of `{}`", cut(name)));
+            findings.push(finding.expected(format!("at most {RANK_MAX} dimensions")).found(shape.len()));
+        }
         for learnable in &self.learnables {
             if count(&learnable.shape) != Some(learnable.initial.len()) {
                 let finding = Finding::new(Rule::Declaration, format!("learnable `{}`", cut(&learnable.name)));

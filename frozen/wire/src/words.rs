@@ -17,7 +17,7 @@ const HEADER: usize = 16;
 pub enum Kind {
     /// Nothing was said.
     Nothing = 0,
-    /// The results are there; the number is the question's sequence.
+    /// The results are there; the number is the question's step. (How many were asked before is nothing that a cell knows.)
     Done = 1,
     /// As `Done`, and the text is a [`crate::Declaration`] as JSON.
     Declaration = 2,

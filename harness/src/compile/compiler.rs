@@ -44,6 +44,8 @@ const SYSTEM: [&str; 6] = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/lib
 const SECONDS: u64 = 60;
 /// Bytes of messages.
 const OUTPUT_MAX: usize = 1 << 20;
+/// The file in the build's folder that holds what the compiler said.
+const MESSAGES: &str = "messages.txt";
 const LIMITS: &str = "30 s of CPU time, 60 s by the clock, 640 MiB of memory and 1 MiB of messages at most";
 
 /// What is compiled.
@@ -101,6 +103,7 @@ impl<'a> Compiler<'a> {
             return Ok(Verdict::Inconclusive(Reason { why, hint }));
         }
         if told.status != 0 || told.stopped.is_some() {
+            file::write(&self.out.join(MESSAGES), &whole(&told.output))?;
             return Ok(Verdict::Fail(vec![refusal(step, &told)]));
         }
         let mut findings = self.assembly(step)?;
@@ -192,6 +195,20 @@ impl<'a> Compiler<'a> {
     }
 }
 
+/// What the compiler says to a person, whole: its messages without their JSON, and what is no message as it is.
+fn whole(output: &[u8]) -> Vec<u8> {
+    let lines = output.split_inclusive(|byte| *byte == b'\n');
+    let text = lines.map(|line| match serde_json::from_slice::<Diagnostic>(line) {
+        Ok(diagnostic) => diagnostic.rendered,
+        Err(_) => String::from_utf8_lossy(line).into_owned(),
+    });
+    // Read in a terminal, and by whoever did not write the source.
+    text.collect::<String>()
+        .lines()
+        .flat_map(|line| format!("{}\n", records::verdict::escape(line)).into_bytes())
+        .collect()
+}
+
 /// Why the compiler did not make what it was asked for.
 fn refusal(step: Step, told: &Told) -> Finding {
     let diagnostics: Vec<Diagnostic> = String::from_utf8_lossy(&told.output)
@@ -211,7 +228,11 @@ fn refusal(step: Step, told: &Told) -> Finding {
     if let Some(how) = how {
         return Finding::new(Rule::BuildLimit, "src/lib.rs").expected(LIMITS).found(how).attach(&told.output);
     }
-    let place = diagnostics.iter().flat_map(|diagnostic| &diagnostic.spans).find(|span| span.is_primary);
+    let spans = || diagnostics.iter().flat_map(|diagnostic| &diagnostic.spans);
+    // An error inside the standard library, made by an instance, is told where the participant asked for it.
+    let own = spans().find(|span| span.is_primary && span.file_name.starts_with("src/"));
+    let own = own.or_else(|| spans().find(|span| span.file_name.starts_with("src/")));
+    let place = own.or_else(|| spans().find(|span| span.is_primary));
     let place = place.map_or("src/lib.rs".to_owned(), |span| {
         format!("{}:{}:{}", span.file_name, span.line_start, span.column_start)
     });

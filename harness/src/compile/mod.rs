@@ -59,7 +59,8 @@ pub fn baseline(kit: &Kit, home: &Home) -> Went<Built> {
             let first = findings.first().map(|f| format!("{} at {} {}", f.rule, f.place, f.found)).unwrap_or_default();
             Halt::Inconclusive(Reason {
                 why: format!("the baseline is refused on this machine: {first}"),
-                hint: "see `maxclip doctor`; `maxclip try` shows the whole message".to_owned(),
+                hint: "see `maxclip doctor`; what was said lies in the build's folder below `build/` of the home"
+                    .to_owned(),
             })
         }
         other => other,

@@ -50,7 +50,7 @@ static inline int honest(const struct ask *ask) {
   const char *declaration = "{\"learnables\":[],\"columns\":[],\"slots\":[],\"globals\":[],\"loss_diagnostics\":[],"
                             "\"update_diagnostics\":[],\"unused_config_keys\":[]}";
   int declares = ask->question[2] == DECLARE;
-  return say(ask, declares ? 2 : 1, ask->question[3], declares ? declaration : "");
+  return say(ask, declares ? 2 : 1, ask->question[4], declares ? declaration : "");
 }
 
 // Ends the cell with what the attack saw.

@@ -19,7 +19,7 @@ type Check = fn(&Launch) -> Result<()>;
 /// All of them, by what they show.
 pub const ALL: &[(&str, Check)] = &[
     ("the first report comes warm, from one thread, after a cell could be locked", first_report),
-    ("a declaration is said with the question's sequence", declaration),
+    ("a declaration is said, with the question's step", declaration),
     ("a report repeats the sequence and states what the cell used", report),
     ("the same question has the same answer, another lane another one", same_answer),
     ("another server gives the same answer", another_server),
@@ -48,8 +48,8 @@ fn code(ended: &Ended) -> Option<i32> {
 }
 
 fn answered(ended: &Ended) -> Result<()> {
-    let (sequence, kind) = (u64::from(ended.report.sequence), ended.kind);
-    ensure!(code(ended) == Some(exit::ANSWERED) && kind == words::Kind::Done && ended.number == sequence, "{ended:?}");
+    let said = ended.kind == words::Kind::Done && ended.number == ended.step;
+    ensure!(code(ended) == Some(exit::ANSWERED) && said, "{ended:?}");
     Ok(())
 }
 
@@ -75,7 +75,7 @@ fn first_report(launch: &Launch) -> Result<()> {
 fn declaration(launch: &Launch) -> Result<()> {
     let mut host = launch.start(&launch.entry)?;
     let ended = host.declare("none")?;
-    let said = (ended.kind, ended.number) == (words::Kind::Declaration, u64::from(ended.report.sequence));
+    let said = (ended.kind, ended.number) == (words::Kind::Declaration, 0);
     ensure!(said && code(&ended) == Some(exit::ANSWERED), "{ended:?}");
     let declared: wire::Declaration = serde_json::from_slice(&ended.text).context("not a declaration")?;
     ensure!(declared.columns.iter().any(|column| column.name == "pair" && column.shape == [2]), "{declared:?}");

@@ -54,6 +54,7 @@ pub struct Host {
 /// What came of a question.
 #[derive(Debug)]
 pub struct Ended {
+    pub step: u64,
     pub report: Report,
     pub kind: words::Kind,
     pub number: u64,
@@ -206,7 +207,8 @@ impl Host {
         self.send(&question.encode())?;
         let report = self.receive(60)?.context("the server ended instead of reporting")?;
         let said = words::read(self.words.mapping().bytes());
-        Ok(Ended { report, kind: said.kind, number: said.number, text: said.text.to_vec() })
+        ensure!(report.sequence == self.sequence, "the report of another question: {report:?}");
+        Ok(Ended { step, report, kind: said.kind, number: said.number, text: said.text.to_vec() })
     }
 
     /// Sends any bytes.

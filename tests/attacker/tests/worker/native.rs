@@ -228,6 +228,23 @@ const ATTACKS: &[Attack] = &[
     ),
     // Counting questions, telling the time, throwing dice.
     ask(
+        "growing the results over what is not zeroed",
+        "int maxclip_answer(const struct ask *ask) { void *at = ask->results ? ask->results : (void *)ask->words;\n\
+           return saw(ask, \"%ld\", raw(SYS_mremap, (long)at, 4096, 16384, 1)); }",
+        Saw("-12"),
+    ),
+    ask(
+        "what the server knew of the cell before, on its stack",
+        "int maxclip_answer(const struct ask *ask) { long left = 0; for (unsigned long at = 0x7ffffffdf000; at < 0x7ffffffff000; at += 8) left += *(long *)at != 0;\n\
+           return ask->question[2] == DECLARE ? honest(ask) : saw(ask, \"%ld words\", left); }",
+        Saw("0 words"),
+    ),
+    ask(
+        "how many questions there were",
+        "int maxclip_answer(const struct ask *ask) { return ask->question[2] == DECLARE ? honest(ask) : saw(ask, \"%u\", ask->question[3]); }",
+        Saw("0"),
+    ),
+    ask(
         "moving an offset that forks share",
         "int maxclip_answer(const struct ask *ask) { raw(SYS_lseek, 0, 1, 1, 0); return honest(ask); }",
         Call("lseek"),
@@ -272,7 +289,7 @@ const ATTACKS: &[Attack] = &[
     ),
     ask(
         "random bytes of the kernel",
-        "int maxclip_answer(const struct ask *ask) { const unsigned char *r = (void *)getauxval(AT_RANDOM); int sum = 0; for (int i = 0; i < 16; i++) sum += r[i];\n\
+        "int maxclip_answer(const struct ask *ask) { const unsigned char *r = (void *)getauxval(AT_RANDOM); int sum = 0; for (int i = 0; r && i < 16; i++) sum += r[i];\n\
            long canary, guard; __asm__(\"mov %%fs:0x28, %0\\nmov %%fs:0x30, %1\" : \"=r\"(canary), \"=r\"(guard));\n\
            return saw(ask, \"%d, fixed: %d\", sum, canary == guard && canary == 0x6d6178636c697000); }",
         Saw("0, fixed: 1"),
@@ -376,7 +393,7 @@ const ATTACKS: &[Attack] = &[
     ),
     ask(
         "an answer to another question",
-        "int maxclip_answer(const struct ask *ask) { return say(ask, 2, ask->question[3] + 1, \"{}\"); }",
+        "int maxclip_answer(const struct ask *ask) { return say(ask, 2, ask->question[4] + 1, \"{}\"); }",
         Ends(Rule::Protocol, "it ended the process instead of answering"),
     ),
 ];
@@ -526,8 +543,8 @@ const FINGERPRINT: Attack = ask(
        unsigned long environment = 0, vectors = 0, registers[3]; for (char **e = environ; *e; e++) environment += sum(*e);\n\
        for (unsigned long kind = 3; kind < 52; kind++) vectors = vectors * 31 + getauxval(kind);\n\
        __asm__(\"mov %%fs:0x28, %0\\nmov %%fs:0x30, %1\\nmov %%fs:0, %2\" : \"=r\"(registers[0]), \"=r\"(registers[1]), \"=r\"(registers[2]));\n\
-       return saw(ask, \"stack %lu heap %lu pages %lu data %lu code %lu libc %lu break %lu inputs %lu results %lu environment %lu vectors %lu thread %lu %lu %lu ids %d %d\",\n\
-         (unsigned long)&local, (unsigned long)heap, (unsigned long)pages, (unsigned long)&data, (unsigned long)maxclip_answer, (unsigned long)dlsym(RTLD_DEFAULT, \"printf\"),\n\
+       return saw(ask, \"question %u %u %u %u, stack %lu heap %lu pages %lu data %lu code %lu libc %lu break %lu inputs %lu results %lu environment %lu vectors %lu thread %lu %lu %lu ids %d %d\",\n\
+         ask->question[2], ask->question[3], ask->question[4], ask->question[8], (unsigned long)&local, (unsigned long)heap, (unsigned long)pages, (unsigned long)&data, (unsigned long)maxclip_answer, (unsigned long)dlsym(RTLD_DEFAULT, \"printf\"),\n\
          (unsigned long)sbrk(0), (unsigned long)ask->inputs, (unsigned long)ask->results, environment, vectors, registers[0], registers[1], registers[2], getpid(), gettid()); }",
     Answers,
 );
@@ -542,7 +559,7 @@ fn nothing_tells_one_cell_from_another() {
     };
     let mut worker = pass(start_with(&launch_of(&path), "{}"));
     let first = seen(&mut worker);
-    assert!(first.starts_with("stack 1407") && first.ends_with("ids 1 1"), "{first}");
+    assert!(first.starts_with("question 2 0 5 2, stack 10555") && first.ends_with("ids 1 1"), "{first}");
     for _ in 0..5 {
         assert_eq!(seen(&mut worker), first);
     }
