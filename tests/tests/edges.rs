@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cell", &["wire"]),
     ("host", &["cell", "numerics", "records", "wire"]),
     ("data", &["numerics", "records"]),
-    ("tasks", &["data", "records"]),
+    ("tasks", &["records"]),
     ("shim", &[]),
     ("contract", &["numerics", "shim", "wire"]),
     ("answer", &["contract", "numerics", "shim", "wire"]),
