@@ -62,6 +62,8 @@ struct Server {
 pub fn serve(profile: &Profile, answer: fn(&Ask) -> i32) -> Result<(), ServerError> {
     // Refused or not, answers are the same.
     pages::make_forks_cheap().ok();
+    // On a kernel that cannot, SECURITY.md's last section holds.
+    pages::make_resident().ok();
     let server = Server { ready: Ready::prepare(profile)?, answer };
     send(&server.first_report()?)?;
     while let Some(question) = receive()? {

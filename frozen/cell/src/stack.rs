@@ -191,6 +191,8 @@ unsafe fn clear_registers() {
                 out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
                 out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _, options(nostack));
         }
+        // As after a start: no flag of an earlier computation.
+        asm!("ldmxcsr [{}]", in(reg) &0x1f80u32, options(nostack, readonly));
         asm!("fninit", "xor r12d, r12d", "xor r13d, r13d", "xor r14d, r14d", "xor r15d, r15d",
             out("r12") _, out("r13") _, out("r14") _, out("r15") _, options(nostack));
     }
