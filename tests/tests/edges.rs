@@ -26,7 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("openclip", &["contract"]),
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),
-    ("maxclip", &["cell", "data", "numerics", "records", "verifier"]),
+    ("maxclip", &["cell", "data", "numerics", "records", "verifier", "wire"]),
     ("xtask", &["numerics", "records"]),
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),

@@ -8,18 +8,17 @@
 //! 3. Landlock with no rights at all, where the kernel has it: the server opens nothing any more.
 //! 4. The clock: `rdtsc` faults (`PR_SET_TSC`), and the pages from which the vDSO and `time()` read the wall clock
 //!    without an instruction or a call are taken away. The vDSO's code stays: the loader reads its headers.
-//! 5. The 16 random bytes that the kernel gave the program are zeroed.
 //!
 //! A cell then, with its memory mapped and nothing else done ([`Ready::lock`]):
 //!
-//! 6. `PR_SET_PDEATHSIG`: it dies with the server, and the server with its host.
-//! 7. The entry becomes descriptor 0; every descriptor from 3 on is closed. What a cell needs of them is mapped, and
+//! 5. `PR_SET_PDEATHSIG`: it dies with the server, and the server with its host.
+//! 6. The entry becomes descriptor 0; every descriptor from 3 on is closed. What a cell needs of them is mapped, and
 //!    the mappings of inputs cannot become writable ([`wire::memory`]).
-//! 8. Limits of address space, CPU time and processes.
-//! 9. What the C library keeps of the thread that differs between two servers: its id, the stack's canary and the
+//! 7. Limits of address space, CPU time and processes.
+//! 8. What the C library keeps of the thread that differs between two servers: its id, the stack's canary and the
 //!    key of mangled pointers.
-//! 10. `no_new_privs` and the filter ([`crate::filter`]).
-//! 11. The server's stack and registers, and with them whatever it knew of earlier cells ([`crate::stack`]).
+//! 9. `no_new_privs` and the filter ([`crate::filter`]).
+//! 10. The server's stack and registers: whatever it knew of earlier cells, the kernel's random bytes, arguments ([`crate::stack`]).
 
 use std::{
     arch::asm,
@@ -119,7 +118,6 @@ impl Ready {
         let seccomp = |error: seccompiler::BackendError| LockError::Seccomp(error.to_string());
         let (filter, loader_only) = (filter::build(profile).map_err(seccomp)?, filter::loader_only().map_err(seccomp)?);
         clock_off().map_err(system("clock"))?;
-        forget_random_bytes();
         if landlock > 0 {
             fence::no_rights()?;
         }
@@ -218,17 +216,6 @@ fn clock_off() -> io::Result<()> {
     match unsafe { libc::prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
-    }
-}
-
-/// Zeroes the bytes that the kernel drew for this program.
-fn forget_random_bytes() {
-    // SAFETY: the kernel gives the address of 16 bytes on the initial stack, which the C library has read.
-    unsafe {
-        let bytes = libc::getauxval(libc::AT_RANDOM) as usize as *mut u8;
-        if !bytes.is_null() {
-            bytes.write_bytes(0, 16);
-        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Starts a program with a fixed environment, fixed descriptors and the first lock.
+//! Starts a program with a fixed environment, fixed descriptors, and what holds it from the start.
 //!
 //! The standard library's `Command` cannot start a program as the first process of a new process-id
 //! namespace, so the child is made here. Between the clone and `execve` it makes system calls and nothing

@@ -50,8 +50,6 @@ pub struct Told {
     pub status: i32,
     /// CPU time of it and of all that it waited for, in microseconds.
     pub cpu_micros: u64,
-    /// Largest resident set of one of them, in KiB.
-    pub max_rss_kib: u64,
     /// What it wrote to standard output and error.
     pub output: Vec<u8>,
     /// Why it was ended, where it did not end itself.
@@ -128,8 +126,8 @@ impl Tool<'_> {
         // As the first process of a namespace it takes all that it started with it.
         let alone = started.namespaces() == Namespaces::Own;
         let ended = if stopped.is_some() || !alone { started.end_group() } else { started.end() }.map_err(failed)?;
-        let Ended { status, cpu_micros, max_rss_kib, .. } = ended;
-        Ok(Told { status, cpu_micros, max_rss_kib, output, stopped, walls: Walls { view, landlock } })
+        let Ended { status, cpu_micros, .. } = ended;
+        Ok(Told { status, cpu_micros, output, stopped, walls: Walls { view, landlock } })
     }
 
     fn program(&self, written: OwnedFd) -> Result<Program, ToolError> {

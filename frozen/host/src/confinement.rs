@@ -55,6 +55,13 @@ pub(crate) fn landlock(program: &Path, libraries: &Path) -> Result<Option<OwnedF
 mod tests {
     use super::*;
 
+    /// The profile cannot name the pin's room; what it leaves in a cell is the pin and no more.
+    #[test]
+    fn a_cell_keeps_the_variables_that_decide_bits() {
+        let names: Vec<_> = ENVIRONMENT.iter().map(|(name, _)| *name).collect();
+        assert_eq!(PROFILE.environment, names);
+    }
+
     #[test]
     fn the_environment_is_the_list_and_nothing_else() {
         let environment = environment(Path::new("/torch/lib")).unwrap();

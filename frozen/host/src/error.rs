@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf};
 
+use records::file::FileError;
 use wire::message::MessageError;
 
 /// The host cannot work.
@@ -16,13 +17,8 @@ pub enum HostError {
         source: io::Error,
     },
     /// An entry's object, or the probe, that cannot be read.
-    #[error("`{}`: {source}", path.display())]
-    Entry {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Entry(#[from] FileError),
     /// A path that no C string can hold.
     #[error("`{}` holds a zero byte", .0.display())]
     Path(PathBuf),

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::CString,
-    io::{self, Read as _},
+    io,
     os::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -234,18 +234,7 @@ impl Process {
 
 /// A file's content in memory that nobody can change. Never mapped here: it is somebody's code.
 fn sealed(name: &'static str, path: &Path) -> Result<OwnedFd, HostError> {
-    let refuse = |source| HostError::Entry { path: path.to_owned(), source };
-    let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
-    let file = rustix::fs::open(path, flags, rustix::fs::Mode::empty()).map_err(|error| refuse(error.into()))?;
-    let file = std::fs::File::from(file);
-    if !file.metadata().map_err(refuse)?.is_file() {
-        return Err(refuse(io::Error::other("not a plain file")));
-    }
-    let mut content = Vec::new();
-    file.take(ENTRY_BYTES_MAX as u64 + 1).read_to_end(&mut content).map_err(refuse)?;
-    if content.len() > ENTRY_BYTES_MAX {
-        return Err(refuse(io::Error::other(format!("more than {ENTRY_BYTES_MAX} bytes"))));
-    }
+    let content = records::file::read_named(path, ENTRY_BYTES_MAX as u64)?;
     memory::sealed(name, &content).map_err(system("memory"))
 }
 

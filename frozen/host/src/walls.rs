@@ -49,19 +49,11 @@ fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<St
     let list = if kind == Kind::Probe { FILTERED } else { BEHIND };
     let Attempt { name, expected } = list[number];
     let question = Question {
-        kind,
         sequence: process.next(),
-        step: 0,
-        epoch: 0,
-        lane: 0,
-        lanes: 0,
-        rows: 0,
-        session_bytes: 0,
-        inputs_bytes: 0,
-        results_bytes: 0,
         cpu_seconds: SECONDS,
         memory_mib: MEMORY_MIB,
         probe: number as u32,
+        ..Question::of(kind)
     };
     let reply = process.ask(&question)?;
     let Some(report) = reply.report else {

@@ -308,7 +308,6 @@ impl Worker {
         // All of it: what this question has no use for is memory as well.
         results.0.mapping().bytes_mut().fill(0);
         let question = Question {
-            kind,
             sequence: self.process.next(),
             step,
             epoch,
@@ -318,7 +317,7 @@ impl Worker {
             session_bytes: self.session_bytes,
             inputs_bytes: arena_bytes(inputs) as u64,
             results_bytes: results_bytes as u64,
-            ..limited(&self.launch.limits, count)
+            ..limited(kind, &self.launch.limits, count)
         };
         let reply = self.process.ask(&question)?;
         Ok(judge(&mut self.process, reply, place, step, &self.launch.limits, count, inputs))
@@ -385,23 +384,10 @@ fn place(kind: Kind, step: u64, lanes: &Range<usize>) -> String {
     }
 }
 
-/// A question with nothing but its limits.
-fn limited(limits: &WorkerLimits, lanes: u32) -> Question {
-    Question {
-        kind: Kind::Declare,
-        sequence: 0,
-        step: 0,
-        epoch: 0,
-        lane: 0,
-        lanes: 0,
-        rows: 0,
-        session_bytes: 0,
-        inputs_bytes: 0,
-        results_bytes: 0,
-        cpu_seconds: u32::try_from(cpu_seconds(limits, lanes)).unwrap_or(u32::MAX),
-        memory_mib: limits.memory_mib,
-        probe: 0,
-    }
+/// A question with nothing but its kind and its limits.
+fn limited(kind: Kind, limits: &WorkerLimits, lanes: u32) -> Question {
+    let cpu_seconds = u32::try_from(cpu_seconds(limits, lanes)).unwrap_or(u32::MAX);
+    Question { cpu_seconds, memory_mib: limits.memory_mib, ..Question::of(kind) }
 }
 
 impl Answer<'_> {
@@ -440,7 +426,7 @@ fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<
     let mut doubts = Vec::new();
     loop {
         let session_bytes = process.write_session(session)?;
-        let question = Question { sequence: process.next(), session_bytes, ..limited(limits, 1) };
+        let question = Question { sequence: process.next(), session_bytes, ..limited(Kind::Declare, limits, 1) };
         let reply = process.ask(&question)?;
         let doubt = match judge(process, reply, PLACE, 0, limits, 1, &[]).0 {
             // It is asked once a run: late is early enough.

@@ -123,6 +123,26 @@ pub struct Report {
 }
 
 impl Question {
+    /// A question of a kind with nothing else in it.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            sequence: 0,
+            step: 0,
+            epoch: 0,
+            lane: 0,
+            lanes: 0,
+            rows: 0,
+            session_bytes: 0,
+            inputs_bytes: 0,
+            results_bytes: 0,
+            cpu_seconds: 0,
+            memory_mib: 0,
+            probe: 0,
+        }
+    }
+
     /// The message's bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; BYTES] {

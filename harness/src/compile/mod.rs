@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result};
 use records::{Blake3, Finding, Reason, Rule, Sha256, Verdict, WorkerDigest, file};
 use serde::{Deserialize, Serialize};
 use verifier::object::Form;
+use wire::limits::ENTRY_BYTES_MAX;
 
 use self::compiler::{Compiler, Step};
 use crate::{
@@ -29,9 +30,6 @@ use crate::{
     halt::{Halt, Went, settle},
     kit::Kit,
 };
-
-/// Bytes of the largest object: no more than a worker takes (`wire::limits::ENTRY_BYTES_MAX`).
-const OBJECT_BYTES_MAX: u64 = 64 << 20;
 
 /// An entry's object and what it was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,9 +109,9 @@ fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3
     }
     let path = object(out);
     let size = fs::metadata(&path).map_err(file::FileError::at("read", &path))?.len();
-    if size > OBJECT_BYTES_MAX {
+    if size > ENTRY_BYTES_MAX as u64 {
         let finding = Finding::new(Rule::ObjectForm, "the object").found(format!("{size} bytes"));
-        return Ok(Verdict::Fail(vec![finding.expected(format!("at most {OBJECT_BYTES_MAX} bytes"))]));
+        return Ok(Verdict::Fail(vec![finding.expected(format!("at most {ENTRY_BYTES_MAX} bytes"))]));
     }
     let bytes = file::read(&path)?;
     let form = match Form::read(&bytes) {

@@ -149,7 +149,7 @@ fn an_empty_and_an_endless_object_are_told_apart_from_entries() {
     assert_eq!(judge(&object).err().map(|finding| finding.rule), Some(Rule::Loads));
     fs::File::create(&object).unwrap().set_len(wire::limits::ENTRY_BYTES_MAX as u64 + 1).unwrap();
     let error = start_with(&launch_of(&object), "{}").map(|_| ()).unwrap_err().to_string();
-    assert!(error.contains("more than 67108864 bytes"), "{error}");
+    assert!(error.contains("67108865 bytes, limit 67108864 bytes"), "{error}");
 }
 
 /// Everything that could tell one asking from another, as an entry sees it.
