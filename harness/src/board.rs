@@ -11,7 +11,7 @@ use records::{
     Blake3, Sha256,
     canonical::{self, CanonicalError},
     merkle,
-    statement::{Entry, Outcome, Run, StageValue, Statement},
+    v1::statement::{Entry, Outcome, Run, StageValue, Statement},
 };
 
 /// Below this probability a difference counts.
@@ -226,7 +226,7 @@ pub fn scale_mean(run: &Run) -> f64 {
 /// The standard error of [`scale_mean`].
 #[must_use]
 pub fn scale_error(run: &Run) -> f64 {
-    let variance = |score: &records::statement::Score| {
+    let variance = |score: &records::v1::statement::Score| {
         let share = score.main_metric.value();
         share * (1.0 - share) / score.main_metric.denominator as f64
     };

@@ -11,7 +11,7 @@ use data::{
 };
 use records::{
     DataRoot,
-    protocol::{Protocol, Scale},
+    v1::protocol::{Protocol, Scale},
 };
 
 use crate::problem::Problem;

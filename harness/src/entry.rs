@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
-use records::{TreeDigest, statement};
+use records::{TreeDigest, v1::statement};
 use verifier::{
     config::Names,
     gate::{self, Judgement},

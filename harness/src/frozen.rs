@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use records::{FrozenDigest, protocol::ProtocolError};
+use records::{FrozenDigest, v1::protocol::ProtocolError};
 use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
 
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {

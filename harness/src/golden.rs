@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-pub use records::golden::Golden;
+pub use records::v1::golden::Golden;
 use records::{Blake3, NumericsClass, canonical, file, verdict::Reason};
 
 use crate::{

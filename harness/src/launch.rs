@@ -11,8 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use numerics::pin;
 use records::{
     Exit, NumericsClass, Verdict, file,
-    outcome::Outcome,
-    protocol::LANES,
+    v1::{outcome::Outcome, protocol::LANES},
     verdict::{Ending, Reason},
 };
 use serde::Deserialize;

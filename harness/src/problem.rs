@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use records::{Exit, Reason, file::FileError, protocol::ProtocolError};
+use records::{Exit, Reason, file::FileError, v1::protocol::ProtocolError};
 
 use crate::terminal::Terminal;
 

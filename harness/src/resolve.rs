@@ -5,8 +5,10 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use records::{
     DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
-    protocol::{Protocol, Scale},
-    run::{RUN_FORMAT, ResolvedRun},
+    v1::{
+        protocol::{Protocol, Scale},
+        run::{RUN_FORMAT, ResolvedRun},
+    },
 };
 
 use crate::{

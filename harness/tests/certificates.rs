@@ -15,7 +15,7 @@ use std::{
 use folder::{Wish, certificate, failed, key, passed, real_round};
 use records::{
     canonical,
-    statement::{Envelope, Signature, Statement},
+    v1::statement::{Envelope, Signature, Statement},
 };
 use release::entry;
 use snapbox::{assert_data_eq, cmd::Command};

@@ -16,8 +16,10 @@ use std::{
 use folder::{certificate, failed, files, key, passed};
 use records::{
     Attachment, Blake3, Finding, Rule, canonical,
-    statement::{StageValue, Statement},
-    transcript::{Header, Line},
+    v1::{
+        statement::{StageValue, Statement},
+        transcript::{Header, Line},
+    },
     verdict::moves,
 };
 use release::entry;

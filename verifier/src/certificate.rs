@@ -6,7 +6,7 @@
 
 use records::{
     Finding, Rule, Sha256, Verdict,
-    statement::{
+    v1::statement::{
         Annotations, Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest,
         Submission,
     },
@@ -201,7 +201,7 @@ fn is_name(name: &str) -> bool {
 pub(crate) mod tests {
     use records::{
         Commitment, FrozenDigest, ProtocolDigest,
-        statement::{Against, Entry, Predicate, Round},
+        v1::statement::{Against, Entry, Predicate, Round},
     };
 
     use super::*;

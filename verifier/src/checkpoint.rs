@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use numerics::fingerprint::{fingerprint, locate_flip};
 use records::{
     Finding, Rule, Sha256,
-    checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+    v1::checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
 };
 use serde::Deserialize;
 

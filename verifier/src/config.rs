@@ -15,7 +15,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::{Finding, Rule, Verdict, protocol::Protocol};
+use records::{Finding, Rule, Verdict, v1::protocol::Protocol};
 use toml::{Table, Value};
 
 use crate::tree;

@@ -5,9 +5,11 @@
 
 use records::{
     Finding, Rule,
-    evaluation::{self, Fraction},
-    protocol::Scale,
-    statement::{Outcome, Predicate, Run},
+    v1::{
+        evaluation::{self, Fraction},
+        protocol::Scale,
+        statement::{Outcome, Predicate, Run},
+    },
 };
 
 use crate::{

@@ -11,7 +11,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
     Finding, Reason, Rule, Verdict, canonical,
     canonical::CanonicalError,
-    statement::{Envelope, PAYLOAD_TYPE, Signature, Statement},
+    v1::statement::{Envelope, PAYLOAD_TYPE, Signature, Statement},
 };
 
 use crate::keys::{PublicKey, Role, SecretKey, Trust, id_digits};

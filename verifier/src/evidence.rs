@@ -16,12 +16,14 @@ use std::{
 use records::{
     Blake3, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
     canonical::CanonicalError,
-    checkpoint::{MANIFEST_BYTES_MAX, Manifest},
     file::read_opened,
-    golden::Golden,
-    run::ResolvedRun,
-    statement::{Run, Statement, Subject},
-    transcript,
+    v1::{
+        checkpoint::{MANIFEST_BYTES_MAX, Manifest},
+        golden::Golden,
+        run::ResolvedRun,
+        statement::{Run, Statement, Subject},
+        transcript,
+    },
 };
 
 use crate::{

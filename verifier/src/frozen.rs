@@ -7,7 +7,10 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use records::{FrozenDigest, Sha256, protocol::Protocol, protocol::ProtocolError};
+use records::{
+    FrozenDigest, Sha256,
+    v1::{protocol::Protocol, protocol::ProtocolError},
+};
 
 /// A manifest that does not describe its bytes: the build of this program is broken.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

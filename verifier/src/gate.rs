@@ -3,8 +3,10 @@
 
 use records::{
     Exit, Finding, FrozenDigest, Sha256, TreeDigest, Verdict,
-    protocol::ProtocolError,
-    statement::{Entry, Stage, StageValue},
+    v1::{
+        protocol::ProtocolError,
+        statement::{Entry, Stage, StageValue},
+    },
 };
 use serde::Serialize;
 

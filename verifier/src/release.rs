@@ -3,8 +3,10 @@
 
 use records::{
     FrozenDigest, ProtocolDigest, Reason, TreeDigest,
-    protocol::{Protocol, ProtocolError},
-    statement::Against,
+    v1::{
+        protocol::{Protocol, ProtocolError},
+        statement::Against,
+    },
 };
 
 use crate::frozen::FrozenTree;

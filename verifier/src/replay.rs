@@ -2,7 +2,7 @@
 //!
 //! Golden, trial and audit ask this. Exactly, bit for bit: there is no tolerance.
 
-use records::{Finding, Rule, transcript::Line};
+use records::{Finding, Rule, v1::transcript::Line};
 
 use crate::transcript::Evidence;
 

@@ -11,7 +11,7 @@ use numerics::{
     Seed,
     round::{self, Purpose},
 };
-use records::{Commitment, ProtocolDigest, TreeDigest, statement};
+use records::{Commitment, ProtocolDigest, TreeDigest, v1::statement};
 use serde::Deserialize;
 
 /// Hexadecimal digits that a real round's secret has at the least: 128 bits.

@@ -7,7 +7,7 @@
 
 use records::{
     Blake3, Finding, Rule, RunDigest, Verdict, canonical,
-    transcript::{Header, Line, TRANSCRIPT_FORMAT},
+    v1::transcript::{Header, Line, TRANSCRIPT_FORMAT},
 };
 
 /// How many bytes may be hashed to find one changed byte: about half a second.
@@ -186,7 +186,7 @@ pub fn check_run(header: &Header, run: RunDigest, name: &str) -> Option<Finding>
 pub(crate) mod tests {
     use std::collections::BTreeMap;
 
-    use records::transcript::row_digest;
+    use records::v1::transcript::row_digest;
 
     use super::*;
 

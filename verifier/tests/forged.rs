@@ -8,9 +8,11 @@ mod folder;
 use folder::{Folder, Wish, certificate, failed, files, key, passed, real_round, trust};
 use records::{
     Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
-    evaluation::{self, TaskResult},
-    golden::Golden,
-    statement::{Outcome, Score, Statement},
+    v1::{
+        evaluation::{self, TaskResult},
+        golden::Golden,
+        statement::{Outcome, Score, Statement},
+    },
 };
 use verifier::{
     certificate::{Verified, conform, judge, known_round, submission_subject, verify},

@@ -8,7 +8,10 @@ mod folder;
 use draw::Draw;
 use folder::{Folder, Wish, certificate, key, passed, trust};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use records::{Finding, Rule, Verdict, evaluation, statement::Statement};
+use records::{
+    Finding, Rule, Verdict,
+    v1::{evaluation, statement::Statement},
+};
 use verifier::{
     certificate::verify,
     evidence::{Files, Opened, ReadError},

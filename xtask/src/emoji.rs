@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use records::protocol::Protocol;
+use records::v1::protocol::Protocol;
 
 use crate::{kit, setup, shell};
 use table::Row;

@@ -10,7 +10,7 @@
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
 
 use clip::{Clip, ModelConfig, NamedValues, Values, values};
-use records::evaluation::Fraction;
+use records::v1::evaluation::Fraction;
 use tasks::{Features, Score, score};
 use tch::{Kind, Tensor};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use clip::{NamedValues, values};
 use records::{
     Blake3, Sha256, canonical,
-    checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, leaf},
     file::{self, FileError, Links},
+    v1::checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, leaf},
 };
 
 use crate::halt::{Fault, Halt};
@@ -58,7 +58,7 @@ impl Checkpoint {
 }
 
 /// The first tensor, by name, that is not the one the manifest lists.
-fn first_difference(listed: &records::checkpoint::TensorFile, values: &NamedValues) -> Option<String> {
+fn first_difference(listed: &records::v1::checkpoint::TensorFile, values: &NamedValues) -> Option<String> {
     let computed = values.iter().map(|(name, values)| {
         let shape: Vec<u64> = values.shape.iter().map(|&length| length as u64).collect();
         (name.as_str(), leaf(name, "F32", &shape, &values::bytes(&values.data)))
@@ -78,7 +78,7 @@ pub mod tests {
 
     use clip::ModelConfig;
     use numerics::Seed;
-    use records::checkpoint::{TensorFile, TensorLeaf};
+    use records::v1::checkpoint::{TensorFile, TensorLeaf};
 
     use super::*;
 

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use data::pixels;
-use records::{Blake3, evaluation::TaskResult};
+use records::{Blake3, v1::evaluation::TaskResult};
 use tasks::{FeatureError, Features, Kind, Score, Target, Task, score};
 
 use crate::{

@@ -9,7 +9,7 @@
 //! limit are the machine's, and twice so it cannot judge ([`wire::limits`]).
 
 use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, WEXITSTATUS, WIFEXITED, WTERMSIG};
-use records::{Finding, Rule, protocol::WorkerLimits};
+use records::{Finding, Rule, v1::protocol::WorkerLimits};
 use wire::{
     Place, exit,
     limits::cpu_seconds,

@@ -8,7 +8,7 @@ use numerics::{
 };
 use records::{
     Finding, Reason, Rule, Verdict,
-    protocol::{StateLimits, WorkerLimits},
+    v1::protocol::{StateLimits, WorkerLimits},
 };
 use wire::{
     Declaration, Layout, Place, Session, Setup,

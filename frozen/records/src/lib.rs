@@ -6,19 +6,12 @@
 //! Links neither libtorch nor anything that reads the clock, the environment or randomness.
 
 pub mod canonical;
-pub mod checkpoint;
 pub mod digest;
-pub mod evaluation;
 pub mod exit;
 pub mod file;
-pub mod golden;
 pub mod merkle;
-pub mod outcome;
-pub mod protocol;
 pub mod rule;
-pub mod run;
-pub mod statement;
-pub mod transcript;
+pub mod v1;
 pub mod verdict;
 
 pub use digest::{

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use records::evaluation::TaskResult;
+use records::v1::evaluation::TaskResult;
 
 use crate::list::{DATACOMP, Group, Listed};
 
@@ -91,7 +91,7 @@ fn values(results: &[TaskResult]) -> Result<BTreeMap<&str, f64>, AggregateError>
 mod tests {
     use records::{
         Blake3, DataRoot,
-        evaluation::{Exact, Fraction},
+        v1::evaluation::{Exact, Fraction},
     };
 
     use super::*;

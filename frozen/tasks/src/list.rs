@@ -59,7 +59,7 @@ impl Listed {
     /// The folder of its data below a data folder: `wds_vtab-caltech101_test`.
     #[must_use]
     pub fn folder(&self) -> String {
-        records::evaluation::folder(self.key)
+        records::v1::evaluation::folder(self.key)
     }
 
     /// Whether it counts in the average over 38.

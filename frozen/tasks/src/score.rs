@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use records::{
     Blake3, DataRoot,
-    evaluation::{Exact, Fraction, TaskResult},
+    v1::evaluation::{Exact, Fraction, TaskResult},
 };
 use serde_json::{Map, Value};
 

@@ -12,8 +12,8 @@ use std::{
 use clip::{Clip, LOGIT_SCALE, ModelConfig, NamedValues, values};
 use records::{
     Blake3, Sha256, canonical,
-    checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf, leaf},
     file::{self, FileError},
+    v1::checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf, leaf},
 };
 
 use crate::{

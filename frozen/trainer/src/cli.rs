@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use records::{
     Exit,
-    outcome::{Ending, Usage},
-    protocol::LANES,
+    v1::{
+        outcome::{Ending, Usage},
+        protocol::LANES,
+    },
 };
 
 use crate::{

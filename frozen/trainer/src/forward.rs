@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use clip::{Clip, TOKEN_EMBEDDING};
-use records::protocol::LANES;
+use records::v1::protocol::LANES;
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use crate::{

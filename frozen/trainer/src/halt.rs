@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clip::{ClipError, ConfigError, ValuesError};
 use data::DataError;
 use host::HostError;
-use records::{Exit, Finding, Reason, Verdict, canonical::CanonicalError, file::FileError, protocol::ProtocolError};
+use records::{
+    Exit, Finding, Reason, Verdict, canonical::CanonicalError, file::FileError, v1::protocol::ProtocolError,
+};
 use shim::ShimError;
 use tch::TchError;
 

@@ -5,7 +5,7 @@
 
 use std::{ops::Range, panic, thread};
 
-use records::protocol::LANES;
+use records::v1::protocol::LANES;
 use tch::{TchError, Tensor};
 
 use crate::halt::Halt;

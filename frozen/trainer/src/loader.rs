@@ -16,7 +16,7 @@ use data::{
     pixels::{self, PixelError},
 };
 use numerics::Seed;
-use records::{Reason, protocol::Augmentation};
+use records::{Reason, v1::protocol::Augmentation};
 
 use crate::{
     batch::Batch,
@@ -128,8 +128,10 @@ mod tests {
     use data::shapes::{Spec, generate};
     use records::{
         DataRoot, FrozenDigest, NumericsClass, TreeDigest, canonical,
-        protocol::Protocol,
-        run::{RUN_FORMAT, ResolvedRun},
+        v1::{
+            protocol::Protocol,
+            run::{RUN_FORMAT, ResolvedRun},
+        },
     };
 
     use super::*;

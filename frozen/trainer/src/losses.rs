@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use host::Worker;
-use records::{outcome::Usage, protocol::LANES};
+use records::v1::{outcome::Usage, protocol::LANES};
 
 use crate::{
     batch::Batch,

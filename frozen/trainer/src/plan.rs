@@ -7,8 +7,10 @@ use data::Order;
 use numerics::Seed;
 use records::{
     Reason, RunDigest, canonical, file,
-    protocol::{LANES, Protocol, Scale},
-    run::{RUN_FORMAT, ResolvedRun},
+    v1::{
+        protocol::{LANES, Protocol, Scale},
+        run::{RUN_FORMAT, ResolvedRun},
+    },
 };
 use wire::session::{ParameterKind, ParameterShape, Setup};
 

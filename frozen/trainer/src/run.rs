@@ -12,8 +12,10 @@ use host::{Launch, Worker};
 use records::{
     Reason, canonical,
     file::{self, FileError},
-    outcome::{Ending, Outcome, Usage},
-    transcript::{Header, Line, TRANSCRIPT_FORMAT},
+    v1::{
+        outcome::{Ending, Outcome, Usage},
+        transcript::{Header, Line, TRANSCRIPT_FORMAT},
+    },
 };
 use serde::Serialize;
 

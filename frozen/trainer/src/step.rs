@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 use clip::TOKEN_EMBEDDING;
 use host::{Answer, Worker};
 use numerics::fingerprint::{self, Pass, fingerprint, first_non_finite};
-use records::{Blake3, Finding, Rule, outcome::Usage, transcript::Line};
+use records::{
+    Blake3, Finding, Rule,
+    v1::{outcome::Usage, transcript::Line},
+};
 use tch::Tensor;
 
 use crate::{

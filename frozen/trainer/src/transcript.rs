@@ -12,7 +12,7 @@ use std::{
 use records::{
     Blake3, canonical,
     file::{self, FileError},
-    transcript::{Header, Line, row_digest},
+    v1::transcript::{Header, Line, row_digest},
 };
 
 use crate::halt::{Fault, Halt};
@@ -180,7 +180,7 @@ impl Appended {
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use records::{RunDigest, transcript::TRANSCRIPT_FORMAT};
+    use records::{RunDigest, v1::transcript::TRANSCRIPT_FORMAT};
 
     use super::*;
 

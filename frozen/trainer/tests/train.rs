@@ -9,7 +9,7 @@ use std::{
 };
 
 use bench::{Bench, STEPS, talk};
-use records::{Rule, outcome::Ending};
+use records::{Rule, v1::outcome::Ending};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 #[test]

@@ -6,7 +6,7 @@
 //! no reason; after it the server ends the cell, which stood still. A question with several lanes gets all of this
 //! for each lane.
 
-use records::protocol::WorkerLimits;
+use records::v1::protocol::WorkerLimits;
 
 /// Times its CPU limit that an answer may use before it is ended.
 pub const CPU_GRACE: u64 = 3;

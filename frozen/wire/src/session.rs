@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use records::{Finding, Rule, protocol::StateLimits};
+use records::{Finding, Rule, v1::protocol::StateLimits};
 use serde::{Deserialize, Serialize};
 
 use crate::layout::Place;

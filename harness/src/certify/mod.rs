@@ -15,9 +15,11 @@ use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use records::{
     Blake3, Finding, Rule, Sha256, canonical, file,
-    protocol::Scale,
-    run::ResolvedRun,
-    statement::{Stage, StageValue, Statement},
+    v1::{
+        protocol::Scale,
+        run::ResolvedRun,
+        statement::{Stage, StageValue, Statement},
+    },
 };
 use verifier::certificate::STAGES;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use records::{Finding, Rule, Verdict, canonical, file, transcript::Header};
+use records::{Finding, Rule, Verdict, canonical, file, v1::transcript::Header};
 use verifier::transcript::{Evidence, Names};
 
 /// The transcript's header and its first `steps` lines.

@@ -5,14 +5,16 @@ use std::{fs, path::Path};
 use anyhow::{Context as _, Result};
 use records::{
     Blake3, Sha256, canonical,
-    checkpoint::Manifest,
-    evaluation::{self, TaskResult},
     file::{self, FileError, Links},
-    statement::{
-        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
-        Subject, Submission,
+    v1::{
+        checkpoint::Manifest,
+        evaluation::{self, TaskResult},
+        statement::{
+            Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue,
+            Statement, Subject, Submission,
+        },
+        transcript::{self, Line},
     },
-    transcript::{self, Line},
 };
 
 use verifier::{certificate, evidence, gate::Judgement};

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{DataRoot, Exit, NumericsClass, RunDigest, Verdict, evaluation::Fraction, file, outcome::Outcome};
+use records::{DataRoot, Exit, NumericsClass, RunDigest, Verdict, file, v1::{evaluation::Fraction, outcome::Outcome}};
 use verifier::object::Form;
 
 use verifier::config::CONFIG_BYTES_MAX;

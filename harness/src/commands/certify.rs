@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use records::{
-    Exit, canonical, file,
-    statement::{Outcome, StageValue, Statement},
-};
+use records::{Exit, canonical, file, v1::statement::{Outcome, StageValue, Statement}};
 
 use crate::{
     archive,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use records::{Exit, statement::StageValue};
+use records::{Exit, v1::statement::StageValue};
 
 use crate::{
     archive, entry, findings,

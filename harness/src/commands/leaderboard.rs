@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn hostile_names_stay_text() {
         let hostile = "<script>alert(1)</script>\u{1b}[31m\u{202e}\"'&";
-        let entry = records::statement::Entry {
+        let entry = records::v1::statement::Entry {
             name: hostile.into(),
             team: hostile.into(),
             organization: hostile.into(),

@@ -11,13 +11,7 @@ use std::{
 use anyhow::Result;
 use askama::Template;
 use plotters::prelude::*;
-use records::{
-    Exit,
-    evaluation::TaskResult,
-    file::{self, FileError, Links, read_bounded},
-    transcript::{Header, Line},
-    verdict::escape,
-};
+use records::{Exit, file::{self, FileError, Links, read_bounded}, verdict::escape, v1::{evaluation::TaskResult, transcript::{Header, Line}}};
 use verifier::{evidence::bytes_max, transcript::read_lines};
 
 use crate::{board::decimal, problem::Problem, terminal::Terminal};

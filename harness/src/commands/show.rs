@@ -3,11 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use records::{
-    Exit, Verdict,
-    file::read_named,
-    statement::{Outcome, Predicate, StageValue, Statement},
-};
+use records::{Exit, Verdict, file::read_named, v1::statement::{Outcome, Predicate, StageValue, Statement}};
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;

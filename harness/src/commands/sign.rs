@@ -7,11 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use records::{
-    Exit, Finding, Reason, Verdict, canonical,
-    file::{self, read_bounded, read_named},
-    statement::Statement,
-};
+use records::{Exit, Finding, Reason, Verdict, canonical, file::{self, read_bounded, read_named}, v1::statement::Statement};
 use verifier::{
     certificate, envelope,
     keys::{Role, SecretKey},
@@ -93,7 +89,7 @@ fn refuse(findings: &[Finding], json: bool, terminal: &mut Terminal) -> Result<E
     Ok(Exit::Fail)
 }
 
-fn existing(path: &Path) -> Result<records::statement::Envelope> {
+fn existing(path: &Path) -> Result<records::v1::statement::Envelope> {
     let bytes = read_bounded(path, envelope::CERTIFICATE_MAX)?;
     let (envelope, _) = envelope::peek(&bytes).map_err(|finding| {
         Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found))

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, file::read_named, statement::Outcome};
+use records::{Exit, Finding, Reason, Verdict, file::read_named, v1::statement::Outcome};
 use serde_json::json;
 use verifier::{
     certificate::{self, Verified},

@@ -2,8 +2,10 @@
 
 use records::{
     Blake3, Finding, Rule,
-    evaluation::{self, TaskResult},
-    statement::{Run, Score},
+    v1::{
+        evaluation::{self, TaskResult},
+        statement::{Run, Score},
+    },
 };
 
 /// How far the decimal `main_metric`, which DataComp's tools read, may be from the exact share.

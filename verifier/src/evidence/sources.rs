@@ -1,6 +1,9 @@
 //! What the certificate says of the worker, its walls and the golden, against the files that say so.
 
-use records::{Finding, Rule, WorkerDigest, canonical, golden::Golden, statement::Statement};
+use records::{
+    Finding, Rule, WorkerDigest, canonical,
+    v1::{golden::Golden, statement::Statement},
+};
 
 use super::{Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
 

@@ -16,7 +16,7 @@ mod text;
 mod tokens;
 mod words;
 
-use records::{Finding, Rule, Verdict, statement::Entry};
+use records::{Finding, Rule, Verdict, v1::statement::Entry};
 
 use crate::{
     config::{self, Names},

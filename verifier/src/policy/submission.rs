@@ -5,7 +5,7 @@
 //! together, as Unicode's TR39 has it ("highly restrictive": one script, or Latin within Chinese, Japanese or
 //! Korean). A name that is wholly of one script may still look like one of another: that is left to readers.
 
-use records::{Finding, Rule, statement::Entry};
+use records::{Finding, Rule, v1::statement::Entry};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_security::{

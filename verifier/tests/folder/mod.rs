@@ -6,16 +6,18 @@ use std::collections::BTreeMap;
 use records::{
     Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, Sha256, TreeDigest, WorkerDigest,
     canonical,
-    checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
-    evaluation::{self, Exact, Fraction, TaskResult},
-    golden::Golden,
-    protocol::Protocol,
-    run::{RUN_FORMAT, ResolvedRun},
-    statement::{
-        Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue, Statement,
-        Subject, Submission,
+    v1::{
+        checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+        evaluation::{self, Exact, Fraction, TaskResult},
+        golden::Golden,
+        protocol::Protocol,
+        run::{RUN_FORMAT, ResolvedRun},
+        statement::{
+            Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue,
+            Statement, Subject, Submission,
+        },
+        transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
     },
-    transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
 };
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::json;

@@ -11,7 +11,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{canonical, file, outcome::Outcome, protocol::Protocol, run::ResolvedRun};
+use records::{
+    canonical, file,
+    v1::{outcome::Outcome, protocol::Protocol, run::ResolvedRun},
+};
 
 use crate::{kit, setup, shell};
 

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use records::{evaluation::TaskResult, outcome::Outcome};
+use records::v1::{evaluation::TaskResult, outcome::Outcome};
 
 /// Top-1 of OpenCLIP over that of a guess, at the least.
 const TIMES_CHANCE: f64 = 100.0;

@@ -2,7 +2,7 @@
 //! `RandomResizedCrop` for training.
 
 use numerics::Stream;
-use records::protocol::Augmentation;
+use records::v1::protocol::Augmentation;
 
 use super::{Box, Image, Window, resample};
 

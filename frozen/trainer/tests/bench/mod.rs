@@ -13,9 +13,11 @@ use std::{
 use data::shapes::{Spec, generate};
 use records::{
     Blake3, DataRoot, FrozenDigest, TreeDigest, canonical,
-    outcome::Outcome,
-    protocol::Protocol,
-    run::{RUN_FORMAT, ResolvedRun},
+    v1::{
+        outcome::Outcome,
+        protocol::Protocol,
+        run::{RUN_FORMAT, ResolvedRun},
+    },
 };
 use tempfile::TempDir;
 

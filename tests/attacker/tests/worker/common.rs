@@ -6,7 +6,7 @@ use host::{Answer, HostError, Launch, Worker};
 use numerics::Seed;
 use records::{
     Finding, Rule, Verdict,
-    protocol::{StateLimits, WorkerLimits},
+    v1::protocol::{StateLimits, WorkerLimits},
 };
 use wire::{ParameterKind, ParameterShape, Setup};
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
-    WorkerDigest, evaluation::Fraction, verdict::Reason,
+    WorkerDigest, v1::evaluation::Fraction, verdict::Reason,
 };
 
 /// in-toto's statement type.

@@ -1,0 +1,13 @@
+//! Version 1 of every file that passes between stages.
+//!
+//! A file whose form changes gets a module of its own (`v2`) and keeps this one, so that what was written once can
+//! be read for as long as anybody wants to.
+
+pub mod checkpoint;
+pub mod evaluation;
+pub mod golden;
+pub mod outcome;
+pub mod protocol;
+pub mod run;
+pub mod statement;
+pub mod transcript;
