@@ -9,6 +9,7 @@ pub mod canonical;
 pub mod digest;
 pub mod exit;
 pub mod file;
+pub mod framed;
 pub mod merkle;
 pub mod rule;
 pub mod v1;
@@ -19,5 +20,6 @@ pub use digest::{
     WorkerDigest,
 };
 pub use exit::Exit;
+pub use framed::Framed;
 pub use rule::Rule;
 pub use verdict::{Attachment, Finding, Reason, Verdict};
