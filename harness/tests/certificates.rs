@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use folder::{Wish, certificate, failed, key, passed, real_round};
+use folder::{Wish, certificate, failed, key, passed, real_round, signed};
 use records::{
     canonical,
     v1::statement::{Envelope, Signature, Statement},
@@ -121,6 +121,56 @@ fn sign_refuses_evidence_that_is_not_what_the_statement_says() {
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("transcript-changed") && text.contains("not signed"), "{text}");
     assert!(!bench.path("entry/certificate.json").exists());
+}
+
+#[test]
+fn what_a_newer_release_signed_is_called_that_and_never_a_forgery() {
+    let bench = Bench::new();
+    let (statement, files) = passed(&fastclip());
+    let known = serde_json::to_value(&statement).unwrap();
+    let with = |pointer: &str, key: &str, value: &str| {
+        let mut payload = known.clone();
+        payload.pointer_mut(pointer).unwrap().as_object_mut().unwrap().insert(key.to_owned(), value.into());
+        payload
+    };
+    for (payload, says) in [
+        (with("", "predicateType", "https://maxclip.dev/certificate/v2"), "a certificate of version 2"),
+        (with("", "predicateType", "https://maxclip.dev/waiver/v1"), "nothing of the kind `waiver`"),
+        (with("/predicate/against", "weather", "rain"), "unknown field `weather`"),
+    ] {
+        bench.write("entry", &statement, &files);
+        fs::write(bench.path("entry/certificate.json"), signed(&payload, &key("demo", 1))).unwrap();
+        fs::write(bench.path("entry/statement.json"), canonical::to_file(&payload).unwrap()).unwrap();
+        for command in [
+            &["verify", "entry/certificate.json", "--trust", "demo.pub"][..],
+            &["show", "entry/certificate.json", "--trust", "demo.pub"],
+            &["show", "entry/certificate.json"],
+            &["show", "entry/statement.json"],
+            &["leaderboard", "entry", "--trust", "demo.pub"],
+            &["sign", "entry", "--key", "demo.key"],
+        ] {
+            let (code, text) = bench.maxclip(command);
+            assert_eq!(code, 3, "{command:?}: {text}");
+            assert!(text.contains("written by a newer release") && text.contains(says), "{command:?}: {text}");
+            assert!(text.contains("hint: get the newest release"), "{command:?}: {text}");
+        }
+        // Nor is one signed over: what stands there may be right.
+        bench.write("entry", &statement, &files);
+        assert_eq!(bench.maxclip(&["sign", "entry", "--key", "demo.key"]).0, 3);
+    }
+}
+
+#[test]
+fn an_unsigned_statement_is_called_that() {
+    let bench = Bench::new();
+    let (statement, files) = passed(&fastclip());
+    bench.write("entry", &statement, &files);
+    let (code, text) = bench.maxclip(&["verify", "entry/statement.json", "--trust", "demo.pub"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("an unsigned statement") && text.contains("hint: `maxclip sign`"), "{text}");
+    let (code, text) = bench.maxclip(&["show", "entry/statement.json"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("unsigned: nobody answers for it before `maxclip sign`"), "{text}");
 }
 
 /// Leaves two scales out of an entry, as if they had never been asked for.

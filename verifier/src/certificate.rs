@@ -7,7 +7,7 @@
 use records::{
     Finding, Rule, Sha256, Verdict,
     v1::statement::{
-        Annotations, Outcome, PREDICATE_TYPE, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest,
+        Annotations, Certificate, Outcome, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest,
         Submission,
     },
 };
@@ -17,6 +17,7 @@ use crate::{
     envelope::{self, Signer},
     evidence::{self, Counts, Files, ReadError},
     keys::Trust,
+    predicate,
     release::{Law, Release},
     round::Round,
 };
@@ -114,7 +115,7 @@ pub fn submission_subject(submission: &Submission) -> Subject {
 pub fn check(statement: &Statement) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut broken = |place: &str, found: String| findings.push(Finding::new(Rule::Inconsistent, place).found(found));
-    if statement.kind != STATEMENT_TYPE || statement.predicate_type != PREDICATE_TYPE {
+    if statement.kind != STATEMENT_TYPE || statement.predicate_type != predicate::kind::<Certificate>() {
         broken("predicateType", format!("{} {}", statement.kind, statement.predicate_type));
     }
     let predicate = &statement.predicate;
@@ -201,7 +202,7 @@ fn is_name(name: &str) -> bool {
 pub(crate) mod tests {
     use records::{
         Commitment, FrozenDigest, ProtocolDigest,
-        v1::statement::{Against, Entry, Predicate, Round},
+        v1::statement::{Against, Entry, Round},
     };
 
     use super::*;
@@ -210,11 +211,9 @@ pub(crate) mod tests {
     pub(crate) fn failed_at_intake() -> Statement {
         let submission = Submission { archive: Sha256::of(b"zip"), tree: None, object: None };
         let word = |text: &str| text.to_owned();
-        Statement {
-            kind: STATEMENT_TYPE.into(),
-            subject: vec![submission_subject(&submission)],
-            predicate_type: PREDICATE_TYPE.into(),
-            predicate: Predicate {
+        predicate::state(
+            vec![submission_subject(&submission)],
+            Certificate {
                 outcome: Outcome::Fail,
                 round: Round {
                     competition: word("practice"),
@@ -246,7 +245,7 @@ pub(crate) mod tests {
                 }],
                 runs: vec![],
             },
-        }
+        )
     }
 
     fn places(change: impl Fn(&mut Statement)) -> Vec<String> {

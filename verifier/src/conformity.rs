@@ -8,7 +8,7 @@ use records::{
     v1::{
         evaluation::{self, Fraction},
         protocol::Scale,
-        statement::{Outcome, Predicate, Run},
+        statement::{Certificate, Outcome, Run},
     },
 };
 
@@ -26,7 +26,7 @@ pub const REQUIRED: [&str; 2] = ["seccomp", "no-new-privs"];
 
 /// Holds the words of a statement to its protocol; no file is looked at.
 #[must_use]
-pub fn check(predicate: &Predicate, law: &Law) -> Vec<Finding> {
+pub fn check(predicate: &Certificate, law: &Law) -> Vec<Finding> {
     let mut findings = Vec::new();
     let passed = predicate.outcome == Outcome::Pass;
     let scales = &law.protocol.scales;
@@ -84,7 +84,7 @@ fn check_mean(run: &Run) -> Option<Finding> {
 
 /// Holds a statement to the round that it is judged in.
 #[must_use]
-pub fn check_round(predicate: &Predicate, round: &Round) -> Vec<Finding> {
+pub fn check_round(predicate: &Certificate, round: &Round) -> Vec<Finding> {
     let mut findings = Vec::new();
     let (expected, found) = (round.public(), &predicate.round);
     compare(&mut findings, "round.competition".to_owned(), &expected.competition, &found.competition);

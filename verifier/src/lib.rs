@@ -16,6 +16,7 @@ pub mod intake;
 pub mod keys;
 pub mod object;
 pub mod policy;
+pub mod predicate;
 pub mod release;
 pub mod replay;
 pub mod round;

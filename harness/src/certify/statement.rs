@@ -10,14 +10,13 @@ use records::{
         checkpoint::Manifest,
         evaluation::{self, TaskResult},
         statement::{
-            Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue,
-            Statement, Subject, Submission,
+            Against, Certificate, Entry, Outcome, Run, Score, Stage, StageValue, Statement, Subject, Submission,
         },
         transcript::{self, Line},
     },
 };
 
-use verifier::{certificate, evidence, gate::Judgement};
+use verifier::{certificate, evidence, gate::Judgement, predicate};
 
 use super::{Certification, Scaled};
 use crate::{compile::Built, golden::Golden, resolve::Law, round::Round};
@@ -50,11 +49,9 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
         files(&job.folder.0, &job.folder.scale(&scale.scale.name), &mut subject)?;
     }
     subject[1..].sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Statement {
-        kind: STATEMENT_TYPE.to_owned(),
+    Ok(predicate::state(
         subject,
-        predicate_type: PREDICATE_TYPE.to_owned(),
-        predicate: Predicate {
+        Certificate {
             outcome: if failed { Outcome::Fail } else { Outcome::Pass },
             round: job.round.public(),
             entry: job.entry.about.clone(),
@@ -71,7 +68,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
             stages: known.stages.clone(),
             runs: scales.iter().map(|scale| run(job, scale)).collect::<Result<_>>()?,
         },
-    })
+    ))
 }
 
 /// The statement of a ZIP that the gate refused.
@@ -82,11 +79,9 @@ pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
         let [name, team, organization, writeup, contact] = <[String; 5]>::default();
         Entry { name, team, organization, writeup, contact }
     };
-    Statement {
-        kind: STATEMENT_TYPE.to_owned(),
-        subject: vec![certificate::submission_subject(&submission)],
-        predicate_type: PREDICATE_TYPE.to_owned(),
-        predicate: Predicate {
+    predicate::state(
+        vec![certificate::submission_subject(&submission)],
+        Certificate {
             outcome: Outcome::Fail,
             round: round.public(),
             entry: judgement.entry.clone().unwrap_or_else(nobody),
@@ -103,7 +98,7 @@ pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
             stages: judgement.stages.clone(),
             runs: Vec::new(),
         },
-    }
+    )
 }
 
 /// The object of the worker and the record of the golden, as far as the stages came.

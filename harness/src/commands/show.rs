@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use records::{Exit, Verdict, file::read_named, v1::statement::{Outcome, Predicate, StageValue, Statement}};
+use records::{Exit, Verdict, file::read_named, v1::statement::{Certificate, Outcome, StageValue, Statement}};
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
@@ -25,13 +25,20 @@ pub struct Args {
 /// Shows.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    let (statement, signers) = if args.trust.is_empty() {
+    let (statement, signers) = if envelope::is_unsigned(&bytes) {
+        match envelope::read(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
+            Verdict::Pass(statement) => (statement, "unsigned: nobody answers for it before `maxclip sign`".to_owned()),
+            Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+            Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
+        }
+    } else if args.trust.is_empty() {
         match envelope::peek(&bytes) {
-            Ok((envelope, statement)) => {
+            Verdict::Pass((envelope, statement)) => {
                 let ids: Vec<_> = envelope.signatures.iter().map(|signature| signature.keyid.as_str()).collect();
                 (statement, format!("names {} (not judged: no --trust)", ids.join(", ")))
             }
-            Err(finding) => return verify::tell_findings(&[finding], false, terminal),
+            Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+            Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
         }
     } else {
         match envelope::open(&bytes, &verify::trust(&args.trust)?) {
@@ -67,7 +74,7 @@ fn tell(statement: &Statement, signers: &str, terminal: &mut Terminal) {
     terminal.line(format_args!("{:<12} {files} beside the certificate; `maxclip verify` checks them", "files"));
 }
 
-fn head(predicate: &Predicate) -> Vec<(&'static str, String)> {
+fn head(predicate: &Certificate) -> Vec<(&'static str, String)> {
     let none = || "none".to_owned();
     let (entry, submission, against) = (&predicate.entry, &predicate.submission, &predicate.against);
     let tree = submission.tree.map_or_else(|| format!("zip {}", submission.archive.short()), |tree| tree.short());
@@ -83,7 +90,7 @@ fn head(predicate: &Predicate) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn tell_runs(predicate: &Predicate, terminal: &mut Terminal) {
+fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
     if predicate.runs.is_empty() {
         return;
     }
@@ -114,7 +121,7 @@ fn tell_runs(predicate: &Predicate, terminal: &mut Terminal) {
     terminal.line("");
 }
 
-fn tell_stages(predicate: &Predicate, terminal: &mut Terminal) {
+fn tell_stages(predicate: &Certificate, terminal: &mut Terminal) {
     let passed: Vec<_> = predicate
         .stages
         .iter()

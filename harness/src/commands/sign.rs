@@ -7,7 +7,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, canonical, file::{self, read_bounded, read_named}, v1::statement::Statement};
+use records::{
+    Exit, Finding, Reason, Verdict, canonical,
+    file::{self, read_bounded, read_named},
+    v1::statement::{Certificate, Envelope, Statement},
+};
 use verifier::{
     certificate, envelope,
     keys::{Role, SecretKey},
@@ -50,8 +54,11 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let round = round::load(args.round.as_deref())?;
     let path = args.entry.join("statement.json");
     let bytes = read_bounded(&path, envelope::CERTIFICATE_MAX)?;
-    let statement: Statement = canonical::from_file(&bytes)
-        .map_err(|error| Problem::usage(format!("{} is not a statement: {error}", path.display())))?;
+    let statement: Statement = match envelope::read(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
+        Verdict::Pass(statement) => statement,
+        Verdict::Fail(findings) => return Err(no_statement(&path, &findings).into()),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
+    };
     match certificate::judge(&statement, &PlainFolder::of(&path), &frozen::release()?, Some(&round))? {
         Verdict::Pass(_) => {}
         Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),
@@ -63,7 +70,11 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let certificate = args.entry.join("certificate.json");
     let before = match std::fs::symlink_metadata(&certificate) {
         Err(_) => None,
-        Ok(_) => Some(existing(&certificate)?),
+        Ok(_) => match existing(&certificate)? {
+            Verdict::Pass(before) => Some(before),
+            Verdict::Fail(findings) => return Err(no_certificate(&certificate, &findings).into()),
+            Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
+        },
     };
     let sealed = envelope::seal(&statement, before.as_ref(), &key).map_err(Problem::usage)?;
     file::write(&certificate, &canonical::to_file(&sealed)?)?;
@@ -89,12 +100,21 @@ fn refuse(findings: &[Finding], json: bool, terminal: &mut Terminal) -> Result<E
     Ok(Exit::Fail)
 }
 
-fn existing(path: &Path) -> Result<records::v1::statement::Envelope> {
+fn existing(path: &Path) -> Result<Verdict<Envelope>> {
     let bytes = read_bounded(path, envelope::CERTIFICATE_MAX)?;
-    let (envelope, _) = envelope::peek(&bytes).map_err(|finding| {
-        Problem::usage(format!("{} is there and is no certificate: {}", path.display(), finding.found))
-    })?;
-    Ok(envelope)
+    Ok(envelope::peek::<Certificate>(&bytes).map(|(envelope, _)| envelope))
+}
+
+fn no_statement(path: &Path, findings: &[Finding]) -> Problem {
+    let said = findings.iter().filter_map(|finding| finding.attachment.as_ref()).map(|said| said.text.as_str());
+    Problem::usage(format!("{} is not a statement: {}", path.display(), said.collect::<Vec<_>>().join("; ")))
+        .hint("certify the entry again: statement.json is written anew")
+}
+
+fn no_certificate(path: &Path, findings: &[Finding]) -> Problem {
+    let found: Vec<_> = findings.iter().map(|finding| finding.found.as_str()).collect();
+    Problem::usage(format!("{} is there and is no certificate: {}", path.display(), found.join("; ")))
+        .hint("move it away to sign anew")
 }
 
 /// A secret key with the name and role of the public half beside it.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
     Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, Sha256, TreeDigest, WorkerDigest,
     canonical,
@@ -13,7 +14,7 @@ use records::{
         protocol::Protocol,
         run::{RUN_FORMAT, ResolvedRun},
         statement::{
-            Against, Entry, Outcome, PREDICATE_TYPE, Predicate, Run, STATEMENT_TYPE, Score, Stage, StageValue,
+            Against, Certificate, Entry, Envelope, Outcome, PAYLOAD_TYPE, Run, Score, Signature, Stage, StageValue,
             Statement, Subject, Submission,
         },
         transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
@@ -27,6 +28,7 @@ use verifier::{
     evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, Opened, ReadError},
     frozen::{FrozenTree, pack},
     keys::{Role, SecretKey, Trust},
+    predicate,
     release::Release,
     round::Round,
 };
@@ -131,6 +133,15 @@ pub fn trust(keys: &[&SecretKey]) -> Trust {
 
 pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
     canonical::to_file(&envelope::seal(statement, None, key).unwrap()).unwrap()
+}
+
+/// What another release may have stated, properly signed.
+pub fn signed(payload: &serde_json::Value, key: &SecretKey) -> Vec<u8> {
+    let payload = canonical::to_bytes(payload).unwrap();
+    let sig = BASE64.encode(key.sign(&envelope::pre_authentication(PAYLOAD_TYPE, &payload)));
+    let signatures = vec![Signature { keyid: key.public().id(), sig }];
+    let envelope = Envelope { payload: BASE64.encode(&payload), payload_type: PAYLOAD_TYPE.to_owned(), signatures };
+    canonical::to_file(&envelope).unwrap()
 }
 
 /// An entry that passed, with every file.
@@ -352,11 +363,9 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
         class: Some(NumericsClass([3; 32])),
         golden: Some(Blake3::of(b"golden")),
     };
-    Statement {
-        kind: STATEMENT_TYPE.into(),
+    predicate::state(
         subject,
-        predicate_type: PREDICATE_TYPE.into(),
-        predicate: Predicate {
+        Certificate {
             outcome,
             round: wish.round.public(),
             entry: Entry {
@@ -372,5 +381,5 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
             stages,
             runs,
         },
-    }
+    )
 }

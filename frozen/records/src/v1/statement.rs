@@ -1,8 +1,13 @@
-//! A certificate: an in-toto Statement v1 in a DSSE envelope, for failures as well as passes.
+//! What is signed: an in-toto Statement v1 in a DSSE envelope, and its first predicate, the certificate, for
+//! failures as well as passes.
 //!
-//! Subjects are the submission's tree and every file of the run folder that a verdict rests on. The
-//! predicate binds them to what they were judged against. All of it has one canonical form, so that
+//! A certificate's subjects are the submission's tree and every file of the run folder that a verdict rests on.
+//! The predicate binds them to what they were judged against. All of it has one canonical form, so that
 //! changing any byte of the file is noticed.
+//!
+//! Which predicates there are, and who may sign each, is a table of the verifier (`verifier::predicate`). A
+//! version of a predicate may gain keys and words and never loses one: what loses one is the next version. So a
+//! reader that meets a key it does not know has met a newer release, and nothing else.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,25 +18,25 @@ use crate::{
 
 /// in-toto's statement type.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
-/// Our predicate.
-pub const PREDICATE_TYPE: &str = "https://maxclip.dev/certificate/v1";
+/// What stands before the name and the version of each predicate of ours: `https://maxclip.dev/certificate/v1`.
+pub const PREDICATE_HOME: &str = "https://maxclip.dev/";
 /// DSSE's payload type for in-toto.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// The signed text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Statement {
+pub struct Statement<P = Certificate> {
     /// [`STATEMENT_TYPE`].
     #[serde(rename = "_type")]
     pub kind: String,
-    /// `submission` first, then files by path.
+    /// Of a certificate: `submission` first, then files by path.
     pub subject: Vec<Subject>,
-    /// [`PREDICATE_TYPE`].
+    /// [`PREDICATE_HOME`], the predicate's name, `/v` and its version.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
     /// What is claimed.
-    pub predicate: Predicate,
+    pub predicate: P,
 }
 
 /// A thing that the statement is about.
@@ -74,7 +79,7 @@ pub struct SubjectDigest {
 /// What is claimed about a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Predicate {
+pub struct Certificate {
     /// PASS, or FAIL with the findings of the stage that failed.
     pub outcome: Outcome,
     /// The competition and its round.
