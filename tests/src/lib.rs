@@ -8,10 +8,17 @@ use std::{
     process::{Command, Output},
 };
 
-/// The checkout.
+/// The checkout: found from the folder of the package whose tests these are, in which they run. A path that is
+/// compiled in would lead from a copied checkout back into its original.
+///
+/// # Panics
+///
+/// Where that folder lies in no checkout.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+    let own = std::env::current_dir().unwrap_or_default();
+    let root = own.ancestors().find(|folder| folder.join("frozen/Cargo.lock").is_file());
+    root.map(Path::to_owned).unwrap_or_else(|| panic!("{} lies in no checkout", own.display()))
 }
 
 /// The folder of the built programs: the one that this test was built in.

@@ -4,10 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
+
+/// The workspaces, each with a lock file of its own.
+const WORKSPACES: [&str; 2] = ["frozen", ""];
 
 /// Who names whom, development dependencies left out. Anything that is not here is refused.
 const EDGES: &[(&str, &[&str])] = &[
+    ("manifest", &[]),
     ("records", &[]),
     ("numerics", &[]),
     ("wire", &["records"]),
@@ -26,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("openclip", &["contract"]),
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),
-    ("maxclip", &["cell", "data", "numerics", "records", "verifier", "wire"]),
+    ("maxclip", &["cell", "data", "manifest", "numerics", "records", "verifier", "wire"]),
     ("xtask", &["numerics", "records"]),
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),
@@ -49,15 +53,19 @@ const WITH_LIBTORCH: &[&str] = &[
     "baseline",
 ];
 
-fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
+/// The members of a workspace.
+fn members(workspace: &str) -> Vec<Package> {
     // Only what the manifests of the workspace say: nothing else has to be there, for whatever platform.
-    let metadata = MetadataCommand::new().current_dir(flows::root()).no_deps().exec().unwrap();
+    MetadataCommand::new().current_dir(flows::root().join(workspace)).no_deps().exec().unwrap().packages
+}
+
+fn edges(development: bool) -> BTreeMap<String, BTreeSet<String>> {
     let kind = |kind: DependencyKind| development || kind != DependencyKind::Development;
-    let package = |package: &cargo_metadata::Package| {
+    let package = |package: &Package| {
         let names = package.dependencies.iter().filter(|dependency| kind(dependency.kind));
         (package.name.to_string(), names.map(|dependency| dependency.name.clone()).collect())
     };
-    metadata.packages.iter().filter(|p| metadata.workspace_members.contains(&p.id)).map(package).collect()
+    WORKSPACES.iter().flat_map(|workspace| members(workspace)).map(|member| package(&member)).collect()
 }
 
 #[test]
@@ -111,4 +119,17 @@ fn the_server_cannot_reach_the_contract() {
         }
     }
     assert!(["contract", "answer", "editable"].iter().all(|name| !seen.contains(*name)), "{seen:?}");
+}
+
+/// What lies in the frozen folder is compiled from it alone: whatever moves outside moves nothing there. Tests too,
+/// since they stand in its lock file.
+#[test]
+fn nothing_frozen_names_anything_outside() {
+    let frozen = flows::root().join("frozen");
+    for package in members("frozen").iter().filter(|package| package.manifest_path.starts_with(&frozen)) {
+        for dependency in &package.dependencies {
+            let inside = dependency.path.as_ref().is_none_or(|path| path.starts_with(&frozen));
+            assert!(inside, "`{}` names `{}`", package.name, dependency.name);
+        }
+    }
 }

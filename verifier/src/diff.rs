@@ -114,7 +114,7 @@ mod tests {
 
     fn judge(extra: &[(&str, &str)]) -> Verdict<Tree> {
         let frozen = BTreeMap::from([("frozen/a.rs".to_owned(), LINES.as_bytes().to_vec())]);
-        let (manifest, contents) = crate::frozen::pack(&frozen);
+        let (manifest, contents) = manifest::pack(&frozen);
         let mut files: BTreeMap<String, Vec<u8>> =
             [tree::ROOT, tree::CONFIG, tree::SUBMISSION].map(|path| (path.to_owned(), Vec::new())).into();
         files.extend(extra.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())));

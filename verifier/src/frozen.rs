@@ -1,9 +1,7 @@
 //! The frozen tree as a manifest and its bytes: what every entry runs against, and what a ZIP's copies
 //! are compared with.
 //!
-//! The harness compiles both in; nothing here reads a file. The manifest's text is the specification of
-//! [`FrozenDigest`]: a line a file, `sha256 hex, two spaces, length, two spaces, path, newline`, sorted by
-//! path bytes. No links, no permissions, no empty folders: git keeps none that this tree has.
+//! The harness compiles both in, as `frozen/manifest` writes them; nothing here reads a file.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -106,18 +104,10 @@ impl<'a> FrozenTree<'a> {
     }
 }
 
-/// Writes the manifest and the contents of files, as [`FrozenTree::new`] reads them.
-#[must_use]
-pub fn pack(files: &BTreeMap<String, Vec<u8>>) -> (String, Vec<u8>) {
-    files.iter().fold((String::new(), Vec::new()), |(mut manifest, mut contents), (path, bytes)| {
-        manifest.push_str(&format!("{}  {}  {path}\n", Sha256::of(bytes).bare(), bytes.len()));
-        contents.extend_from_slice(bytes);
-        (manifest, contents)
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use manifest::pack;
+
     use super::*;
 
     #[test]
@@ -128,7 +118,7 @@ mod tests {
         assert_eq!(tree.len(), 2);
         assert_eq!(tree.get("a/b").unwrap().bytes, b"one");
         assert_eq!(tree.get("a/b").unwrap().digest, Sha256::of(b"one"));
-        assert_eq!(tree.digest(), FrozenDigest(Sha256::of(manifest.as_bytes()).0));
+        assert_eq!(tree.digest().to_string(), manifest::digest(&manifest));
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn the_good_archive_breaks_nothing() {
 #[test]
 fn findings_depend_on_the_bytes_alone() {
     let bytes = with("frozen/a.rs", "fn thawed() {}\n");
-    let (manifest, contents) = verifier::frozen::pack(&craft::frozen_files());
+    let (manifest, contents) = manifest::pack(&craft::frozen_files());
     let frozen = verifier::frozen::FrozenTree::new(&manifest, &contents).unwrap();
     let judge = || records::canonical::to_file(&verifier::gate::judge(&bytes, &frozen).unwrap()).unwrap();
     assert_eq!(judge(), judge());

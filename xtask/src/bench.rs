@@ -32,24 +32,24 @@ enum What {
 }
 
 /// Measures.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(checkout: &Path, args: &Args) -> Result<()> {
     check::prerequisites()?;
     match args.what {
-        What::Check => gate(),
-        What::Worker => worker::run(),
+        What::Check => gate(checkout),
+        What::Worker => worker::run(checkout),
     }
 }
 
-fn gate() -> Result<()> {
-    let mut build = shell::cargo();
+fn gate(checkout: &Path) -> Result<()> {
+    let mut build = shell::cargo(checkout);
     shell::run(build.args(["build", "--release", "--package", "maxclip"]))?;
-    let program = shell::root().join("target/release/maxclip");
-    let zip = shell::root().join("runs/bench/baseline.zip");
-    std::fs::create_dir_all(shell::root().join("runs/bench")).context("cannot create runs/bench")?;
+    let program = checkout.join("target/release/maxclip");
+    let zip = checkout.join("runs/bench/baseline.zip");
+    std::fs::create_dir_all(checkout.join("runs/bench")).context("cannot create runs/bench")?;
     if zip.exists() {
         std::fs::remove_file(&zip).with_context(|| format!("cannot replace {}", zip.display()))?;
     }
-    let editable = shell::root().join("editable");
+    let editable = checkout.join("editable");
     let mut pack = Command::new(&program);
     shell::run(pack.arg("pack").arg(editable).arg("-o").arg(&zip).stdout(Stdio::null()))?;
     // Alternating, so that a machine that slows down slows both.

@@ -15,7 +15,7 @@ use clap::Parser;
 
 use crate::{
     kit::{self, Kit},
-    setup, shell,
+    setup,
 };
 
 /// Arguments of `cargo xtask demo`.
@@ -38,17 +38,17 @@ const ENTRIES: [Entry; 2] = [
 ];
 
 /// Tells it.
-pub fn run(args: &Args) -> Result<()> {
+pub fn run(checkout: &Path, args: &Args) -> Result<()> {
     eprintln!("setting up and building (the first time about 14 minutes on two cores, later seconds)");
-    let machine = setup::run()?;
+    let machine = setup::run(checkout)?;
     let kit = kit::build(&machine)?;
     let start = Instant::now();
-    let home = if args.home.is_absolute() { args.home.clone() } else { shell::root().join(&args.home) };
+    let home = checkout.join(&args.home);
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
-    let story = Story { kit, home };
+    let story = Story { checkout, kit, home };
     story.tell()?;
     let seconds = start.elapsed().as_secs();
     println!("\ndone in {} min {} s, set-up and build not counted\n", seconds / 60, seconds % 60);
@@ -58,12 +58,13 @@ pub fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-struct Story {
+struct Story<'a> {
+    checkout: &'a Path,
     kit: Kit,
     home: PathBuf,
 }
 
-impl Story {
+impl Story<'_> {
     fn tell(&self) -> Result<()> {
         println!("maxclip demo: two entries, from ZIP to leaderboard\n\nparticipant");
         for entry in &ENTRIES {
@@ -147,7 +148,7 @@ impl Story {
         let words: Vec<_> = arguments.iter().map(|word| quote(&self.short(Path::new(word)))).collect();
         println!("  $ maxclip {}", words.join(" "));
         let mut command = Command::new(&self.kit.maxclip);
-        let status = command.args(arguments).current_dir(shell::root()).status().context("cannot start maxclip")?;
+        let status = command.args(arguments).current_dir(self.checkout).status().context("cannot start maxclip")?;
         status.code().with_context(|| format!("`maxclip {}` was ended by a signal", words.join(" ")))
     }
 
@@ -157,7 +158,7 @@ impl Story {
 
     /// A path as seen from the checkout.
     fn short(&self, path: &Path) -> String {
-        path.strip_prefix(shell::root()).unwrap_or(path).to_string_lossy().into_owned()
+        path.strip_prefix(self.checkout).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     fn shown(&self) -> String {

@@ -38,8 +38,8 @@ const OPENCLIP: &str = "frozen/algorithms/openclip";
 /// Fetches, trains, evaluates, prints a table.
 ///
 /// - Errors: also where the table does not show what the README says of it.
-pub fn run(args: Args) -> Result<()> {
-    let home = if args.home.is_absolute() { args.home } else { shell::root().join(args.home) };
+pub fn run(checkout: &Path, args: Args) -> Result<()> {
+    let home = checkout.join(args.home);
     let packages = packages::Packages::provide()?;
     let counts = shards::write(&packages, &home.join("data"))?;
     let shards::Counts { names, samples, unseen } = counts;
@@ -47,14 +47,14 @@ pub fn run(args: Args) -> Result<()> {
     if args.data_only {
         return Ok(());
     }
-    let path = shell::root().join("frozen/protocols/emoji.toml");
+    let path = checkout.join("frozen/protocols/emoji.toml");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let (protocol, _) = Protocol::parse(&text)?;
     let scale = protocol.scales.first().context("protocol `emoji` has no scale")?;
-    let maxclip = kit::build(&setup::run()?)?.maxclip;
+    let maxclip = kit::build(&setup::run(checkout)?)?.maxclip;
     let command = |words: &[&str]| {
         let mut command = Command::new(&maxclip);
-        command.current_dir(shell::root()).args(words);
+        command.current_dir(checkout).args(words);
         command
     };
     shell::run(command(&["data", "index"]).arg(home.join("data").join(&scale.data)))?;

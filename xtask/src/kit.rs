@@ -7,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
@@ -21,23 +21,40 @@ pub struct Kit {
     pub maxclip: PathBuf,
 }
 
-const PROGRAMS: &[&str] = &["maxclip", "trainer", "evaluator", "worker"];
-const LIBRARIES: &[&str] = &["contract", "answer", "serde"];
-const OBJECTS: &[&str] = &["probe"];
+/// Something that cargo builds: a program, or a library by how its file ends.
+struct Wanted {
+    name: &'static str,
+    ending: Option<&'static str>,
+}
+
+const fn program(name: &'static str) -> Wanted {
+    Wanted { name, ending: None }
+}
+
+const fn library(name: &'static str, ending: &'static str) -> Wanted {
+    Wanted { name, ending: Some(ending) }
+}
+
+/// What is taken from the frozen workspace: `serde` too, which must be the one that the contract was built with.
+const FROZEN: [Wanted; 7] = [
+    program("trainer"),
+    program("evaluator"),
+    program("worker"),
+    library("contract", ".rlib"),
+    library("answer", ".rlib"),
+    library("serde", ".rlib"),
+    library("probe", ".so"),
+];
 
 /// Builds every program and writes `kit.json` beside `maxclip`.
 pub fn build(machine: &Machine) -> Result<Kit> {
-    let mut cargo = shell::cargo();
-    // Everything, tests too: with fewer packages cargo chooses other features for what they share, and a test run
-    // after it would compile libtorch's bindings a second time.
-    cargo.args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"]);
-    cargo.stdin(Stdio::null());
-    let artifacts = artifacts(&shell::output(&mut cargo)?)?;
-    let find = |name: &str| artifacts.get(name).with_context(|| format!("cargo built no `{name}`"));
-    let maxclip = find("maxclip")?.clone();
+    let checkout = &machine.checkout;
+    let frozen = compile(&checkout.join("frozen"), &FROZEN)?;
+    let maxclip = compile(checkout, &[program("maxclip")])?.remove("maxclip");
+    let maxclip = maxclip.context("cargo built no `maxclip`")?;
+    let find = |name: &str| frozen.get(name).with_context(|| format!("cargo built no `{name}`"));
     let folder = maxclip.parent().context("`maxclip` lies in no folder")?;
-    let rustc =
-        shell::output(std::process::Command::new("rustc").args(["--print", "sysroot"]).current_dir(shell::root()))?;
+    let rustc = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(checkout))?;
     let kit = json!({
         "rustc": Path::new(rustc.trim()).join("bin/rustc"),
         "contract": find("contract")?,
@@ -49,8 +66,8 @@ pub fn build(machine: &Machine) -> Result<Kit> {
         "trainer": find("trainer")?,
         "evaluator": find("evaluator")?,
         "libraries": machine.libraries,
-        "main": shell::root().join("frozen/answer/src/entry.rs"),
-        "checkout": shell::root(),
+        "main": checkout.join("frozen/answer/src/entry.rs"),
+        "checkout": checkout,
     });
     let path = folder.join("kit.json");
     let part = folder.join("kit.json.part");
@@ -59,11 +76,20 @@ pub fn build(machine: &Machine) -> Result<Kit> {
     Ok(Kit { maxclip })
 }
 
+/// Builds a workspace and gives what is wanted of it by name.
+fn compile(workspace: &Path, wanted: &[Wanted]) -> Result<BTreeMap<&'static str, PathBuf>> {
+    let mut cargo = shell::cargo(workspace);
+    // Everything, tests too: with fewer packages cargo chooses other features for what they share, and a test run
+    // after it would compile libtorch's bindings a second time.
+    cargo.args(["build", "--workspace", "--all-targets", "--message-format", "json-render-diagnostics"]);
+    artifacts(&shell::output(cargo.stdin(Stdio::null()))?, wanted)
+}
+
 /// Programs and libraries by name, from cargo's messages.
 ///
 /// A library that is also built for build scripts appears twice: those are compiled without
 /// optimization, which tells them apart.
-fn artifacts(messages: &str) -> Result<BTreeMap<String, PathBuf>> {
+fn artifacts(messages: &str, wanted: &[Wanted]) -> Result<BTreeMap<&'static str, PathBuf>> {
     let mut found = BTreeMap::new();
     for line in messages.lines() {
         let message: Value = serde_json::from_str(line).context("a message of cargo is not JSON")?;
@@ -71,17 +97,14 @@ fn artifacts(messages: &str) -> Result<BTreeMap<String, PathBuf>> {
         if !ours || message["profile"]["opt_level"] == "0" {
             continue;
         }
-        let name = message["target"]["name"].as_str().unwrap_or_default();
-        let path = if let Some(program) = message["executable"].as_str() {
-            PROGRAMS.contains(&name).then_some(program)
-        } else {
-            let ending = if OBJECTS.contains(&name) { ".so" } else { ".rlib" };
-            let files = message["filenames"].as_array().map_or(&[][..], Vec::as_slice);
-            let wanted = OBJECTS.contains(&name) || LIBRARIES.contains(&name);
-            files.iter().filter_map(Value::as_str).find(|file| wanted && file.ends_with(ending))
+        let Some(wanted) = wanted.iter().find(|wanted| message["target"]["name"] == wanted.name) else { continue };
+        let files = message["filenames"].as_array().map_or(&[][..], Vec::as_slice);
+        let path = match wanted.ending {
+            None => message["executable"].as_str(),
+            Some(ending) => files.iter().filter_map(Value::as_str).find(|file| file.ends_with(ending)),
         };
         if let Some(path) = path {
-            found.insert(name.to_owned(), PathBuf::from(path));
+            found.insert(wanted.name, PathBuf::from(path));
         }
     }
     Ok(found)

@@ -13,6 +13,7 @@ mod test;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
 /// Development tasks of maxclip.
@@ -36,20 +37,24 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Task::parse() {
-        Task::Demo(args) => demo::run(&args),
-        Task::Test(args) => test::run(&args),
-        Task::Setup => setup::run().map(|_| ()),
-        Task::Kit => setup::run().and_then(|machine| kit::build(&machine)).map(|_| ()),
-        Task::Emoji(args) => emoji::run(args),
-        Task::Peers(args) => peers::run(args),
-        Task::Bench(args) => bench::run(&args),
-    };
-    match outcome {
+    match run(Task::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::from(error.downcast_ref::<shell::Failed>().map_or(1, shell::Failed::code))
         }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    let checkout = &shell::checkout(&std::env::current_dir()?)?;
+    match task {
+        Task::Demo(args) => demo::run(checkout, &args),
+        Task::Test(args) => test::run(checkout, &args),
+        Task::Setup => setup::run(checkout).map(|_| ()),
+        Task::Kit => setup::run(checkout).and_then(|machine| kit::build(&machine)).map(|_| ()),
+        Task::Emoji(args) => emoji::run(checkout, args),
+        Task::Peers(args) => peers::run(checkout, args),
+        Task::Bench(args) => bench::run(checkout, &args),
     }
 }

@@ -47,8 +47,8 @@ const ALONE: &str = "clip-benchmark==1.6.1";
 const FOLDER: &str = "peers-1";
 
 /// Runs them.
-pub fn run(args: Args) -> Result<()> {
-    let machine = setup::run()?;
+pub fn run(checkout: &Path, args: Args) -> Result<()> {
+    let machine = setup::run(checkout)?;
     let python = provide()?;
     let asked = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
     let mut failed = Vec::new();
@@ -61,14 +61,14 @@ pub fn run(args: Args) -> Result<()> {
         Ok(())
     };
     if asked("data") {
-        compare("data", script(&python, "data.py").arg(example("data")?))?;
+        compare("data", script(checkout, &python, "data.py").arg(example(&machine, "data")?))?;
     }
     if asked("model") || asked("metrics") {
-        let peer = example("evaluator")?;
-        let models = shell::root().join("frozen/protocols/models");
+        let peer = example(&machine, "evaluator")?;
+        let models = checkout.join("frozen/protocols/models");
         if asked("model") {
             let model = |name: &str| {
-                let mut model = script(&python, "model.py");
+                let mut model = script(checkout, &python, "model.py");
                 model.arg(&peer).arg(models.join(name));
                 model
             };
@@ -77,7 +77,7 @@ pub fn run(args: Args) -> Result<()> {
             compare("model", &mut model("ViT-B-32.json"))?;
         }
         if asked("metrics") {
-            compare("metrics", script(&python, "metrics.py").arg(&peer))?;
+            compare("metrics", script(checkout, &python, "metrics.py").arg(&peer))?;
         }
     }
     if failed.is_empty() { Ok(()) } else { bail!("not equal: {}", failed.join(", ")) }
@@ -86,18 +86,18 @@ pub fn run(args: Args) -> Result<()> {
 /// Weights that a short training of the baseline published.
 fn trained(machine: &Machine) -> Result<PathBuf> {
     let maxclip = kit::build(machine)?.maxclip;
-    let home = shell::root().join("runs/peers");
+    let home = machine.checkout.join("runs/peers");
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }
     let mut attempt = Command::new(maxclip);
-    shell::run(attempt.current_dir(shell::root()).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
+    shell::run(attempt.current_dir(&machine.checkout).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
     Ok(home.join("try-0001/published/model.safetensors"))
 }
 
-fn script(python: &Path, name: &str) -> Command {
+fn script(checkout: &Path, python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
-    command.current_dir(shell::root()).arg(Path::new("tests/peers").join(name));
+    command.current_dir(checkout).arg(Path::new("tests/peers").join(name));
     // Kernels of one kind on both sides, on one thread: what is compared is the model.
     for (name, value) in [("OMP_NUM_THREADS", "1"), ("ATEN_CPU_CAPABILITY", "avx2"), ("PYTHONDONTWRITEBYTECODE", "1")] {
         command.env(name, value);
@@ -106,8 +106,8 @@ fn script(python: &Path, name: &str) -> Command {
 }
 
 /// Builds a crate's example for peers and says where it is.
-fn example(package: &str) -> Result<PathBuf> {
-    let mut cargo = shell::cargo();
+fn example(machine: &Machine, package: &str) -> Result<PathBuf> {
+    let mut cargo = shell::cargo(&machine.checkout.join("frozen"));
     // The whole workspace: a smaller selection has other features and would compile libtorch's bindings again.
     cargo.args(["build", "--workspace", "--message-format", "json-render-diagnostics"]);
     cargo.args(["--example", &format!("{package}_peer")]);

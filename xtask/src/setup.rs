@@ -19,22 +19,25 @@ const REQUIREMENTS: &str = "xtask/libtorch.txt";
 
 /// Where this machine has what the checkout is built with.
 pub struct Machine {
+    /// The checkout.
+    pub checkout: PathBuf,
     /// The folder of libtorch's shared libraries.
     pub libraries: PathBuf,
 }
 
 /// Checks the prerequisites, then provides libtorch and cmake where they are not there yet.
-pub fn run() -> Result<Machine> {
+pub fn run(checkout: &Path) -> Result<Machine> {
+    let machine = |libraries| Machine { checkout: checkout.to_owned(), libraries };
     check::prerequisites()?;
-    if let Some(libraries) = foreign_libtorch()? {
-        return Ok(Machine { libraries });
+    if let Some(libraries) = foreign_libtorch(checkout)? {
+        return Ok(machine(libraries));
     }
     let folder = cache_folder()?.join(NAME);
     if !complete(&folder) {
-        fetch(&folder)?;
+        fetch(checkout, &folder)?;
     }
-    link(&folder)?;
-    Ok(Machine { libraries: shell::root().join("libtorch/torch/lib") })
+    link(checkout, &folder)?;
+    Ok(machine(checkout.join("libtorch/torch/lib")))
 }
 
 /// The user's cache folder for everything that is fetched.
@@ -46,8 +49,8 @@ pub fn cache_folder() -> Result<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "torch-sys is steered by these variables")]
-fn foreign_libtorch() -> Result<Option<PathBuf>> {
-    let ours = shell::root().join("libtorch/torch");
+fn foreign_libtorch(checkout: &Path) -> Result<Option<PathBuf>> {
+    let ours = checkout.join("libtorch/torch");
     if let Ok(folder) = std::env::var("LIBTORCH") {
         // cargo hands its own [env] table to us: that one is not the user's.
         if Path::new(&folder) != ours {
@@ -66,7 +69,7 @@ fn complete(folder: &Path) -> bool {
     folder.join("torch/lib/libtorch_cpu.so").is_file() && folder.join("cmake/data/bin/cmake").is_file()
 }
 
-fn fetch(folder: &Path) -> Result<()> {
+fn fetch(checkout: &Path, folder: &Path) -> Result<()> {
     eprintln!("fetching libtorch 2.11.0 and cmake: 575 MB over the network, 1.3 GB on disk, once");
     eprintln!("  into {} (about 1 to 5 minutes)", folder.display());
     let start = Instant::now();
@@ -74,7 +77,7 @@ fn fetch(folder: &Path) -> Result<()> {
     remove(&part)?;
     fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
     let mut pip = Command::new("python3");
-    pip.current_dir(shell::root()).args([
+    pip.current_dir(checkout).args([
         "-m",
         "pip",
         "install",
@@ -117,8 +120,8 @@ fn remove(folder: &Path) -> Result<()> {
     }
 }
 
-fn link(folder: &Path) -> Result<()> {
-    let link = shell::root().join("libtorch");
+fn link(checkout: &Path, folder: &Path) -> Result<()> {
+    let link = checkout.join("libtorch");
     match fs::read_link(&link) {
         Ok(target) if target == folder => return Ok(()),
         Ok(_) => fs::remove_file(&link).with_context(|| format!("cannot replace {}", link.display()))?,

@@ -31,16 +31,23 @@ impl fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-/// The checkout: the folder above this crate's.
-pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+/// The checkout around a folder.
+///
+/// Looked for at run time: a path that is compiled in would lead from a copied checkout back into its original.
+pub fn checkout(folder: &Path) -> Result<PathBuf> {
+    let holds = |folder: &&Path| WORKSPACES.iter().all(|workspace| folder.join(workspace).join("Cargo.lock").is_file());
+    let found = folder.ancestors().find(holds).map(Path::to_owned);
+    found.with_context(|| format!("{} lies in no checkout of maxclip: go into one", folder.display()))
 }
 
-/// Cargo, as the one that started us.
+/// The workspaces below a checkout, each with a lock file of its own.
+pub const WORKSPACES: [&str; 2] = ["frozen", ""];
+
+/// Cargo, as the one that started us, in a workspace's folder.
 #[expect(clippy::disallowed_methods, reason = "the programs of a checkout are found through the environment")]
-pub fn cargo() -> Command {
+pub fn cargo(workspace: &Path) -> Command {
     let mut command = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
-    command.current_dir(root());
+    command.current_dir(workspace);
     command
 }
 
@@ -54,6 +61,11 @@ pub fn line(command: &Command) -> String {
 pub fn run(command: &mut Command) -> Result<()> {
     let line = line(command);
     let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    ended(line, status)
+}
+
+/// Whether a command ended well; anything else than 0 is an error.
+pub fn ended(line: String, status: ExitStatus) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Failed { line, status }.into()) }
 }
 
@@ -61,9 +73,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 pub fn output(command: &mut Command) -> Result<String> {
     let line = line(command);
     let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot start `{line}`"))?;
-    if !output.status.success() {
-        return Err(Failed { line, status: output.status }.into());
-    }
+    ended(line.clone(), output.status)?;
     String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something that is not UTF-8"))
 }
 
@@ -72,4 +82,24 @@ pub fn answers(program: &str, arguments: &[&str]) -> bool {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, fs};
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_checkout_upward_is_the_one_that_is_worked_on() {
+        let copy = env::temp_dir().join(format!("maxclip-checkout-{}", std::process::id()));
+        fs::create_dir_all(copy.join("frozen/trainer")).unwrap();
+        let neither = checkout(&copy);
+        fs::write(copy.join("Cargo.lock"), "").unwrap();
+        fs::write(copy.join("frozen/Cargo.lock"), "").unwrap();
+        let found = [copy.clone(), copy.join("frozen"), copy.join("frozen/trainer")].map(|folder| checkout(&folder));
+        fs::remove_dir_all(&copy).unwrap();
+        assert!(neither.unwrap_err().to_string().contains("no checkout"));
+        assert!(found.into_iter().all(|found| found.unwrap() == copy));
+    }
 }

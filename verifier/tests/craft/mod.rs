@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use records::{Rule, Verdict};
 use verifier::{
     config::Names,
-    frozen::{self, FrozenTree},
+    frozen::FrozenTree,
     intake::{self, Admitted},
     policy,
     tree::{CONFIG, ROOT, SUBMISSION, Tree},
@@ -187,7 +187,7 @@ pub fn frozen_files() -> BTreeMap<String, Vec<u8>> {
 
 /// The rules that a ZIP breaks in intake, diff and policy.
 pub fn broken_rules(bytes: &[u8]) -> Vec<Rule> {
-    let (manifest, contents) = frozen::pack(&frozen_files());
+    let (manifest, contents) = manifest::pack(&frozen_files());
     let frozen = FrozenTree::new(&manifest, &contents).unwrap();
     let judgement = verifier::gate::judge(bytes, &frozen).unwrap();
     judgement.findings().map(|finding| finding.rule).collect()

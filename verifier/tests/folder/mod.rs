@@ -26,7 +26,7 @@ use verifier::{
     certificate::{STAGES, submission_subject},
     envelope,
     evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, Opened, ReadError},
-    frozen::{FrozenTree, pack},
+    frozen::FrozenTree,
     keys::{Role, SecretKey, Trust},
     predicate,
     release::Release,
@@ -62,12 +62,12 @@ impl Law {
     /// A release of its own, with one protocol of a few steps.
     pub fn small(scales: &[&str]) -> Self {
         let (text, model) = (small_protocol(scales), "{}\n".to_owned());
-        let (manifest, _) = pack(&frozen_files(&text, &model));
+        let (manifest, _) = manifest::pack(&frozen_files(&text, &model));
         Self { text, model, frozen: FrozenDigest(Sha256::of(manifest.as_bytes()).0), baseline: TreeDigest([9; 32]) }
     }
 
     pub fn release(&self) -> Release {
-        let (manifest, contents) = pack(&frozen_files(&self.text, &self.model));
+        let (manifest, contents) = manifest::pack(&frozen_files(&self.text, &self.model));
         Release::of(&FrozenTree::new(&manifest, &contents).unwrap(), self.baseline).unwrap()
     }
 

@@ -36,11 +36,11 @@ const VARIANTS: [Variant; 3] = [
 ];
 
 /// Measures and prints medians and ratios.
-pub fn run() -> Result<()> {
-    let machine = setup::run()?;
+pub fn run(checkout: &Path) -> Result<()> {
+    let machine = setup::run(checkout)?;
     let kit = kit::build(&machine)?;
     let programs = kit.maxclip.parent().context("`maxclip` lies in no folder")?;
-    let home = shell::root().join("runs/bench-worker");
+    let home = checkout.join("runs/bench-worker");
     if home.exists() {
         fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }

@@ -55,7 +55,7 @@ impl Workshop {
     fn compiler(&self, object: &Path) -> Command {
         let mut compiler = Command::new("cc");
         compiler.args(["-shared", "-fPIC", "-O1", "-w", "-fno-stack-protector", "-o"]).arg(object);
-        compiler.arg("-I").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/native"));
+        compiler.arg("-I").arg(flows::root().join("tests/attacker/native"));
         compiler
     }
 }
