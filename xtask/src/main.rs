@@ -9,6 +9,7 @@ mod kit;
 mod peers;
 mod setup;
 mod shell;
+mod tables;
 mod test;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Task {
     Peers(peers::Args),
     /// Measure ratios against a peer in the same run
     Bench(bench::Args),
+    /// Write the tables of characters that captions are cleaned with, out of Python 3.10
+    Tables(tables::Args),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +59,6 @@ fn run(task: Task) -> Result<()> {
         Task::Emoji(args) => emoji::run(checkout, args),
         Task::Peers(args) => peers::run(checkout, args),
         Task::Bench(args) => bench::run(checkout, &args),
+        Task::Tables(args) => tables::run(checkout, &args),
     }
 }

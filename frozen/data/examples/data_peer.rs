@@ -67,7 +67,7 @@ fn print_tokens(context: &str) -> Done {
         let text: String = serde_json::from_str(&line?)?;
         println!(
             "{}",
-            serde_json::json!({"clean": data::tokens::clean(&text), "tokens": tokenizer.encode(&text, context)})
+            serde_json::json!({"clean": data::text::clean(&text), "tokens": tokenizer.encode(&text, context)})
         );
     }
     Ok(())

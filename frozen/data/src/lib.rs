@@ -6,7 +6,7 @@
 //! - [`shard`], [`writer`]: WebDataset tars, read and written.
 //! - [`index`], [`dataset`]: which samples a folder of shards holds, and what identifies them.
 //! - [`order`]: which ranks make up the batch of a step.
-//! - [`pixels`], [`tokens`]: what Pillow, torchvision and open_clip would give for an image and a caption.
+//! - [`pixels`], [`text`], [`tokens`]: what Pillow, torchvision, ftfy and open_clip would give for an image and a caption.
 //! - [`shapes`]: a small data set and its evaluation tasks, drawn from a seed.
 
 pub mod dataset;
@@ -17,6 +17,7 @@ pub mod pixels;
 pub mod sample;
 pub mod shapes;
 pub mod shard;
+pub mod text;
 pub mod tokens;
 pub mod writer;
 

@@ -1,0 +1,31 @@
+//! The tables of Unicode 13 that captions are cleaned with, written anew.
+//!
+//! Python 3.10 is asked, since its answers are what the tables have to say; no other version will do.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+use crate::shell;
+
+/// Arguments of `cargo xtask tables`.
+#[derive(Parser)]
+pub struct Args {
+    /// A Python 3.10
+    #[arg(default_value = "python3.10")]
+    python: PathBuf,
+}
+
+/// Writes `frozen/data/src/text/tables.rs`.
+pub fn run(checkout: &Path, args: &Args) -> Result<()> {
+    let text = shell::output(Command::new(&args.python).arg(checkout.join("xtask/unicode.py")))?;
+    let path = checkout.join("frozen/data/src/text/tables.rs");
+    let part = path.with_extension("rs.part");
+    fs::write(&part, text).with_context(|| format!("cannot write {}", part.display()))?;
+    fs::rename(&part, &path).with_context(|| format!("cannot replace {}", path.display()))
+}
