@@ -1,6 +1,6 @@
 //! A leaderboard: a function of certificates and of nothing else.
 //!
-//! An entry's score at a scale is the mean of its tasks, its score the mean of the scales. The standard
+//! An entry's score at a scale is the mean of its tasks and repeats, its score the mean of the scales. The standard
 //! error takes each task as independent trials of one probability (binomial): it says what the number
 //! of test samples alone leaves open, not what another seed would. Two entries tie where a difference
 //! as large would be seen by chance with p of at least 0.05.
@@ -154,7 +154,7 @@ fn leaves(certified: &[Certified]) -> Result<Vec<Blake3>, BoardError> {
 
 fn row(statement: &Statement) -> Row {
     let predicate = &statement.predicate;
-    let scales = predicate.runs.iter().map(|run| (run.scale.clone(), scale_mean(run), scale_error(run))).collect();
+    let scales = scales(&predicate.runs);
     let (mean, error) = mean(&predicate.runs);
     Row { rank: 0, entry: predicate.entry.clone(), tree: short(statement), scales, mean, error, tie: None }
 }
@@ -216,16 +216,24 @@ fn chance(a: &Row, b: &Row) -> f64 {
     if spread > 0.0 { libm::erfc(difference / spread) } else { f64::from(difference == 0.0) }
 }
 
-/// The mean of a scale's tasks.
-#[must_use]
-pub fn scale_mean(run: &Run) -> f64 {
+/// Mean and standard error of each scale, in the order of the runs.
+///
+/// All repeats are scored on the same items, so repeating makes the items' part of the error no smaller.
+fn scales(runs: &[Run]) -> Vec<(String, f64, f64)> {
+    let by_scale = runs.chunk_by(|a, b| a.scale == b.scale);
+    let mean = |runs: &[Run], value: fn(&Run) -> f64| runs.iter().map(value).sum::<f64>() / runs.len() as f64;
+    by_scale.map(|runs| (runs[0].scale.clone(), mean(runs, run_mean), mean(runs, run_error))).collect()
+}
+
+/// The mean of a run's tasks.
+fn run_mean(run: &Run) -> f64 {
     let sum: f64 = run.scores.iter().map(|score| score.main_metric.value()).sum();
     sum / (run.scores.len().max(1)) as f64
 }
 
-/// The standard error of [`scale_mean`].
+/// The standard error of a run's mean.
 #[must_use]
-pub fn scale_error(run: &Run) -> f64 {
+pub fn run_error(run: &Run) -> f64 {
     let variance = |score: &records::v1::statement::Score| {
         let share = score.main_metric.value();
         share * (1.0 - share) / score.main_metric.denominator as f64
@@ -236,9 +244,10 @@ pub fn scale_error(run: &Run) -> f64 {
 /// The mean of the scales and its standard error.
 #[must_use]
 pub fn mean(runs: &[Run]) -> (f64, f64) {
-    let count = runs.len().max(1) as f64;
-    let squares: f64 = runs.iter().map(|run| scale_error(run) * scale_error(run)).sum();
-    (runs.iter().map(scale_mean).sum::<f64>() / count, squares.sqrt() / count)
+    let scales = scales(runs);
+    let count = scales.len().max(1) as f64;
+    let squares: f64 = scales.iter().map(|(_, _, error)| error * error).sum();
+    (scales.iter().map(|(_, mean, _)| mean).sum::<f64>() / count, squares.sqrt() / count)
 }
 
 /// `.412`: three decimals without the zero before them.

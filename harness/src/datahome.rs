@@ -1,5 +1,8 @@
 //! Data sets and evaluation tasks by name, below `data/` of the home folder.
 //!
+//! A protocol says what every one of them is, to the byte. Nothing is trained on other data, and nothing is scored on
+//! them: a task whose class names somebody rotated is another task under the same name.
+//!
 //! The `shapes` data of protocol `mini` are generated where they are missing; real data are the user's.
 
 use std::path::Path;
@@ -10,57 +13,83 @@ use data::{
     shapes::{self, Spec},
 };
 use records::{
-    DataRoot,
-    v1::protocol::{Protocol, Scale},
+    DataRoot, Reason,
+    v1::protocol::{Protocol, Scale, Task},
 };
 
 use crate::problem::Problem;
 
-/// Makes sure that everything a protocol names is there, and gives each scale's identity.
-pub fn provide(folder: &Path, protocol: &Protocol) -> Result<Vec<DataRoot>> {
+/// Makes sure that everything a protocol names is there and is what it names: every sample of every task is read, of
+/// training sets the index, whose samples are checked as they are read.
+///
+/// Errors: every set that is another one, at once.
+pub fn provide(folder: &Path, protocol: &Protocol) -> Result<()> {
     if !complete(folder, protocol) && is_shapes(protocol) {
         shapes::generate(folder, &Spec::mini())
             .with_context(|| format!("cannot generate the shapes data in {}", folder.display()))?;
     }
-    if let Some(task) = protocol.evaluation.tasks.iter().find(|task| !folder.join(task).is_dir()) {
-        return Err(missing(&folder.join(task), protocol).into());
+    if let Some(name) = names(protocol).find(|name| !folder.join(name).is_dir()) {
+        return Err(missing(&folder.join(name), protocol).into());
     }
-    protocol.scales.iter().map(|scale| identity(folder, protocol, scale)).collect()
+    let mut others = Vec::new();
+    for scale in &protocol.scales {
+        let (root, samples) = training(folder, scale)?;
+        if root != scale.root {
+            let of = format!("scale `{}`", scale.name);
+            others.push(format!("{}: {of} is {}, found {root} of {samples} samples", scale.data, scale.root));
+        }
+    }
+    for task in &protocol.evaluation.tasks {
+        let root = identity(folder, task)?;
+        if root != task.root {
+            others.push(format!("{}: the task is {}, found {root}", task.name, task.root));
+        }
+    }
+    if others.is_empty() { Ok(()) } else { Err(other(folder, protocol, &others).into()) }
 }
 
 /// Whether a protocol asks for nothing but what is generated.
 fn is_shapes(protocol: &Protocol) -> bool {
     let spec = Spec::mini();
+    let tasks = [&spec.classification.0, &spec.retrieval.0];
     protocol
         .scales
         .iter()
         .all(|scale| spec.sets.iter().any(|(name, samples)| *name == scale.data && *samples == scale.samples))
+        && protocol.evaluation.tasks.iter().all(|task| tasks.contains(&&task.name))
 }
 
 fn complete(folder: &Path, protocol: &Protocol) -> bool {
-    let tasks = protocol.evaluation.tasks.iter();
-    let names = protocol.scales.iter().map(|scale| &scale.data).chain(tasks);
-    names.into_iter().all(|name| folder.join(name).is_dir())
+    names(protocol).all(|name| folder.join(name).is_dir())
 }
 
-fn identity(folder: &Path, protocol: &Protocol, scale: &Scale) -> Result<DataRoot> {
-    let path = folder.join(&scale.data);
-    if !path.is_dir() {
-        return Err(missing(&path, protocol).into());
-    }
-    let set = Dataset::open(&path)?;
-    if set.len() != scale.samples {
-        return Err(Problem::usage(format!(
-            "{} holds {} samples, protocol `{}` wants {} for scale `{}`",
-            path.display(),
-            set.len(),
-            protocol.name,
-            scale.samples,
-            scale.name
-        ))
-        .into());
-    }
-    Ok(set.root())
+fn names(protocol: &Protocol) -> impl Iterator<Item = &String> {
+    let tasks = protocol.evaluation.tasks.iter().map(|task| &task.name);
+    protocol.scales.iter().map(|scale| &scale.data).chain(tasks)
+}
+
+fn training(folder: &Path, scale: &Scale) -> Result<(DataRoot, u64)> {
+    let set = Dataset::open(&folder.join(&scale.data))?;
+    Ok((set.root(), set.len()))
+}
+
+/// The identity of a task's data, every sample read.
+fn identity(folder: &Path, task: &Task) -> Result<DataRoot> {
+    Ok(tasks::Task::open(folder, &task.name)?.root()?)
+}
+
+fn other(folder: &Path, protocol: &Protocol, others: &[String]) -> Problem {
+    let why =
+        format!("{} holds other data than protocol `{}` names: {}", folder.display(), protocol.name, others.join("; "));
+    let hint = match protocol.name.as_str() {
+        _ if is_shapes(protocol) => "remove those folders: they are generated again",
+        "emoji" => "write them again with: cargo xtask emoji",
+        _ => {
+            "fetch what the protocol names, or, where these data are what you mean, write their roots into a protocol of \
+             your own and give it with --protocol FILE"
+        }
+    };
+    Problem::from(Reason { why, hint: hint.to_owned() })
 }
 
 fn missing(path: &Path, protocol: &Protocol) -> Problem {
@@ -69,4 +98,43 @@ fn missing(path: &Path, protocol: &Protocol) -> Problem {
         _ => "see docs/organizers.md: shards go there, then `maxclip data index` makes them a data set".to_owned(),
     };
     Problem::usage(format!("{} is not there; protocol `{}` needs it", path.display(), protocol.name)).hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use records::Exit;
+
+    use super::*;
+    use crate::resolve::Law;
+
+    fn refused(folder: &Path, protocol: &Protocol) -> String {
+        let error = provide(folder, protocol).unwrap_err();
+        let problem = error.downcast_ref::<Problem>().unwrap();
+        assert_eq!(problem.exit, Exit::Inconclusive);
+        problem.to_string()
+    }
+
+    #[test]
+    fn the_data_of_mini_are_what_it_names_and_every_other_set_is_named_with_both_roots() {
+        let home = tempfile::tempdir().unwrap();
+        let law = Law::named("mini").unwrap();
+        provide(home.path(), &law.protocol).unwrap();
+        // Class names rotated by one: every image of the task is right about another class.
+        let path = home.path().join("shapes-classification/classnames.txt");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut names: Vec<_> = text.lines().collect();
+        names.rotate_left(1);
+        std::fs::write(&path, names.join("\n") + "\n").unwrap();
+        let said = refused(home.path(), &law.protocol);
+        assert!(said.contains("shapes-classification: the task is data:") && said.contains(", found data:"), "{said}");
+        assert!(!said.contains("shapes-retrieval"), "{said}");
+        std::fs::remove_dir_all(home.path().join("shapes-small")).unwrap();
+        let medium = home.path().join("shapes-medium");
+        std::fs::rename(&medium, home.path().join("shapes-small")).unwrap();
+        shapes::generate(&home.path().join("again"), &Spec::mini()).unwrap();
+        std::fs::rename(home.path().join("again/shapes-medium"), &medium).unwrap();
+        let said = refused(home.path(), &law.protocol);
+        assert!(said.contains("shapes-small: scale `small` is data:") && said.contains("512 samples"), "{said}");
+        assert!(said.contains("shapes-classification"), "{said}");
+    }
 }

@@ -1,11 +1,12 @@
 //! Where everything lies below `--home` (default `runs`).
 //!
 //! `data/` holds data sets and evaluation tasks by name, `golden/` recorded runs, `build/` the baseline's
-//! worker, and a folder an entry `<tree>-<protocol>/` what its certification left behind.
+//! worker, and a folder an entry `<tree>-<protocol>/` what its certification left behind, with a folder a training
+//! `<scale>/<repeat>/` below it.
 
 use std::path::{Path, PathBuf};
 
-use records::{NumericsClass, Sha256, TreeDigest};
+use records::{NumericsClass, Sha256, TreeDigest, v1::names::RunName};
 
 /// The home folder.
 #[derive(Debug, Clone)]
@@ -60,16 +61,16 @@ impl EntryFolder {
         self.0.join("stages").join(format!("{name}.json"))
     }
 
-    /// A scale's run folder.
+    /// A training's run folder.
     #[must_use]
-    pub fn scale(&self, scale: &str) -> PathBuf {
-        self.0.join(scale)
+    pub fn run(&self, run: RunName<'_>) -> PathBuf {
+        self.0.join(run.to_string())
     }
 
-    /// One variant of a scale's trial.
+    /// One variant of a training's trial.
     #[must_use]
-    pub fn trial(&self, scale: &str, variant: &str) -> PathBuf {
-        self.0.join("trial").join(scale).join(variant)
+    pub fn trial(&self, run: RunName<'_>, variant: &str) -> PathBuf {
+        self.0.join("trial").join(run.to_string()).join(variant)
     }
 
     /// The unsigned statement.

@@ -105,13 +105,13 @@ impl Bench<'_> {
             fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
         }
         let protocol = &self.law.protocol;
-        let roots = datahome::provide(&self.home.data(), protocol)?;
+        datahome::provide(&self.home.data(), protocol)?;
         let out = self.home.build(&baseline.digest);
         compile::baseline(self.kit, self.home)?;
-        let (scale, data) = (&protocol.scales[0], roots[0]);
+        let scale = &protocol.scales[0];
         let who = Who { tree: baseline.digest, config: &baseline.config };
         let at = Where { frozen: frozen::digest(), class: self.class };
-        let run = resolve::run(self.law, scale, &who, &Round::practice(), data, at)?;
+        let run = resolve::run(self.law, scale, 1, &who, &Round::practice(), at)?;
         resolve::place(&run, folder)?;
         let training = Training {
             folder: folder.to_owned(),

@@ -11,7 +11,10 @@ use anyhow::{Context as _, Result, bail};
 use numerics::pin;
 use records::{
     Exit, NumericsClass, Verdict, file,
-    v1::{outcome::Outcome, protocol::LANES},
+    v1::{
+        outcome::Outcome,
+        protocol::{LANES, Task},
+    },
     verdict::{Ending, Reason},
 };
 use serde::Deserialize;
@@ -91,9 +94,9 @@ pub struct Evaluation {
     /// The model's configuration.
     pub model: PathBuf,
     /// The folder that holds the tasks' folders.
-    pub tasks: PathBuf,
-    /// Their names.
-    pub names: Vec<String>,
+    pub home: PathBuf,
+    /// The tasks, each with its identity.
+    pub tasks: Vec<Task>,
     /// Items at once.
     pub batch: u32,
     /// Where the results go.
@@ -103,9 +106,9 @@ pub struct Evaluation {
 /// Evaluates.
 pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick)) -> Result<Verdict<()>> {
     let mut command = pinned(kit, &kit.evaluator);
-    command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.tasks);
-    for name in &evaluation.names {
-        command.arg("--task").arg(name);
+    command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.home);
+    for task in &evaluation.tasks {
+        command.arg("--task").arg(format!("{}={}", task.name, task.root));
     }
     command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
     let log = evaluation.out.with_extension("log");

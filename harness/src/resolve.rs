@@ -4,8 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use records::{
-    DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
+    FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
     v1::{
+        names::RunName,
         protocol::{Protocol, Scale},
         run::{RUN_FORMAT, ResolvedRun},
     },
@@ -80,17 +81,18 @@ pub struct Where {
     pub class: NumericsClass,
 }
 
-/// The run of one scale.
-pub fn run(law: &Law, scale: &Scale, who: &Who<'_>, round: &Round, data: DataRoot, at: Where) -> Went<ResolvedRun> {
+/// One of a scale's trainings.
+pub fn run(law: &Law, scale: &Scale, repeat: u32, who: &Who<'_>, round: &Round, at: Where) -> Went<ResolvedRun> {
     let config = settle(verifier::config::resolve(who.config, &law.protocol.name, &scale.name, &frozen::names()?))?;
-    let seed = round.seed(&who.tree, &law.digest, &scale.name);
+    let seed = round.seed(&law.digest, RunName { scale: &scale.name, repeat });
     Ok(ResolvedRun {
         format: RUN_FORMAT.to_owned(),
         protocol: law.text.clone(),
         protocol_digest: law.digest,
         model: law.model.clone(),
         scale: scale.name.clone(),
-        data,
+        repeat,
+        data: scale.root,
         frozen: at.frozen,
         tree: who.tree,
         config,

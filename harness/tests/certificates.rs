@@ -98,7 +98,7 @@ fn an_entry_is_signed_verified_changed_refused_and_put_right() {
     let (code, text) = bench.maxclip(&verify);
     assert_eq!(code, 0, "{text}");
     assert_data_eq!(text, snapbox::file!["verify_pass.txt": Text]);
-    let model = bench.path("entry/medium/published/model.safetensors");
+    let model = bench.path("entry/medium/1/published/model.safetensors");
     let at = fs::metadata(&model).unwrap().len() as usize - 4 * 3;
     flip(&model, at, 3);
     let (code, text) = bench.maxclip(&verify);
@@ -116,7 +116,7 @@ fn sign_refuses_evidence_that_is_not_what_the_statement_says() {
     let bench = Bench::new();
     let (statement, files) = passed(&fastclip());
     bench.write("entry", &statement, &files);
-    flip(&bench.path("entry/small/transcript.jsonl"), 900, 0);
+    flip(&bench.path("entry/small/1/transcript.jsonl"), 900, 0);
     let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("transcript-changed") && text.contains("not signed"), "{text}");
@@ -197,7 +197,8 @@ fn sign_refuses_a_statement_of_one_scale() {
 fn sign_takes_the_round_from_the_organizer() {
     let bench = Bench::new();
     let round = |name: &str| {
-        let rest = "secret = \"8f3b0c6d92e14a75b8c0d1f2e3a49576\"\nbeacon = \"drand 4242\"\n";
+        let [secret, beacon] = ["8f3b0c6d92e14a75b8c0d1f2e3a49576", "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0"];
+        let rest = format!("secret = \"{secret}\"\nbeacon = \"{beacon}\"\n");
         fs::write(bench.path(name), format!("competition = \"lakes\"\nround = \"{name}\"\n{rest}")).unwrap();
     };
     round("1");
@@ -243,16 +244,23 @@ fn no_board_ranks_a_certificate_of_fewer_scales() {
     fs::write(bench.path("runs/b/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
     let (code, text) = bench.maxclip(&["leaderboard", "runs", "--trust", "demo.pub"]);
     assert_eq!(code, 1, "{text}");
-    assert!(text.contains("runs/b/certificate.json: no board with") && text.contains("small, medium, large"), "{text}");
+    assert!(
+        text.contains("runs/b/certificate.json: no board with") && text.contains("small/1, small/2, medium/1"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_round_that_anyone_could_guess_is_refused_before_anything_is_judged() {
     let bench = Bench::new();
     for (secret, beacon, says) in [
-        ("public", "drand 4242", "no hexadecimal digit"),
-        ("8f3b0c6d92e14a75", "drand 4242", "has 16 hexadecimal digits, and 32 (128 bits) are the least"),
-        ("8f3b0c6d92e14a75b8c0d1f2e3a49576", "none", "`beacon` is `none`"),
+        ("public", "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0", "`secret` has a character that is no hexadecimal digit"),
+        (
+            "8f3b0c6d92e14a75",
+            "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0",
+            "has 16 hexadecimal digits, and 32 (128 bits) are the least",
+        ),
+        ("8f3b0c6d92e14a75b8c0d1f2e3a49576", "none", "`beacon` has a character that is no hexadecimal digit"),
     ] {
         let text = format!("competition = \"lakes\"\nround = \"1\"\nsecret = \"{secret}\"\nbeacon = \"{beacon}\"\n");
         fs::write(bench.path("round.toml"), text).unwrap();
@@ -280,7 +288,7 @@ fn links_and_pipes_are_not_followed() {
     for kind in ["link", "folder", "fifo"] {
         let bench = Bench::new();
         bench.signed("entry", &fastclip());
-        let path = bench.path("entry/small/eval_results.jsonl");
+        let path = bench.path("entry/small/1/eval_results.jsonl");
         match kind {
             "link" => {
                 fs::rename(&path, bench.path("aside")).unwrap();
@@ -309,7 +317,7 @@ fn json_carries_the_exit_and_the_findings() {
     let (code, text) = bench.maxclip(&verify);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &value["exit"], &value["outcome"]), (0, &"pass".into(), &"PASS".into()));
-    flip(&bench.path("entry/small/run.json"), 40, 0);
+    flip(&bench.path("entry/small/1/run.json"), 40, 0);
     let (code, text) = bench.maxclip(&verify);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, &value["exit"], &value["findings"][0]["rule"]), (1, &"fail".into(), &"file-changed".into()));
@@ -403,12 +411,12 @@ fn a_report_and_a_comparison_read_run_folders() {
     let bench = Bench::new();
     bench.signed("a", &fastclip());
     bench.signed("b", &entry("OpenCLIP!", [185, 210, 222]));
-    let (code, text) = bench.maxclip(&["report", "a", "b/small", "--out", "report.html"]);
+    let (code, text) = bench.maxclip(&["report", "a", "b/small/1", "--out", "report.html"]);
     assert_eq!(code, 0, "{text}");
     let page = fs::read_to_string(bench.path("report.html")).unwrap();
     assert!(page.matches("<svg").count() == 2 && !page.contains("<script"));
-    assert_eq!(bench.maxclip(&["compare", "a/small", "a/small"]).0, 0);
-    let (code, text) = bench.maxclip(&["compare", "a/small", "b/small"]);
+    assert_eq!(bench.maxclip(&["compare", "a/small/1", "a/small/1"]).0, 0);
+    let (code, text) = bench.maxclip(&["compare", "a/small/1", "b/small/1"]);
     assert_eq!(code, 1);
     assert!(text.contains("step 0: loss"), "{text}");
     assert_eq!(bench.maxclip(&["report", "nowhere"]).0, 2);

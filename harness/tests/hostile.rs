@@ -193,7 +193,7 @@ fn a_zip_and_its_files_are_named_without_what_they_would_do() {
 fn runs_are_compared_by_columns_that_mean_nothing_to_a_terminal() {
     let bench = Bench::new();
     let (statement, folder) = passed(&entry("x", [180, 180, 180]));
-    let text = String::from_utf8(folder.0["small/transcript.jsonl"].clone()).unwrap();
+    let text = String::from_utf8(folder.0["small/1/transcript.jsonl"].clone()).unwrap();
     let mut lines = text.split_inclusive('\n');
     let mut header: Header = canonical::from_file(lines.next().unwrap().as_bytes()).unwrap();
     header.columns[0] = hostile();
@@ -212,8 +212,8 @@ fn runs_are_compared_by_columns_that_mean_nothing_to_a_terminal() {
         bench.put(&format!("b/{name}"), bytes);
     }
     assert_eq!(statement.subject.len(), files(&folder).len() + 1);
-    bench.put("b/small/transcript.jsonl", &changed);
-    bench.harmless(1, "\\nPASS forged", &["compare", "a/small", "b/small"]);
-    bench.harmless(0, "", &["report", "b/small", "--out", "page.html"]);
+    bench.put("b/small/1/transcript.jsonl", &changed);
+    bench.harmless(1, "\\nPASS forged", &["compare", "a/small/1", "b/small/1"]);
+    bench.harmless(0, "", &["report", "b/small/1", "--out", "page.html"]);
     assert!(!fs::read_to_string(bench.path("page.html")).unwrap().chars().any(|c| moves(c) && c != '\n'));
 }

@@ -145,7 +145,7 @@ fn what_the_caller_names_is_a_plain_file_of_bounded_length_or_his_error() {
 #[test]
 fn what_lies_in_a_strangers_folder_is_a_plain_file_of_its_signed_length_or_a_finding() {
     for odd in ODD {
-        for name in ["small/transcript.jsonl", "small/published/model.safetensors"] {
+        for name in ["small/1/transcript.jsonl", "small/1/published/model.safetensors"] {
             let bench = Bench::new();
             odd.put(&bench.path("entry").join(name));
             for command in
@@ -169,13 +169,13 @@ fn a_folder_to_sign_compare_report_or_pack_is_not_trusted_either() {
         assert_eq!(code, 2, "{odd:?}: {text}");
         for name in ["transcript.jsonl", "fingerprints.bin"] {
             let bench = Bench::new();
-            odd.put(&bench.path("entry/small").join(name));
-            let (code, text) = bench.maxclip(&["compare", "entry/small", "entry/small"]);
+            odd.put(&bench.path("entry/small/1").join(name));
+            let (code, text) = bench.maxclip(&["compare", "entry/small/1", "entry/small/1"]);
             assert_eq!(code, 2, "{odd:?}: {text}");
         }
         let bench = Bench::new();
-        odd.put(&bench.path("entry/small/transcript.jsonl"));
-        assert_eq!(bench.maxclip(&["report", "entry/small"]).0, 2, "{odd:?}");
+        odd.put(&bench.path("entry/small/1/transcript.jsonl"));
+        assert_eq!(bench.maxclip(&["report", "entry/small/1"]).0, 2, "{odd:?}");
         let bench = Bench::new();
         assert_eq!(bench.maxclip(&["new", "kit"]).0, 0);
         odd.put(&bench.path("kit/src/odd.rs"));
@@ -188,8 +188,8 @@ fn a_folder_to_sign_compare_report_or_pack_is_not_trusted_either() {
 #[test]
 fn a_report_takes_the_last_row_of_fingerprints_of_any_length() {
     let bench = Bench::new();
-    Odd::Sparse.put(&bench.path("entry/small/fingerprints.bin"));
-    let (code, text) = bench.maxclip(&["report", "entry/small"]);
+    Odd::Sparse.put(&bench.path("entry/small/1/fingerprints.bin"));
+    let (code, text) = bench.maxclip(&["report", "entry/small/1"]);
     assert_eq!(code, 0, "{text}");
 }
 

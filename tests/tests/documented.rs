@@ -64,10 +64,10 @@ fn changed_bytes_are_found(entry: &Path) {
     let verify = ["verify", "certificate.json", "--trust", "organizer.pub"];
     for name in [
         "certificate.json",
-        "small/transcript.jsonl",
-        "medium/fingerprints.bin",
-        "large/published/model.safetensors",
-        "large/eval_results.jsonl",
+        "small/1/transcript.jsonl",
+        "medium/2/fingerprints.bin",
+        "large/1/published/model.safetensors",
+        "large/2/eval_results.jsonl",
     ] {
         let path = entry.join(name);
         let bytes = fs::read(&path).unwrap();

@@ -30,7 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("openclip", &["contract"]),
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),
-    ("maxclip", &["cell", "data", "manifest", "numerics", "records", "verifier", "wire"]),
+    ("maxclip", &["cell", "data", "manifest", "numerics", "records", "tasks", "verifier", "wire"]),
     ("xtask", &["numerics", "records"]),
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),

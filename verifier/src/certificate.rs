@@ -6,9 +6,12 @@
 
 use records::{
     Finding, Rule, Sha256, Verdict,
-    v1::statement::{
-        Annotations, Certificate, Outcome, STATEMENT_TYPE, Stage, StageValue, Statement, Subject, SubjectDigest,
-        Submission,
+    v1::{
+        names::is_name,
+        statement::{
+            Annotations, Certificate, Outcome, Run, STATEMENT_TYPE, Stage, StageValue, Statement, Subject,
+            SubjectDigest, Submission,
+        },
     },
 };
 
@@ -73,7 +76,7 @@ pub fn judge(
         Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
     let mut looked = evidence::check(statement, files)?;
-    let findings = conformity::check_evidence(&looked, release, law, round);
+    let findings = conformity::check_evidence(&looked, release, law);
     looked.findings.extend(findings);
     Ok(Verdict::from_findings(looked.counts, looked.findings))
 }
@@ -144,15 +147,15 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
     if [against.class.is_some(), against.golden.is_some()] != [passed("golden"); 2] {
         broken("against", "a class and its golden stand where stage `golden` passed, and nowhere else".to_owned());
     }
-    let scales: Vec<_> = predicate.runs.iter().map(|run| run.scale.as_str()).collect();
-    if scales.iter().enumerate().any(|(index, scale)| scales[..index].contains(scale) || !is_name(scale)) {
-        broken("runs", "a scale that is named twice or is not a name".to_owned());
+    let runs: Vec<_> = predicate.runs.iter().map(Run::name).collect();
+    if runs.iter().enumerate().any(|(index, run)| runs[..index].contains(run) || !is_name(run.scale)) {
+        broken("runs", "a training that is named twice, or a scale that is not a name".to_owned());
     }
     if predicate.outcome == Outcome::Pass {
         if predicate.submission.tree.is_none() {
             broken("submission", "a pass without its tree".to_owned());
         }
-        if scales.is_empty() {
+        if runs.is_empty() {
             broken("runs", "a pass without a run".to_owned());
         }
     }
@@ -191,11 +194,6 @@ fn check_stages(outcome: Outcome, stages: &[Stage]) -> Option<String> {
 /// A relative path of plain names: no empty part, none that starts with a dot.
 fn is_path(path: &str) -> bool {
     path.len() <= 512 && path.split('/').all(is_name)
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
-    !name.is_empty() && !name.starts_with('.') && name.bytes().all(allowed)
 }
 
 #[cfg(test)]

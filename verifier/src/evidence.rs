@@ -14,12 +14,13 @@ use std::{
 };
 
 use records::{
-    Blake3, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
+    Blake3, DataRoot, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
     canonical::CanonicalError,
     file::read_opened,
     v1::{
         checkpoint::{MANIFEST_BYTES_MAX, Manifest},
         golden::Golden,
+        names::RunName,
         run::ResolvedRun,
         statement::{Run, Statement, Subject},
         transcript,
@@ -49,7 +50,7 @@ pub fn bytes_max(name: &str) -> u64 {
     }
 }
 
-/// The file of a scale that says what stood around its workers.
+/// The file of a run that says what stood around its workers.
 pub const CONTAINMENT: &str = "containment.json";
 /// The record of the golden that was repeated.
 pub const GOLDEN: &str = "golden.json";
@@ -104,8 +105,21 @@ pub struct Looked {
     pub findings: Vec<Finding>,
     /// Each run that could be read, resolved.
     pub runs: Vec<ResolvedRun>,
+    /// What each task's score rests on, in the order of the runs and their tasks.
+    pub scored: Vec<Scored>,
     /// The golden, where it could be read.
     pub golden: Option<Golden>,
+}
+
+/// The data of a score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scored {
+    /// The line that says so.
+    pub place: String,
+    /// Which of the protocol's tasks, from 0.
+    pub task: usize,
+    /// The data's identity.
+    pub data: DataRoot,
 }
 
 /// Checks every file of a statement and everything that the statement says of them.
@@ -119,8 +133,8 @@ pub fn check(statement: &Statement, files: &dyn Files) -> Result<Looked, ReadErr
         desk.check_run(statement, run)?;
     }
     desk.check_rest()?;
-    let Desk { counts, findings, runs, golden, .. } = desk;
-    Ok(Looked { counts, findings, runs, golden })
+    let Desk { counts, findings, runs, scored, golden, .. } = desk;
+    Ok(Looked { counts, findings, runs, scored, golden })
 }
 
 /// What lies on the table: files still to be looked at, and what was found.
@@ -131,6 +145,7 @@ struct Desk<'a> {
     counts: Counts,
     findings: Vec<Finding>,
     runs: Vec<ResolvedRun>,
+    scored: Vec<Scored>,
     golden: Option<Golden>,
 }
 
@@ -158,7 +173,8 @@ impl<'a> Desk<'a> {
             bytes: subject.annotations.map_or(0, |annotations| annotations.bytes),
         };
         let left = subjects.map(|subject| (subject.name.as_str(), signed(subject))).collect();
-        Self { files, left, counts: Counts::default(), findings: Vec::new(), runs: Vec::new(), golden: None }
+        let (counts, findings) = (Counts::default(), Vec::new());
+        Self { files, left, counts, findings, runs: Vec::new(), scored: Vec::new(), golden: None }
     }
 
     /// Reads a file of the statement; a finding and nothing where it is not named, not there, not a plain file or
@@ -220,7 +236,7 @@ impl<'a> Desk<'a> {
     }
 
     fn check_run(&mut self, statement: &Statement, run: &Run) -> Result<(), ReadError> {
-        let path = |name: &str| format!("{}/{name}", run.scale);
+        let path = |name: &str| format!("{}/{name}", run.name());
         if let Some(piece) = self.take(&path("run.json"))? {
             let (read, findings) = check_resolved(&piece.bytes, statement, run, &path("run.json"));
             self.note(&path("run.json"), &piece, findings);
@@ -231,7 +247,7 @@ impl<'a> Desk<'a> {
         }
         self.check_containment(&path(CONTAINMENT), &statement.predicate.containment)?;
         let evidence = self.check_transcript(run)?;
-        let folders: Vec<String> = self.checkpoint_folders(&run.scale);
+        let folders: Vec<String> = self.checkpoint_folders(run.name());
         let published = path("published");
         if !folders.contains(&published) {
             self.findings.push(Finding::new(Rule::Inconsistent, &published).expected("a checkpoint").found("none"));
@@ -241,7 +257,8 @@ impl<'a> Desk<'a> {
         }
         let name = path("eval_results.jsonl");
         if let Some(piece) = self.take(&name)? {
-            let findings = scores::check(&piece.bytes, run, &name);
+            let (scored, findings) = scores::check(&piece.bytes, run, &name);
+            self.scored.extend(scored);
             self.note(&name, &piece, findings);
         }
         Ok(())
@@ -261,7 +278,8 @@ impl<'a> Desk<'a> {
     }
 
     fn check_transcript(&mut self, run: &Run) -> Result<Option<Evidence>, ReadError> {
-        let (lines, rows) = (format!("{}/transcript.jsonl", run.scale), format!("{}/fingerprints.bin", run.scale));
+        let path = |name: &str| format!("{}/{name}", run.name());
+        let (lines, rows) = (path("transcript.jsonl"), path("fingerprints.bin"));
         let (Some(transcript), Some(fingerprints)) = (self.take(&lines)?, self.take(&rows)?) else { return Ok(None) };
         let names = Names { transcript: &lines, fingerprints: &rows };
         let (evidence, findings) = match Evidence::read(&transcript.bytes, &fingerprints.bytes, names) {
@@ -286,9 +304,9 @@ impl<'a> Desk<'a> {
         Ok(evidence)
     }
 
-    fn checkpoint_folders(&self, scale: &str) -> Vec<String> {
-        let of_scale = format!("{scale}/");
-        let manifests = self.left.keys().filter(|name| name.starts_with(&of_scale));
+    fn checkpoint_folders(&self, run: RunName<'_>) -> Vec<String> {
+        let of_run = format!("{run}/");
+        let manifests = self.left.keys().filter(|name| name.starts_with(&of_run));
         manifests.filter_map(|name| name.strip_suffix("/manifest.json")).map(str::to_owned).collect()
     }
 
@@ -391,6 +409,8 @@ fn check_resolved(bytes: &[u8], statement: &Statement, run: &Run, name: &str) ->
         ("class", class, resolved.class.to_string()),
         ("data", run.data.to_string(), resolved.data.to_string()),
         ("scale", run.scale.clone(), resolved.scale.clone()),
+        ("repeat", run.repeat.to_string(), resolved.repeat.to_string()),
+        ("seed", run.seed.to_string(), text(resolved.seed_digest().ok().map(|seed| seed.to_string()))),
     ];
     for (key, said, found) in pairs {
         compare(&mut findings, Rule::Inconsistent, format!("{name} {key}"), &said, &found);

@@ -3,7 +3,8 @@
 //! The organizer commits to a secret before a round and reveals it afterwards, so nobody can shop for a seed: neither a
 //! participant, who does not know the secret, nor an organizer, who cannot change it. The formulas of the
 //! commitment and of a seed are [`numerics::round`]'s. A secret that can be guessed gives every seed away, so a
-//! real round's holds at least 128 bits and looks as if it had been drawn.
+//! real round's holds at least 128 bits and looks as if it had been drawn. So does its beacon, a public random value that
+//! did not exist when the secret was committed to: an organizer who knew it could draw secrets until one suits.
 
 use std::fmt;
 
@@ -11,13 +12,16 @@ use numerics::{
     Seed,
     round::{self, Purpose},
 };
-use records::{Commitment, ProtocolDigest, TreeDigest, v1::statement};
+use records::{
+    Commitment, ProtocolDigest, Sha256,
+    v1::{names::RunName, statement},
+};
 use serde::Deserialize;
 
-/// Hexadecimal digits that a real round's secret has at the least: 128 bits.
-pub const SECRET_DIGITS_MIN: usize = 32;
+/// Hexadecimal digits that a real round's secret, and its beacon, have at the least: 128 bits.
+pub const DIGITS_MIN: usize = 32;
 /// Different digits among them at the least; 32 random digits have fewer once in ten million draws.
-const SECRET_VARIETY_MIN: usize = 8;
+const VARIETY_MIN: usize = 8;
 
 /// A round's file, as an organizer keeps it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -51,17 +55,17 @@ pub enum RoundError {
     #[error("competition `maxclip`, round `practice` is the practice round, whose secret everybody knows")]
     Practice,
     /// A digit that is none.
-    #[error("`secret` has a character that is no hexadecimal digit")]
-    NotHexadecimal,
+    #[error("`{0}` has a character that is no hexadecimal digit")]
+    NotHexadecimal(&'static str),
     /// Too few digits.
-    #[error("`secret` has {0} hexadecimal digits, and {SECRET_DIGITS_MIN} (128 bits) are the least")]
-    Short(usize),
+    #[error("`{0}` has {1} hexadecimal digits, and {DIGITS_MIN} (128 bits) are the least")]
+    Short(&'static str, usize),
     /// Enough digits that nobody drew.
-    #[error("`secret` can be guessed: {0}")]
-    Guessable(&'static str),
-    /// A public value that could have been chosen beforehand.
-    #[error("`beacon` is `{0}`, which anyone knew before the secret was committed to")]
-    NoBeacon(String),
+    #[error("`{0}` can be guessed: {1}")]
+    Guessable(&'static str, &'static str),
+    /// A beacon that the organizer had beforehand, and that gives the secret away.
+    #[error("`beacon` is the secret or the commitment to it")]
+    OwnBeacon,
 }
 
 impl RoundError {
@@ -73,8 +77,12 @@ impl RoundError {
                 "a round's file has four texts: competition, round, secret, beacon; see docs/organizers.md"
             }
             Self::Practice => "leave --round away to practise; a real round has a name of its own",
-            Self::NotHexadecimal | Self::Short(_) | Self::Guessable(_) => "draw one with: openssl rand -hex 32",
-            Self::NoBeacon(_) => "write a public random value that is younger than the commitment",
+            Self::NotHexadecimal("secret") | Self::Short("secret", _) | Self::Guessable("secret", _) => {
+                "draw one with: openssl rand -hex 32"
+            }
+            Self::NotHexadecimal(_) | Self::Short(..) | Self::Guessable(..) | Self::OwnBeacon => {
+                "write the digits of a public random value that is younger than the commitment, such as a round of drand"
+            }
         }
     }
 }
@@ -98,7 +106,7 @@ impl Round {
     }
 
     fn check(&self) -> Result<(), RoundError> {
-        for (key, value) in [("competition", &self.competition), ("round", &self.round), ("beacon", &self.beacon)] {
+        for (key, value) in [("competition", &self.competition), ("round", &self.round)] {
             if value.trim().is_empty() {
                 return Err(RoundError::Blank(key));
             }
@@ -107,10 +115,10 @@ impl Round {
         if (&self.competition, &self.round) == (&practice.competition, &practice.round) {
             return Err(RoundError::Practice);
         }
-        if ["none", "public"].contains(&self.beacon.trim().to_lowercase().as_str()) {
-            return Err(RoundError::NoBeacon(self.beacon.clone()));
-        }
-        check_secret(self.secret.as_bytes())
+        check_drawn("secret", &self.secret)?;
+        check_drawn("beacon", &self.beacon)?;
+        let own = [self.secret.clone(), Sha256(self.public().commitment.0).bare()];
+        if own.iter().any(|own| own.eq_ignore_ascii_case(&self.beacon)) { Err(RoundError::OwnBeacon) } else { Ok(()) }
     }
 
     /// What a certificate says of it: the commitment, never the secret.
@@ -124,10 +132,12 @@ impl Round {
         }
     }
 
-    /// The seed of one training.
+    /// The seed of one training: the same for every entry.
     #[must_use]
-    pub fn seed(&self, tree: &TreeDigest, protocol: &ProtocolDigest, scale: &str) -> Seed {
-        let purpose = Purpose { beacon: &self.beacon, tree: &tree.0, protocol: &protocol.0, scale };
+    pub fn seed(&self, protocol: &ProtocolDigest, run: RunName<'_>) -> Seed {
+        let Self { competition, round, beacon, .. } = self;
+        let RunName { scale, repeat } = run;
+        let purpose = Purpose { competition, round, beacon, protocol: &protocol.0, scale, repeat };
         round::seed(self.secret.as_bytes(), &purpose)
     }
 }
@@ -139,42 +149,43 @@ impl fmt::Debug for Round {
     }
 }
 
-fn check_secret(digits: &[u8]) -> Result<(), RoundError> {
+/// Whether a value looks as if it had been drawn: hexadecimal digits, enough and of all kinds.
+fn check_drawn(key: &'static str, digits: &str) -> Result<(), RoundError> {
+    let digits = digits.as_bytes();
     if !digits.iter().all(u8::is_ascii_hexdigit) {
-        return Err(RoundError::NotHexadecimal);
+        return Err(RoundError::NotHexadecimal(key));
     }
-    if digits.len() < SECRET_DIGITS_MIN {
-        return Err(RoundError::Short(digits.len()));
+    if digits.len() < DIGITS_MIN {
+        return Err(RoundError::Short(key, digits.len()));
     }
     let mut different = digits.to_ascii_lowercase();
     different.sort_unstable();
     different.dedup();
-    if different.len() < SECRET_VARIETY_MIN {
-        return Err(RoundError::Guessable("it is made of a few digits only"));
+    if different.len() < VARIETY_MIN {
+        return Err(RoundError::Guessable(key, "it is made of a few digits only"));
     }
     let repeats = |period: usize| digits[period..] == digits[..digits.len() - period];
     if (1..=digits.len() / 2).any(repeats) {
-        return Err(RoundError::Guessable("it repeats itself"));
+        return Err(RoundError::Guessable(key, "it repeats itself"));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use records::Sha256;
-
     use super::*;
 
     const SECRET: &str = "8f3b0c6d92e14a75b8c0d1f2e3a49576";
-    const TREE: TreeDigest = TreeDigest([1; 32]);
+    const BEACON: &str = "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0";
     const PROTOCOL: ProtocolDigest = ProtocolDigest([2; 32]);
+    const RUN: RunName<'_> = RunName { scale: "small", repeat: 1 };
 
     fn text(secret: &str, beacon: &str) -> String {
         format!("competition = \"lakes\"\nround = \"1\"\nsecret = \"{secret}\"\nbeacon = \"{beacon}\"\n")
     }
 
     fn real() -> Round {
-        Round::parse(&text(SECRET, "drand 4242")).unwrap()
+        Round::parse(&text(SECRET, BEACON)).unwrap()
     }
 
     fn hex(bytes: [u8; 32]) -> String {
@@ -188,8 +199,8 @@ mod tests {
             "16b1eb768b633382e8ca6ea93b837e7155448d903ae4c233da8bd60c602fe10e"
         );
         assert_eq!(
-            hex(real().seed(&TREE, &PROTOCOL, "small").0),
-            "aad2db586d646905c2a9c6c6366bebc2c517626a85575f08606144a9b5fe2538"
+            hex(real().seed(&PROTOCOL, RUN).0),
+            "4bc113a0c9af70a2aa8e579134c46b793d1c54e0be199ea286acbd25b02392a4"
         );
         let practice = Round::practice();
         assert_eq!(
@@ -197,8 +208,8 @@ mod tests {
             "2f03bd5fcea15bc1281b5428fc87fba41c802720e5300ac85a9d03007537ab92"
         );
         assert_eq!(
-            hex(practice.seed(&TREE, &PROTOCOL, "small").0),
-            "954f3fbb98930884f776f2ba9f7d3751609645464a0e991eede61c90d938c327"
+            hex(practice.seed(&PROTOCOL, RUN).0),
+            "3656a3cd96c249600a19b364662b42ff8e97aaad200e020f4e848e9cfdaeb2ba"
         );
     }
 
@@ -206,47 +217,54 @@ mod tests {
     fn what_a_certificate_shows_gives_no_seed_away() {
         let round = real();
         let public = round.public();
-        let seed = round.seed(&TREE, &PROTOCOL, "small");
-        // How seeds were made when the commitment was SHA-256 of the secret, and so was their key.
-        let formerly = |key: [u8; 32]| {
-            let parts = [public.beacon.clone(), TREE.to_string(), PROTOCOL.to_string(), "small".to_owned()];
-            parts.iter().fold(Seed(key).child("maxclip seed", &[]), |seed, part| seed.child(part, &[]))
-        };
-        let known = Sha256::of(SECRET.as_bytes()).0;
-        assert_ne!(public.commitment.0, known, "the former key is published");
-        for key in [public.commitment.0, Sha256::of(&public.commitment.0).0, known] {
-            assert_ne!(formerly(key), seed);
+        let seed = round.seed(&PROTOCOL, RUN);
+        // A secret that is what is published, or a hash of it, gives others.
+        for secret in [public.commitment.0, Sha256::of(&public.commitment.0).0, Sha256::of(SECRET.as_bytes()).0] {
+            for secret in [secret.to_vec(), hex(secret).into_bytes()] {
+                let purpose = Purpose {
+                    competition: "lakes",
+                    round: "1",
+                    beacon: BEACON,
+                    protocol: &PROTOCOL.0,
+                    scale: RUN.scale,
+                    repeat: RUN.repeat,
+                };
+                assert_ne!(round::seed(&secret, &purpose), seed);
+            }
         }
-        // Nor is the commitment the seed key in the present formula: as a secret of its own it gives others.
-        let purpose = Purpose { beacon: &public.beacon, tree: &TREE.0, protocol: &PROTOCOL.0, scale: "small" };
-        assert_ne!(round::seed(&public.commitment.0, &purpose), seed);
     }
 
     #[test]
     fn a_real_round_is_neither_guessable_nor_chosen_beforehand() {
         let refused = |secret: &str, beacon: &str| Round::parse(&text(secret, beacon)).unwrap_err();
-        assert_eq!(refused("public", "b"), RoundError::NotHexadecimal);
-        assert_eq!(refused("", "b"), RoundError::Short(0));
-        assert_eq!(refused(&SECRET[..31], "b"), RoundError::Short(31));
-        assert_eq!(refused(&"0".repeat(64), "b"), RoundError::Guessable("it is made of a few digits only"));
-        assert_eq!(refused(&"0123456789abcdef".repeat(2), "b"), RoundError::Guessable("it repeats itself"));
-        assert_eq!(refused(SECRET, " "), RoundError::Blank("beacon"));
-        assert_eq!(refused(SECRET, "None"), RoundError::NoBeacon("None".into()));
-        assert_eq!(refused(SECRET, "public"), RoundError::NoBeacon("public".into()));
-        assert!(Round::parse(&text(&SECRET.to_uppercase(), "b")).is_ok());
-        let practice = text(SECRET, "b").replace("lakes", "maxclip").replace("\"1\"", "\"practice\"");
+        for (key, refused) in [
+            ("secret", &(|value: &str| refused(value, BEACON)) as &dyn Fn(&str) -> RoundError),
+            ("beacon", &|value: &str| refused(SECRET, value)),
+        ] {
+            assert_eq!(refused("public"), RoundError::NotHexadecimal(key));
+            assert_eq!(refused("none"), RoundError::NotHexadecimal(key));
+            assert_eq!(refused("drand 4242"), RoundError::NotHexadecimal(key));
+            assert_eq!(refused(""), RoundError::Short(key, 0));
+            assert_eq!(refused(&SECRET[..31]), RoundError::Short(key, 31));
+            assert_eq!(refused(&"0".repeat(64)), RoundError::Guessable(key, "it is made of a few digits only"));
+            assert_eq!(refused(&"0123456789abcdef".repeat(2)), RoundError::Guessable(key, "it repeats itself"));
+        }
+        assert_eq!(refused(SECRET, &SECRET.to_uppercase()), RoundError::OwnBeacon);
+        assert_eq!(refused(SECRET, &hex(real().public().commitment.0)), RoundError::OwnBeacon);
+        assert!(Round::parse(&text(&SECRET.to_uppercase(), BEACON)).is_ok());
+        let practice = text(SECRET, BEACON).replace("lakes", "maxclip").replace("\"1\"", "\"practice\"");
         assert_eq!(Round::parse(&practice).unwrap_err(), RoundError::Practice);
         assert_eq!(
-            Round::parse(&text(SECRET, "b").replace("lakes", "")).unwrap_err(),
+            Round::parse(&text(SECRET, BEACON).replace("lakes", "")).unwrap_err(),
             RoundError::Blank("competition")
         );
     }
 
     #[test]
     fn no_message_holds_the_secret() {
-        let broken = Round::parse(&format!("{}\nother = 1\n", text(SECRET, "b"))).unwrap_err();
+        let broken = Round::parse(&format!("{}\nother = 1\n", text(SECRET, BEACON))).unwrap_err();
         assert!(matches!(&broken, RoundError::Toml { line: 6, .. }), "{broken:?}");
-        let unquoted = text(SECRET, "b").replace(&format!("\"{SECRET}\""), SECRET);
+        let unquoted = text(SECRET, BEACON).replace(&format!("\"{SECRET}\""), SECRET);
         let unquoted = Round::parse(&unquoted).unwrap_err();
         for text in [broken.to_string(), unquoted.to_string(), format!("{:?}", real())] {
             assert!(!text.contains(SECRET), "{text}");

@@ -5,13 +5,13 @@
 
 mod folder;
 
-use folder::{Folder, Wish, certificate, failed, files, key, passed, real_round, trust};
+use folder::{Folder, Law, Wish, certificate, failed, files, key, passed, real_round, trust};
 use records::{
     Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
     v1::{
         evaluation::{self, TaskResult},
         golden::Golden,
-        statement::{Outcome, Score, Statement},
+        statement::{Outcome, Run, Score, Statement},
     },
 };
 use verifier::{
@@ -54,7 +54,7 @@ fn assert_places(findings: &[Finding], places: &[&str]) {
 /// Changes a scale's results in the file and in the statement alike.
 fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change: impl Fn(&mut Vec<TaskResult>)) {
     let run = &mut statement.predicate.runs[scale];
-    let file = folder.0.get_mut(&format!("{}/eval_results.jsonl", run.scale)).unwrap();
+    let file = folder.0.get_mut(&format!("{}/eval_results.jsonl", run.name())).unwrap();
     let parse = |line: &[u8]| serde_json::from_slice(line).unwrap();
     let mut results: Vec<TaskResult> = file.split_inclusive(|byte| *byte == b'\n').map(parse).collect();
     change(&mut results);
@@ -93,8 +93,53 @@ fn scales_are_the_protocols_in_its_order() {
         folder.0.retain(|name, _| !name.starts_with("medium/") && !name.starts_with("large/"));
     });
     assert_places(&stripped, &["runs"]);
-    assert_eq!((stripped[0].expected.as_str(), stripped[0].found.as_str()), ("small, medium, large", "small"));
+    assert_eq!((stripped[0].expected.as_str(), stripped[0].found.as_str()), ("small/1, medium/1, large/1", "small/1"));
     assert_places(&refused(&wish(), |statement, _| statement.predicate.runs.swap(0, 2)), &["runs"]);
+}
+
+/// Two scales of two trainings each.
+fn repeated() -> Wish {
+    let hits = [("small", 180), ("large", 220)];
+    Wish { law: Law::repeated(&["small", "large"], 2), ..Wish::new("sharp-clip", &hits) }
+}
+
+#[test]
+fn every_seed_is_trained_once_and_in_order() {
+    let (statement, folder) = passed(&repeated());
+    let names: Vec<_> = statement.predicate.runs.iter().map(|run| run.name().to_string()).collect();
+    assert_eq!(names, ["small/1", "small/2", "large/1", "large/2"]);
+    assert!(matches!(verdict(&statement, &folder, &repeated()), Verdict::Pass(_)));
+    let runs = |change: fn(&mut Vec<Run>)| {
+        refused(&repeated(), |statement, folder| {
+            let runs = &mut statement.predicate.runs;
+            change(runs);
+            let prefixes: Vec<_> = runs.iter().map(|run| format!("{}/", run.name())).collect();
+            folder.0.retain(|name, _| {
+                [GOLDEN, OBJECT].contains(&name.as_str()) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+            });
+        })
+    };
+    // The better of two seeds alone, the trainings of one scale for another's, one of them twice.
+    assert_places(&runs(|runs| drop(runs.remove(1))), &["runs"]);
+    assert_places(&runs(|runs| runs.swap(0, 1)), &["runs"]);
+    assert_places(&runs(|runs| runs.swap(1, 2)), &["runs"]);
+    assert_places(&runs(|runs| runs[1] = runs[0].clone()), &["runs"]);
+    let third = runs(|runs| runs.push(Run { repeat: 3, ..runs[3].clone() }));
+    assert_places(&third, &["large/3 seed", "runs"]);
+    assert!(third[1].found.ends_with("large/2, large/3"), "{third:?}");
+    // One seed under two numbers.
+    let same = refused(&repeated(), |statement, _| statement.predicate.runs[1].seed = statement.predicate.runs[0].seed);
+    assert_places(&same, &["small/2 seed"]);
+}
+
+#[test]
+fn data_are_those_that_the_protocol_names() {
+    let other = refused(&wish(), |statement, _| statement.predicate.runs[1].data.0[0] ^= 1);
+    assert_places(&other, &["medium/1 data"]);
+    let rotated = refused(&wish(), |statement, folder| {
+        results(statement, folder, 2, |results| results[0].maxclip.data.0[0] ^= 1);
+    });
+    assert_places(&rotated, &["large/1/eval_results.jsonl:1 shapes-classification data"]);
 }
 
 #[test]
@@ -102,13 +147,13 @@ fn tasks_are_the_protocols_once_each() {
     let doubled = refused(&wish(), |statement, folder| {
         results(statement, folder, 1, |results| results.push(results[0].clone()));
     });
-    assert_places(&doubled, &["medium scores"]);
+    assert_places(&doubled, &["medium/1 scores"]);
     let left_out = refused(&wish(), |statement, folder| results(statement, folder, 1, |results| results.truncate(1)));
-    assert_places(&left_out, &["medium scores"]);
+    assert_places(&left_out, &["medium/1 scores"]);
     let renamed = refused(&wish(), |statement, folder| {
         results(statement, folder, 2, |results| results[0].key = "imagenet1k".into());
     });
-    assert_places(&renamed, &["large scores"]);
+    assert_places(&renamed, &["large/1 scores"]);
     assert_eq!(renamed[0].expected, "shapes-classification, shapes-retrieval");
     assert_eq!(renamed[0].found, "imagenet1k, shapes-retrieval");
 }
@@ -152,7 +197,7 @@ fn walls_stood_and_are_those_of_every_scale() {
         statement.predicate.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
         for scale in ["small", "medium", "large"] {
             let bytes = canonical::to_file(&statement.predicate.containment).unwrap();
-            folder.0.insert(format!("{scale}/{CONTAINMENT}"), bytes);
+            folder.0.insert(format!("{scale}/1/{CONTAINMENT}"), bytes);
         }
     };
     assert_places(&refused(&wish(), |statement, folder| state(statement, folder, &[])), &["containment"]);
@@ -167,15 +212,15 @@ fn walls_stood_and_are_those_of_every_scale() {
         assert_places(&part, &["containment"]);
     }
     let more = refused(&wish(), |statement, _| statement.predicate.containment.push("namespaces:mount".into()));
-    assert_places(&more, &["small/containment.json", "medium/containment.json", "large/containment.json"]);
-    let none = refused(&wish(), |_, folder| drop(folder.0.remove("medium/containment.json")));
-    assert_places(&none, &["medium/containment.json"]);
+    assert_places(&more, &["small/1/containment.json", "medium/1/containment.json", "large/1/containment.json"]);
+    let none = refused(&wish(), |_, folder| drop(folder.0.remove("medium/1/containment.json")));
+    assert_places(&none, &["medium/1/containment.json"]);
 }
 
 #[test]
 fn seeds_are_the_rounds() {
     let other = Wish { seeds: real_round("1"), ..wish() };
-    let places = ["small/run.json seed", "medium/run.json seed", "large/run.json seed"];
+    let places = ["small/1 seed", "medium/1 seed", "large/1 seed"];
     assert_places(&refused(&other, |_, _| ()), &places);
     // In a real round only its organizer can tell, until the secret is revealed.
     let round = real_round("2");
@@ -209,7 +254,7 @@ fn the_model_is_the_protocols() {
     let Verdict::Fail(findings) = judge(&statement, &folder, &release, Some(&other.round)).unwrap() else {
         panic!("signed")
     };
-    assert_places(&findings, &["small/run.json model", "medium/run.json model", "large/run.json model"]);
+    assert_places(&findings, &["small/1/run.json model", "medium/1/run.json model", "large/1/run.json model"]);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn any_byte_changed_to_any_value_fails_at_its_place() {
 #[test]
 fn a_flipped_bit_of_a_checkpoint_is_named_to_the_bit() {
     let mut scene = Scene::new();
-    let name = "small/published/model.safetensors";
+    let name = "small/1/published/model.safetensors";
     let bytes = scene.folder.0[name].clone();
     let data = bytes.len() - (6 + 63 + 1200 + 1) * 4;
     for (offset, bit, place) in [
@@ -151,11 +151,15 @@ fn each_kind_of_file_names_its_own_place() {
     let mut scene = Scene::new();
     let last = |scene: &Scene, name: &str| scene.folder.0[name].len() - 3;
     for (name, rule, place) in [
-        ("small/transcript.jsonl", Rule::TranscriptChanged, "small/transcript.jsonl:5"),
-        ("small/fingerprints.bin", Rule::FingerprintsChanged, "small/fingerprints.bin step 3, learnables/log_scale"),
-        ("small/eval_results.jsonl", Rule::EvaluationChanged, "small/eval_results.jsonl:2 shapes-retrieval"),
-        ("small/run.json", Rule::FileChanged, "small/run.json"),
-        ("small/published/manifest.json", Rule::CheckpointChanged, "small/published/manifest.json step"),
+        ("small/1/transcript.jsonl", Rule::TranscriptChanged, "small/1/transcript.jsonl:5"),
+        (
+            "small/1/fingerprints.bin",
+            Rule::FingerprintsChanged,
+            "small/1/fingerprints.bin step 3, learnables/log_scale",
+        ),
+        ("small/1/eval_results.jsonl", Rule::EvaluationChanged, "small/1/eval_results.jsonl:2 shapes-retrieval"),
+        ("small/1/run.json", Rule::FileChanged, "small/1/run.json"),
+        ("small/1/published/manifest.json", Rule::CheckpointChanged, "small/1/published/manifest.json step"),
     ] {
         let at = last(&scene, name);
         let value = scene.folder.0[name][at] ^ 1;
@@ -188,17 +192,17 @@ fn truncated_and_missing_files_fail() {
 #[test]
 fn whole_lines_left_out_of_a_transcript_are_noticed() {
     let mut scene = Scene::new();
-    let bytes = &scene.folder.0["small/transcript.jsonl"];
+    let bytes = &scene.folder.0["small/1/transcript.jsonl"];
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let cut = lines[..4].concat();
-    let rows = scene.folder.0["small/fingerprints.bin"][..3 * 48].to_vec();
-    scene.folder.0.insert("small/transcript.jsonl".into(), cut);
-    scene.folder.0.insert("small/fingerprints.bin".into(), rows);
+    let rows = scene.folder.0["small/1/fingerprints.bin"][..3 * 48].to_vec();
+    scene.folder.0.insert("small/1/transcript.jsonl".into(), cut);
+    scene.folder.0.insert("small/1/fingerprints.bin".into(), rows);
     let places: Vec<_> = scene.findings().into_iter().map(|finding| finding.place).collect();
-    assert_eq!(places[..2], ["small/transcript.jsonl", "small/fingerprints.bin"]);
+    assert_eq!(places[..2], ["small/1/transcript.jsonl", "small/1/fingerprints.bin"]);
     // Whoever signed the shorter files too is found out by the number of lines.
     scene.sign_what_is_there();
-    assert_eq!(scene.findings()[0].place, "small/transcript.jsonl:5");
+    assert_eq!(scene.findings()[0].place, "small/1/transcript.jsonl:5");
 }
 
 #[test]
@@ -242,20 +246,20 @@ fn a_file_that_nothing_explains_is_hashed_and_not_held() {
 fn what_is_signed_must_agree_with_itself() {
     type Lie = fn(&mut Statement);
     let lies: [(Lie, &str); 7] = [
-        (|s| s.predicate.runs[0].mean = "0.361000".into(), "small mean"),
+        (|s| s.predicate.runs[0].mean = "0.361000".into(), "small/1 mean"),
         (
             |s| {
                 let run = &mut s.predicate.runs[0];
                 run.scores[0].main_metric.numerator += 1;
                 run.mean = evaluation::mean(&[run.scores[0].main_metric, run.scores[1].main_metric]);
             },
-            "small/eval_results.jsonl:1 shapes-classification main_metric",
+            "small/1/eval_results.jsonl:1 shapes-classification main_metric",
         ),
-        (|s| s.predicate.runs[0].steps = 5, "small steps"),
-        (|s| s.predicate.runs[0].lines = 6, "small lines"),
-        (|s| s.predicate.runs[0].chain.0[0] ^= 1, "small/transcript.jsonl:5"),
-        (|s| s.predicate.runs[0].checkpoint.0[0] ^= 1, "small/published/manifest.json root"),
-        (|s| s.predicate.runs[0].data.0[0] ^= 1, "small/run.json data"),
+        (|s| s.predicate.runs[0].steps = 5, "small/1 steps"),
+        (|s| s.predicate.runs[0].lines = 6, "small/1 lines"),
+        (|s| s.predicate.runs[0].chain.0[0] ^= 1, "small/1/transcript.jsonl:5"),
+        (|s| s.predicate.runs[0].checkpoint.0[0] ^= 1, "small/1/published/manifest.json root"),
+        (|s| s.predicate.runs[0].data.0[0] ^= 1, "small/1 data"),
     ];
     for (lie, place) in lies {
         let mut scene = Scene::new();

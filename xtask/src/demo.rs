@@ -124,7 +124,7 @@ impl Story<'_> {
     }
 
     fn cheat(&self, folder: &Path) -> Result<()> {
-        let checkpoint = folder.join("medium/published/model.safetensors");
+        let checkpoint = folder.join("medium/1/published/model.safetensors");
         println!("\ncheat       one bit of {} is flipped", self.short(&checkpoint));
         let at = fs::metadata(&checkpoint).with_context(|| format!("no {}", checkpoint.display()))?.len() * 2 / 3;
         flip(&checkpoint, at)?;

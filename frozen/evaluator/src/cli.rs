@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clip::ModelConfig;
-use records::{Exit, file};
+use records::{DataRoot, Exit, file};
 use tasks::Task;
 
 use crate::{
@@ -29,15 +29,28 @@ struct Arguments {
     /// The folder that holds the tasks' folders.
     #[arg(long)]
     tasks: PathBuf,
-    /// A task's folder; repeat it for more.
-    #[arg(long = "task", required = true)]
-    names: Vec<String>,
+    /// A task's folder and the identity of its data; repeat it for more.
+    #[arg(long = "task", required = true, value_name = "NAME=ROOT", value_parser = named)]
+    named: Vec<Named>,
     /// Where to write a line a task, in the order given.
     #[arg(long)]
     out: PathBuf,
     /// Images or texts that go through the model at once; may decide bits.
     #[arg(long, default_value = "64", value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
+}
+
+/// A task as the command line names it.
+#[derive(Clone)]
+struct Named {
+    name: String,
+    root: DataRoot,
+}
+
+fn named(text: &str) -> Result<Named, String> {
+    let (name, root) = text.split_once('=').ok_or("a folder's name, `=` and the root of its data are wanted")?;
+    let root = root.parse().map_err(|error: records::digest::DigestError| error.to_string())?;
+    Ok(Named { name: name.to_owned(), root })
 }
 
 /// Runs it.
@@ -68,14 +81,14 @@ fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
         .map_err(|_| Fault::Usage { path: arguments.model.clone(), why: "not UTF-8".to_owned() })?;
     let config = ModelConfig::parse(&text).map_err(Fault::Config)?;
     // All tasks are opened before the first is scored: a missing one costs seconds and not hours.
-    let open = |name: &String| Task::open(&arguments.tasks, name);
-    let opened: Vec<Task> = arguments.names.iter().map(open).collect::<Result<_, _>>().map_err(Halt::from)?;
+    let open = |named: &Named| Task::open(&arguments.tasks, &named.name);
+    let opened: Vec<Task> = arguments.named.iter().map(open).collect::<Result<_, _>>().map_err(Halt::from)?;
     let checkpoint = Checkpoint::read(&arguments.checkpoint)?;
     let encoder = Encoder::new(&config, checkpoint.values, arguments.batch as usize)?;
     let mut lines = Vec::new();
-    for task in &opened {
+    for (task, named) in opened.iter().zip(&arguments.named) {
         let progress = Progress::new(&task.about.key, task.count().map_err(Halt::from)?);
-        let result = score(task, &encoder, checkpoint.root, progress)?;
+        let result = score(task, named.root, &encoder, checkpoint.root, progress)?;
         lines.extend(serde_json::to_vec(&result).map_err(Fault::Json)?);
         lines.push(b'\n');
     }

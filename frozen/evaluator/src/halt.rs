@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clip::{ClipError, ConfigError};
-use records::{Exit, Finding, Reason, Rule, canonical::CanonicalError, file::FileError, verdict::Ending};
+use records::{DataRoot, Exit, Finding, Reason, Rule, canonical::CanonicalError, file::FileError, verdict::Ending};
 use shim::ShimError;
 use tasks::{FeatureError, LayoutError, ScoreError};
 use tch::TchError;
@@ -32,6 +32,16 @@ pub enum Halt {
     /// A task's data are missing or damaged: nothing can be said about the checkpoint until they are repaired.
     #[error(transparent)]
     Data(#[from] LayoutError),
+    /// A task's data are not those that it is scored on.
+    #[error("task `{task}` is {expected}, its folder holds {found}")]
+    OtherData {
+        /// The task's key.
+        task: String,
+        /// What the protocol names.
+        expected: DataRoot,
+        /// What was read.
+        found: DataRoot,
+    },
     /// An image that cannot be decoded.
     #[error("task `{task}`, sample `{key}`: {why}")]
     Image {
@@ -110,7 +120,7 @@ impl Halt {
                 return Some(Ending::Finding(Finding::new(Rule::NonFinite, place).found(source)));
             }
             Self::Checkpoint { .. } => "restore the checkpoint from a copy, or train again",
-            Self::Data(_) | Self::Image { .. } => "fetch the task's data again",
+            Self::Data(_) | Self::Image { .. } | Self::OtherData { .. } => "fetch the task's data again",
             Self::Fault(_) => return None,
         };
         Some(Ending::Reason(Reason { why: self.to_string(), hint: hint.to_owned() }))
@@ -120,7 +130,7 @@ impl Halt {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Features { .. } => Exit::Fail,
-            Self::Checkpoint { .. } | Self::Data(_) | Self::Image { .. } => Exit::Inconclusive,
+            Self::Checkpoint { .. } | Self::Data(_) | Self::Image { .. } | Self::OtherData { .. } => Exit::Inconclusive,
             Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. }) => Exit::Usage,
             Self::Fault(_) => Exit::Fault,
         }

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use data::pixels;
-use records::{Blake3, v1::evaluation::TaskResult};
+use records::{Blake3, DataRoot, v1::evaluation::TaskResult};
 use tasks::{FeatureError, Features, Kind, Score, Target, Task, score};
 
 use crate::{
@@ -33,10 +33,19 @@ impl Progress {
     }
 }
 
-/// Scores one task.
-pub fn score(task: &Task, encoder: &Encoder, checkpoint: Blake3, progress: Progress) -> Result<TaskResult, Halt> {
+/// Scores one task, whose data must be those of a root: a score on others is no score of that task.
+pub fn score(
+    task: &Task,
+    root: DataRoot,
+    encoder: &Encoder,
+    checkpoint: Blake3,
+    progress: Progress,
+) -> Result<TaskResult, Halt> {
     let mut rows = Rows::new(task, encoder, progress);
     let data = task.visit(|sample| rows.add(&sample.key, &sample.image, sample.target))?;
+    if data != root {
+        return Err(Halt::OtherData { task: task.about.key.clone(), expected: root, found: data });
+    }
     let score = rows.finish()?;
     Ok(score.result(&task.about, checkpoint, data).map_err(Fault::Score)?)
 }
@@ -160,7 +169,7 @@ mod tests {
         let checkpoint = Checkpoint::read(folder.path())?;
         let task = Task::open(home, name)?;
         let encoder = Encoder::new(&config(), checkpoint.values, 16)?;
-        score(&task, &encoder, checkpoint.root, Progress::new(name, 40))
+        score(&task, task.root()?, &encoder, checkpoint.root, Progress::new(name, 40))
     }
 
     #[test]
@@ -183,6 +192,23 @@ mod tests {
         };
         let result = run(home.path(), "shapes-retrieval", constant).unwrap();
         assert_eq!(result.metrics["image_retrieval_recall@1"], 0.0);
+    }
+
+    #[test]
+    fn other_data_are_scored_for_nobody() {
+        let (home, folder) = (home(), tempfile::tempdir().unwrap());
+        write(folder.path(), |_| ());
+        let checkpoint = Checkpoint::read(folder.path()).unwrap();
+        let root = Task::open(home.path(), "shapes-classification").unwrap().root().unwrap();
+        let path = home.path().join("shapes-classification/classnames.txt");
+        let names = fs::read_to_string(&path).unwrap();
+        fs::write(&path, names.split_once('\n').map(|(first, rest)| format!("{rest}{first}\n")).unwrap()).unwrap();
+        let task = Task::open(home.path(), "shapes-classification").unwrap();
+        let encoder = Encoder::new(&config(), checkpoint.values, 16).unwrap();
+        let progress = Progress::new("shapes-classification", 40);
+        let halt = score(&task, root, &encoder, checkpoint.root, progress).unwrap_err();
+        assert!(matches!(&halt, Halt::OtherData { expected, found, .. } if *expected == root && found != expected));
+        assert_eq!(halt.exit(), records::Exit::Inconclusive);
     }
 
     #[test]

@@ -127,7 +127,7 @@ impl Source {
 mod tests {
     use data::shapes::{Spec, generate};
     use records::{
-        DataRoot, FrozenDigest, NumericsClass, TreeDigest, canonical,
+        FrozenDigest, NumericsClass, TreeDigest, canonical,
         v1::{
             protocol::Protocol,
             run::{RUN_FORMAT, ResolvedRun},
@@ -137,14 +137,16 @@ mod tests {
     use super::*;
 
     fn plan(folder: &std::path::Path) -> Plan {
-        let protocol = include_str!("../../protocols/mini.toml");
+        let text = include_str!("../../protocols/mini.toml");
+        let (protocol, protocol_digest) = Protocol::parse(text).unwrap();
         let run = ResolvedRun {
             format: RUN_FORMAT.into(),
-            protocol: protocol.into(),
-            protocol_digest: Protocol::parse(protocol).unwrap().1,
+            protocol: text.into(),
+            protocol_digest,
             model: include_str!("../../protocols/models/mini.json").into(),
             scale: "small".into(),
-            data: DataRoot([0; 32]),
+            repeat: 1,
+            data: protocol.scales[0].root,
             frozen: FrozenDigest([0; 32]),
             tree: TreeDigest([0; 32]),
             config: "{}".into(),

@@ -58,6 +58,14 @@ impl Plan {
         }
         let scale = protocol.scale(&run.scale).cloned();
         let scale = scale.ok_or_else(|| usage(format!("protocol `{}` has no scale `{}`", protocol.name, run.scale)))?;
+        if !(1..=scale.seeds).contains(&run.repeat) {
+            return Err(
+                usage(format!("repeat {}, scale `{}` has {} seeds", run.repeat, scale.name, scale.seeds)).into()
+            );
+        }
+        if run.data != scale.root {
+            return Err(usage(format!("data {}, scale `{}` is {}", run.data, scale.name, scale.root)).into());
+        }
         let model = ModelConfig::parse(&run.model)?;
         let seed = Seed(run.seed_bytes().map_err(|error| usage(format!("seed: {error}")))?);
         let setup = setup(&protocol, &scale, &model);

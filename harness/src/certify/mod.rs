@@ -61,7 +61,7 @@ pub struct Certification<'a> {
     pub quiet: bool,
 }
 
-/// One scale and its resolved run.
+/// One training: the protocol's scale and the resolved run of one of its seeds.
 pub struct Scaled<'a> {
     /// The protocol's scale.
     pub scale: &'a Scale,
@@ -80,6 +80,8 @@ pub enum Ended {
 impl<'a> Certification<'a> {
     /// Does every stage after the gate; `gate` holds the stages that passed before.
     pub fn run(&self, gate: Vec<Stage>, terminal: &mut Terminal) -> Result<Ended> {
+        // Other data than the protocol's are found before hours are spent on them.
+        datahome::provide(&self.home.data(), &self.law.protocol)?;
         let mut known = Known { stages: gate, ..Known::default() };
         let mut scales = Vec::new();
         match self.stages(&mut known, &mut scales, terminal) {
@@ -124,7 +126,7 @@ impl<'a> Certification<'a> {
         self.pass(known, terminal, "trial", note);
 
         self.train(scales, &trial, terminal)?;
-        known.containment = containment(&self.folder.scale(&scales[0].scale.name))?;
+        known.containment = containment(&self.folder.run(scales[0].run.name()))?;
         let note = scales.iter().map(|scale| self.curve(scale)).collect::<Result<Vec<_>>>()?;
         self.pass(known, terminal, "train", note.join("; "));
 
@@ -154,17 +156,12 @@ impl<'a> Certification<'a> {
         bench.replay(|_| bar.add(1))
     }
 
-    /// The resolved run of every scale.
+    /// The resolved run of every training.
     fn scaled(&self, at: Where) -> Went<Vec<Scaled<'a>>> {
-        let roots = datahome::provide(&self.home.data(), &self.law.protocol)?;
         let who = Who { tree: self.entry.digest, config: &self.entry.config };
-        self.law
-            .protocol
-            .scales
-            .iter()
-            .zip(roots)
-            .map(|(scale, data)| Ok(Scaled { scale, run: resolve::run(self.law, scale, &who, self.round, data, at)? }))
-            .collect()
+        let run =
+            |(scale, repeat)| Ok(Scaled { scale, run: resolve::run(self.law, scale, repeat, &who, self.round, at)? });
+        self.law.protocol.runs().map(run).collect()
     }
 
     fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<Vec<Blake3>> {
@@ -176,12 +173,12 @@ impl<'a> Certification<'a> {
         })
     }
 
-    /// Trains every scale, and holds the start of each against its trial.
+    /// Does every training, and holds the start of each against its trial.
     fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
         let bar = Mutex::new(terminal.progress("train", total));
         self.until_first_halt(scales, |scale, together| -> Went<()> {
-            let folder = self.folder.scale(&scale.scale.name);
+            let folder = self.folder.run(scale.run.name());
             resolve::place(&scale.run, &folder)?;
             let training = Training {
                 folder,
@@ -196,9 +193,9 @@ impl<'a> Certification<'a> {
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
-            let start = prefix::lines(&self.folder.scale(&scale.scale.name), self.law.protocol.trial.steps)?;
+            let start = prefix::lines(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps)?;
             if Blake3::of(&start) != *expected {
-                let place = format!("{}, the first {} steps", scale.scale.name, self.law.protocol.trial.steps);
+                let place = format!("{}, the first {} steps", scale.run.name(), self.law.protocol.trial.steps);
                 let finding = Finding::new(Rule::Diverged, place).expected("the trial's").found("another transcript");
                 return Err(Halt::Fail(vec![finding]));
             }
@@ -209,7 +206,7 @@ impl<'a> Certification<'a> {
     fn evaluate(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<()> {
         let mut inputs = digests(scales)?;
         for scale in scales {
-            let manifest = self.folder.scale(&scale.scale.name).join("published/manifest.json");
+            let manifest = self.folder.run(scale.run.name()).join("published/manifest.json");
             inputs.push(Blake3::of(&file::read(&manifest)?).to_string());
         }
         let inputs: Vec<&dyn Display> = inputs.iter().map(|digest| digest as &dyn Display).collect();
@@ -221,12 +218,12 @@ impl<'a> Certification<'a> {
     }
 
     fn score(&self, scale: &Scaled<'_>) -> Went<()> {
-        let folder = self.folder.scale(&scale.scale.name);
+        let folder = self.folder.run(scale.run.name());
         let evaluation = Evaluation {
             checkpoint: folder.join("published"),
             model: crate::folders::model(&folder),
-            tasks: self.home.data(),
-            names: self.law.protocol.evaluation.tasks.clone(),
+            home: self.home.data(),
+            tasks: self.law.protocol.evaluation.tasks.clone(),
             batch: self.law.protocol.evaluation.batch,
             out: folder.join("eval_results.jsonl"),
         };
@@ -235,8 +232,8 @@ impl<'a> Certification<'a> {
 
     /// A training in a few words: where its loss began and ended.
     fn curve(&self, scale: &Scaled<'_>) -> Result<String> {
-        let losses = crate::curve::losses(&self.folder.scale(&scale.scale.name))?;
-        Ok(format!("{} {}", scale.scale.name, crate::curve::line(&losses)))
+        let losses = crate::curve::losses(&self.folder.run(scale.run.name()))?;
+        Ok(format!("{} {}", scale.run.name(), crate::curve::line(&losses)))
     }
 
     /// Does work on several items at once; the first halt ends the programs of the others.

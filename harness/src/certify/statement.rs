@@ -46,7 +46,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
     let mut subject = vec![certificate::submission_subject(&submission)];
     sources(&job.folder.0, known, &mut subject)?;
     for scale in scales {
-        files(&job.folder.0, &job.folder.scale(&scale.scale.name), &mut subject)?;
+        files(&job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
     }
     subject[1..].sort_by(|a, b| a.name.cmp(&b.name));
     Ok(predicate::state(
@@ -145,7 +145,7 @@ fn named(home: &Path, path: &Path) -> Result<Subject> {
 }
 
 fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
-    let folder = job.folder.scale(&scale.scale.name);
+    let folder = job.folder.run(scale.run.name());
     let bytes = file::read(&folder.join("transcript.jsonl"))?;
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let last: Line = canonical::from_file(lines.last().context("an empty transcript")?)?;
@@ -159,6 +159,8 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     });
     Ok(Run {
         scale: scale.scale.name.clone(),
+        repeat: scale.run.repeat,
+        seed: scale.run.seed_digest()?,
         run: scale.run.digest()?,
         data: scale.run.data,
         steps: scale.scale.steps,

@@ -21,7 +21,7 @@ use crate::{
 /// The ways, the first of which the others are compared with.
 pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "recomputed"];
 
-/// Runs the trial of every scale; gives the digest of each plain prefix.
+/// Runs the trial of every training; gives the digest of each plain prefix.
 pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
     job.until_first_halt(&pairs, |(scale, variant), together| one(job, scale, variant, together, on_step))?;
@@ -30,7 +30,7 @@ pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() 
 
 /// Steps that the whole trial does, for a progress bar.
 pub fn steps(job: &Certification<'_>) -> u64 {
-    job.law.protocol.trial.steps * (job.law.protocol.scales.len() * VARIANTS.len()) as u64
+    job.law.protocol.trial.steps * (job.law.protocol.runs().count() * VARIANTS.len()) as u64
 }
 
 fn one(
@@ -41,7 +41,7 @@ fn one(
     on_step: &impl Fn(),
 ) -> Went<()> {
     let steps = job.law.protocol.trial.steps;
-    let folder = job.folder.trial(&scale.scale.name, variant);
+    let folder = job.folder.trial(scale.run.name(), variant);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }
@@ -67,13 +67,13 @@ fn one(
 
 fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
     let steps = job.law.protocol.trial.steps;
-    let folder = |variant| job.folder.trial(&scale.scale.name, variant);
+    let folder = |variant| job.folder.trial(scale.run.name(), variant);
     let plain = folder(VARIANTS[0]);
     for variant in &VARIANTS[1..] {
         let findings = prefix::compare(&plain, &folder(variant), steps)?;
         if !findings.is_empty() {
             let named = |mut finding: records::Finding| {
-                finding.place = format!("{}, trial {variant}: {}", scale.scale.name, finding.place);
+                finding.place = format!("{}, trial {variant}: {}", scale.run.name(), finding.place);
                 finding
             };
             return Err(Halt::Fail(findings.into_iter().map(named).collect()));

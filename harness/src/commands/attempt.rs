@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{DataRoot, Exit, NumericsClass, RunDigest, Verdict, file, v1::{evaluation::Fraction, outcome::Outcome}};
+use records::{Exit, NumericsClass, RunDigest, Verdict, file, v1::{evaluation::Fraction, outcome::Outcome}};
 use verifier::object::Form;
 
 use verifier::config::CONFIG_BYTES_MAX;
@@ -102,14 +102,13 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let (tried, baseline) = (entry(args)?, Entry::baseline()?);
 
     let bar = terminal.progress("build", 0);
-    let (roots, class) = prepare(kit, &home, &law, [&tried, &baseline])?;
+    let class = prepare(kit, &home, &law, [&tried, &baseline])?;
     drop(bar);
     let at = Where { frozen: frozen::digest(), class };
     let side = |entry: Entry, folder: PathBuf| -> Went<Side> {
         let build = home.build(&entry.digest);
         let who = Who { tree: entry.digest, config: &entry.config };
-        let index = law.protocol.scales.iter().position(|other| other.name == scale.name).unwrap_or(0);
-        let run = resolve::run(&law, scale, &who, &Round::practice(), roots[index], at)?;
+        let run = resolve::run(&law, scale, 1, &who, &Round::practice(), at)?;
         resolve::place(&run, &folder)?;
         Ok(Side { entry, build, folder, run: run.digest()? })
     };
@@ -137,7 +136,7 @@ fn entry(args: &Args) -> Went<Entry> {
 }
 
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
-fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<(Vec<DataRoot>, NumericsClass)> {
+fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<NumericsClass> {
     let mut distinct = entries.to_vec();
     distinct.dedup_by_key(|entry| entry.digest);
     std::thread::scope(|scope| {
@@ -145,12 +144,13 @@ fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<(Vec
             Ok(settle(compile::build(kit, &entry.sources(), None, &home.build(&entry.digest))?)?.form)
         };
         let work: Vec<_> = distinct.iter().map(|entry| scope.spawn(move || build(entry))).collect();
-        let prepared = (datahome::provide(&home.data(), &law.protocol)?, launch::class(kit)?);
+        datahome::provide(&home.data(), &law.protocol)?;
+        let class = launch::class(kit)?;
         let forms = work.into_iter().map(joined).collect::<Went<Vec<_>>>()?;
         if let [tried, baseline] = &forms[..] {
             settle(Verdict::from_findings((), tried.beyond(baseline)))?;
         }
-        Ok(prepared)
+        Ok(class)
     })
 }
 
@@ -207,8 +207,8 @@ impl Bench<'_> {
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
-            tasks: home.data(),
-            names: law.protocol.evaluation.tasks.clone(),
+            home: home.data(),
+            tasks: law.protocol.evaluation.tasks.clone(),
             batch: law.protocol.evaluation.batch,
             out: side.folder.join("eval_results.jsonl"),
         };

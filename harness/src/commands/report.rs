@@ -3,7 +3,7 @@
 //! Reads what a run leaves behind and judges nothing: `maxclip verify` does.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -30,7 +30,7 @@ const COLOURS: [RGBColor; 6] = [
 /// Arguments of `maxclip report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Run folders, or entries' folders with one run a scale
+    /// Run folders, or folders with runs in them: an entry's, or a scale's of it
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// Where the page goes [default: report.html in the first folder]
@@ -52,22 +52,27 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
-/// A folder with a transcript, or those inside it that have one.
+/// A folder with a transcript, or those at most two folders below it that have one: `<scale>/<repeat>`.
 fn run_folders(path: &Path) -> Result<Vec<PathBuf>> {
-    let is_run = |folder: &Path| folder.join("transcript.jsonl").is_file();
-    if is_run(path) {
-        return Ok(vec![path.to_owned()]);
-    }
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(FileError::at("read", path))? {
-        let folder = entry.map_err(FileError::at("read", path))?.path();
-        found.extend(is_run(&folder).then_some(folder));
-    }
-    found.sort();
+    walk(path, 2, &mut found)?;
     if found.is_empty() {
-        return Err(Problem::usage(format!("no transcript.jsonl in {} or in a folder of it", path.display())).into());
+        return Err(Problem::usage(format!("no transcript.jsonl in {} or in folders of it", path.display())).into());
     }
     Ok(found)
+}
+
+fn walk(path: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<()> {
+    if path.join("transcript.jsonl").is_file() {
+        found.push(path.to_owned());
+    } else if depth > 0 {
+        let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
+        let inside = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<BTreeSet<_>>>();
+        for inner in inside.map_err(FileError::at("read", path))?.iter().filter(|inner| inner.is_dir()) {
+            walk(inner, depth - 1, found)?;
+        }
+    }
+    Ok(())
 }
 
 /// One run.
@@ -111,10 +116,10 @@ fn last_row(path: &Path, columns: usize) -> Result<Vec<u64>> {
     Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
-/// What a run is called on the page: its folder and the one around it.
+/// What a run is called on the page: its folder and the two around it.
 fn name(folder: &Path) -> String {
     let parts: Vec<_> =
-        folder.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        folder.components().rev().take(3).map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
     escape(&parts.into_iter().rev().collect::<Vec<_>>().join("/"))
 }
 

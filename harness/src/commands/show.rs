@@ -96,15 +96,17 @@ fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
     }
     terminal.line("");
     terminal.line(format_args!(
-        "  {:<10} {:>14} {:>8}  {:<14} {:<14} data",
-        "scale", "mean", "steps", "transcript", "checkpoint"
+        "  {:<10} {:>14} {:>8}  {:<14} {:<14} {:<14} seed",
+        "run", "mean", "steps", "transcript", "checkpoint", "data"
     ));
     for run in &predicate.runs {
-        let score = format!("{} ±{}", board::share(&run.mean), board::decimal(board::scale_error(run)));
-        let (transcript, checkpoint, data) = (run.transcript.short(), run.checkpoint.short(), run.data.short());
+        let score = format!("{} ±{}", board::share(&run.mean), board::decimal(board::run_error(run)));
+        let [transcript, checkpoint, data, seed] =
+            [run.transcript.short(), run.checkpoint.short(), run.data.short(), run.seed.short()];
         terminal.line(format_args!(
-            "  {:<10} {score:>14} {:>8}  {transcript:<14} {checkpoint:<14} {data}",
-            run.scale, run.steps
+            "  {:<10} {score:>14} {:>8}  {transcript:<14} {checkpoint:<14} {data:<14} {seed}",
+            run.name().to_string(),
+            run.steps
         ));
         for score in &run.scores {
             let share = board::decimal(score.main_metric.value());

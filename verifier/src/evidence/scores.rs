@@ -8,13 +8,15 @@ use records::{
     },
 };
 
+use super::Scored;
+
 /// How far the decimal `main_metric`, which DataComp's tools read, may be from the exact share.
 const DECIMAL_TOLERANCE: f64 = 1e-6;
 
-/// Checks every line against the certificate's score of its task.
-pub fn check(bytes: &[u8], run: &Run, name: &str) -> Vec<Finding> {
+/// Checks every line against the certificate's score of its task; gives the data that each rests on.
+pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>) {
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-    let mut findings = Vec::new();
+    let (mut scored, mut findings) = (Vec::new(), Vec::new());
     for (index, score) in run.scores.iter().enumerate() {
         let place = format!("{name}:{} {}", index + 1, score.key);
         match lines.get(index) {
@@ -23,22 +25,28 @@ pub fn check(bytes: &[u8], run: &Run, name: &str) -> Vec<Finding> {
                 findings
                     .push(Finding::new(Rule::EvaluationChanged, place).expected(score.line).found(Blake3::of(line)));
             }
-            Some(line) => findings.extend(check_line(line, score, run, &place)),
+            Some(line) => match serde_json::from_slice::<TaskResult>(line) {
+                Ok(result) => {
+                    findings.extend(check_result(&result, score, run, &place));
+                    scored.push(Scored { place: format!("{place} data"), task: index, data: result.maxclip.data });
+                }
+                Err(error) => {
+                    let finding =
+                        Finding::new(Rule::Inconsistent, format!("{place} line")).found("not a task's result");
+                    findings.push(finding.attach(error.to_string().as_bytes()));
+                }
+            },
         }
     }
     if lines.len() > run.scores.len() {
         let place = format!("{name}:{}", run.scores.len() + 1);
         findings.push(Finding::new(Rule::EvaluationChanged, place).expected("the end").found("another line"));
     }
-    findings
+    (scored, findings)
 }
 
-fn check_line(line: &[u8], score: &Score, run: &Run, place: &str) -> Vec<Finding> {
+fn check_result(result: &TaskResult, score: &Score, run: &Run, place: &str) -> Vec<Finding> {
     let wrong = |what: &str| Finding::new(Rule::Inconsistent, format!("{place} {what}"));
-    let result: TaskResult = match serde_json::from_slice(line) {
-        Ok(result) => result,
-        Err(error) => return vec![wrong("line").found("not a task's result").attach(error.to_string().as_bytes())],
-    };
     let mut findings = Vec::new();
     if result.key != score.key {
         findings.push(wrong("key").expected(&score.key).found(&result.key));

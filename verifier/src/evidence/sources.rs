@@ -49,7 +49,7 @@ impl Desk<'_> {
         Ok(())
     }
 
-    /// What stood around the workers of a scale.
+    /// What stood around the workers of a run.
     pub(super) fn check_containment(&mut self, name: &str, said: &[String]) -> Result<(), ReadError> {
         let Some(piece) = self.take(name)? else { return Ok(()) };
         let findings = match canonical::from_file::<Vec<String>>(&piece.bytes) {

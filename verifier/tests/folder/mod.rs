@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
-    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, Sha256, TreeDigest, WorkerDigest,
-    canonical,
+    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, SeedDigest, Sha256, TreeDigest,
+    WorkerDigest, canonical,
     v1::{
         checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
         evaluation::{self, Exact, Fraction, TaskResult},
         golden::Golden,
-        protocol::Protocol,
+        names::RunName,
+        protocol::{Protocol, Task},
         run::{RUN_FORMAT, ResolvedRun},
         statement::{
             Against, Certificate, Entry, Envelope, Outcome, PAYLOAD_TYPE, Run, Score, Signature, Stage, StageValue,
@@ -59,9 +60,14 @@ pub struct Law {
 }
 
 impl Law {
-    /// A release of its own, with one protocol of a few steps.
+    /// A release of its own, with one protocol of a few steps and one training a scale.
     pub fn small(scales: &[&str]) -> Self {
-        let (text, model) = (small_protocol(scales), "{}\n".to_owned());
+        Self::repeated(scales, 1)
+    }
+
+    /// As [`Law::small`], with so many trainings a scale.
+    pub fn repeated(scales: &[&str], seeds: u32) -> Self {
+        let (text, model) = (small_protocol(scales, seeds), "{}\n".to_owned());
         let (manifest, _) = manifest::pack(&frozen_files(&text, &model));
         Self { text, model, frozen: FrozenDigest(Sha256::of(manifest.as_bytes()).0), baseline: TreeDigest([9; 32]) }
     }
@@ -119,8 +125,9 @@ impl Wish {
 
 /// A round that is not the practice round.
 pub fn real_round(name: &str) -> Round {
-    let text = "competition = \"lakes\"\nsecret = \"8f3b0c6d92e14a75b8c0d1f2e3a49576\"\nbeacon = \"drand 4242\"\n";
-    Round::parse(&format!("{text}round = \"{name}\"\n")).unwrap()
+    let [secret, beacon] = ["8f3b0c6d92e14a75b8c0d1f2e3a49576", "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0"];
+    let text = format!("competition = \"lakes\"\nround = \"{name}\"\nsecret = \"{secret}\"\nbeacon = \"{beacon}\"\n");
+    Round::parse(&text).unwrap()
 }
 
 pub fn key(name: &str, seed: u8) -> SecretKey {
@@ -147,7 +154,12 @@ pub fn signed(payload: &serde_json::Value, key: &SecretKey) -> Vec<u8> {
 /// An entry that passed, with every file.
 pub fn passed(wish: &Wish) -> (Statement, Folder) {
     let mut folder = Folder::default();
-    let runs: Vec<_> = wish.hits.iter().map(|(scale, hits)| run(&mut folder, wish, scale, *hits)).collect();
+    let mut runs = Vec::new();
+    for (scale, hits) in &wish.hits {
+        for repeat in 1..=wish.law.protocol().scale(scale).unwrap().seeds {
+            runs.push(run(&mut folder, wish, RunName { scale, repeat }, *hits));
+        }
+    }
     sources(&mut folder, wish);
     let stages = STAGES.map(|name| Stage { name: name.into(), value: StageValue::Pass, note: "as it should".into() });
     (statement(wish, Outcome::Pass, stages.to_vec(), runs, &folder), folder)
@@ -159,7 +171,7 @@ pub fn failed(wish: &Wish) -> (Statement, Folder) {
         .iter()
         .map(|name| Stage { name: (*name).into(), value: StageValue::Pass, note: "as it should".into() })
         .collect();
-    let finding = Finding::new(Rule::Diverged, "small, step 3: parameters/b.weight")
+    let finding = Finding::new(Rule::Diverged, "small/1, step 3: parameters/b.weight")
         .expected("loss 5.5 (0x40b00000)")
         .found("loss 5.25 (0x40a80000)");
     stages[5].value = StageValue::Fail(vec![finding]);
@@ -188,17 +200,22 @@ fn tree(wish: &Wish) -> TreeDigest {
     TreeDigest(Blake3::of(wish.name.as_bytes()).0)
 }
 
-fn small_protocol(scales: &[&str]) -> String {
-    let scales: String = scales
-        .iter()
-        .map(|name| format!("[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nsamples = 16\nsteps = {STEPS}\n"))
-        .collect();
+fn small_protocol(scales: &[&str], seeds: u32) -> String {
+    let scale = |name: &&str| {
+        let root = DataRoot(Blake3::of(name.as_bytes()).0);
+        format!(
+            "[[scale]]\nname = \"{name}\"\ndata = \"shapes-{name}\"\nroot = \"{root}\"\nsamples = 16\nsteps = {STEPS}\n\
+             seeds = {seeds}\nspread = 0.04\n"
+        )
+    };
+    let task = |name: &str| format!("[[evaluation.task]]\nname = \"{name}\"\nroot = \"{}\"\n", DataRoot([5; 32]));
+    let scales: String = scales.iter().map(scale).collect();
     format!(
-        "name = \"mini\"\nabout = \"x\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
+        "name = \"mini\"\nabout = \"x\"\ntrack = \"algorithm\"\nmodel = \"mini\"\n[batch]\nglobal = 8\nmicro = 1\n[order]\nblock_samples = 1\n\
          [augmentation]\nscale = [0.9, 1.0]\nratio = [0.75, 1.25]\n[checkpoint]\nevery_steps = 4\n[golden]\nsteps = 2\n\
          [trial]\nsteps = 2\n[state]\ncolumn_values_max = 1\nglobal_values_max = 1\nlearnable_values_max = 1\nslots_max = 1\n\
-         [worker]\ncpu_seconds = 1\nmemory_mib = 1\ncell_lanes_max = 1\n[evaluation]\ntasks = [\"{}\", \"{}\"]\nbatch = 4\n{scales}",
-        TASKS[0], TASKS[1]
+         [worker]\ncpu_seconds = 1\nmemory_mib = 1\ncell_lanes_max = 1\n[evaluation]\nbatch = 4\n{}{scales}",
+        TASKS.map(task).concat()
     )
 }
 
@@ -206,17 +223,19 @@ fn values(name: &str, count: u64, step: u64) -> Vec<f32> {
     (0..count).map(|i| (i as f32 + 1.0) * 0.37 - step as f32 * 0.01 + name.len() as f32).collect()
 }
 
-fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
+fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
     let (protocol, protocol_digest) = Protocol::parse(&wish.law.text).unwrap();
-    let count = protocol.scale(scale).unwrap().steps;
-    let seed = wish.seeds.seed(&tree(wish), &protocol_digest, scale);
+    let scale = protocol.scale(name.scale).unwrap();
+    let count = scale.steps;
+    let seed = wish.seeds.seed(&protocol_digest, name);
     let resolved = ResolvedRun {
         format: RUN_FORMAT.into(),
         protocol_digest,
         protocol: wish.law.text.clone(),
         model: wish.law.model.clone(),
-        scale: scale.into(),
-        data: DataRoot(Blake3::of(scale.as_bytes()).0),
+        scale: name.scale.into(),
+        repeat: name.repeat,
+        data: scale.root,
         frozen: wish.law.frozen,
         tree: tree(wish),
         config: "{}".into(),
@@ -224,7 +243,7 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
         class: NumericsClass([3; 32]),
     };
     let digest = resolved.digest().unwrap();
-    let mut put = |name: &str, bytes: Vec<u8>| folder.0.insert(format!("{scale}/{name}"), bytes);
+    let mut put = |file: &str, bytes: Vec<u8>| folder.0.insert(format!("{name}/{file}"), bytes);
     put("run.json", canonical::to_file(&resolved).unwrap());
     put("model.json", resolved.model.into_bytes());
     put(CONTAINMENT, canonical::to_file(&walls()).unwrap());
@@ -237,11 +256,13 @@ fn run(folder: &mut Folder, wish: &Wish, scale: &str, hits: u64) -> Run {
     put("published/manifest.json", canonical::to_file(&manifest).unwrap());
     put("checkpoints/last/model.safetensors", model);
     put("checkpoints/last/manifest.json", canonical::to_file(&manifest).unwrap());
-    let (results, scores) = results(hits, manifest.root);
+    let (results, scores) = results(&protocol, hits, manifest.root);
     put("eval_results.jsonl", results);
     let shares: Vec<_> = scores.iter().map(|score| score.main_metric).collect();
     Run {
-        scale: scale.into(),
+        scale: name.scale.into(),
+        repeat: name.repeat,
+        seed: SeedDigest::of(&seed.0),
         run: digest,
         data: resolved.data,
         steps: count,
@@ -328,20 +349,20 @@ fn checkpoint(step: u64, chain: Blake3) -> (Vec<u8>, Manifest) {
     (model, manifest)
 }
 
-fn results(hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
+fn results(protocol: &Protocol, hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
     let mut file = Vec::new();
     let mut scores = Vec::new();
-    for task in TASKS {
+    for Task { name: task, root } in &protocol.evaluation.tasks {
         let main_metric = Fraction { numerator: hits, denominator: 500 };
         let metrics = json!({"acc1": main_metric.value(), "main_metric": main_metric.value(), "acc5": null});
         let result = TaskResult {
-            key: task.into(),
+            key: task.clone(),
             dataset: task.to_uppercase(),
             metrics: metrics.as_object().unwrap().clone(),
-            maxclip: Exact { main_metric, checkpoint, data: DataRoot([5; 32]) },
+            maxclip: Exact { main_metric, checkpoint, data: *root },
         };
         let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        scores.push(Score { key: task.into(), main_metric, line: Blake3::of(&line) });
+        scores.push(Score { key: task.clone(), main_metric, line: Blake3::of(&line) });
         file.extend(line);
     }
     (file, scores)

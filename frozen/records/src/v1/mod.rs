@@ -6,8 +6,10 @@
 pub mod checkpoint;
 pub mod evaluation;
 pub mod golden;
+pub mod names;
 pub mod outcome;
 pub mod protocol;
 pub mod run;
 pub mod statement;
+pub mod track;
 pub mod transcript;

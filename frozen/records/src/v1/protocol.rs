@@ -5,10 +5,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ProtocolDigest, Sha256};
+use crate::{
+    DataRoot, ProtocolDigest, Sha256,
+    v1::{names, track::Track},
+};
 
 /// Lanes of a global batch. A constant of the project: it decides the order of every sum over a batch.
 pub const LANES: usize = 8;
+
+/// The most seeds a scale: more than anybody has trained, so that a slip of the pen is noticed.
+pub const SEEDS_MAX: u32 = 64;
 
 /// A protocol that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,8 @@ pub struct Protocol {
     pub name: String,
     /// One sentence for people.
     pub about: String,
+    /// Which argument of a result an entry brings; everything else is frozen.
+    pub track: Track,
     /// The model's configuration: a file of `frozen/protocols/models` without `.json`.
     pub model: String,
     /// How a global batch is cut.
@@ -136,32 +144,52 @@ pub struct WorkerLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evaluation {
-    /// Folder names of the tasks below the data folder, in DataComp's wds layout.
-    pub tasks: Vec<String>,
     /// Images or texts that go through the model at once.
     pub batch: u32,
+    /// The tasks.
+    #[serde(rename = "task")]
+    pub tasks: Vec<Task>,
 }
 
-/// One of a submission's trainings.
+/// One evaluation task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// Its folder below the data folder, in DataComp's wds layout.
+    pub name: String,
+    /// The identity of its data: classes, templates, every sample. Other data are another task.
+    pub root: DataRoot,
+}
+
+/// One size of training: as many runs of a submission as it has seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
     /// `small`, `medium`, `large`.
     pub name: String,
     /// Folder name of the data set below the data folder.
     pub data: String,
+    /// The data set's identity. Other data are another protocol.
+    pub root: DataRoot,
     /// Samples in it.
     pub samples: u64,
     /// Optimizer steps.
     pub steps: u64,
+    /// Trainings of an entry, each on a seed of its own: repeats 1 to `seeds`.
+    pub seeds: u32,
+    /// Standard deviation, from seed to seed, of the baseline's mean score at this scale, as it was measured: how much
+    /// of a score is luck. What one training of an entry says is uncertain by this much.
+    pub spread: f64,
 }
 
 impl Protocol {
     /// Parses and checks a protocol file; gives its identity beside it.
     pub fn parse(text: &str) -> Result<(Self, ProtocolDigest), ProtocolError> {
         let protocol: Self = toml::from_str(text)?;
-        protocol.check().map_err(|why| ProtocolError::Inconsistent { name: protocol.name.clone(), why })?;
-        Ok((protocol, ProtocolDigest(Sha256::of(text.as_bytes()).0)))
+        match protocol.faults().first() {
+            None => Ok((protocol, ProtocolDigest(Sha256::of(text.as_bytes()).0))),
+            Some(fault) => Err(ProtocolError::Inconsistent { name: protocol.name.clone(), why: fault.to_string() }),
+        }
     }
 
     /// The scale of a name.
@@ -176,42 +204,142 @@ impl Protocol {
         self.batch.global as usize / LANES
     }
 
-    fn check(&self) -> Result<(), String> {
-        let cut = LANES as u32 * self.batch.micro;
-        if cut == 0 || self.batch.global == 0 || !self.batch.global.is_multiple_of(cut) {
-            return Err(format!(
-                "batch.global = {} is not a multiple of 8 lanes times batch.micro = {}",
-                self.batch.global, self.batch.micro
-            ));
+    /// Every training of an entry: scale by scale, repeats in order.
+    pub fn runs(&self) -> impl Iterator<Item = (&Scale, u32)> {
+        self.scales.iter().flat_map(|scale| (1..=scale.seeds).map(move |repeat| (scale, repeat)))
+    }
+
+    /// Everything that contradicts itself, each with the key where it stands.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        let mut faults = Faults::default();
+        self.check_batch(&mut faults);
+        self.check_limits(&mut faults);
+        self.check_tasks(&mut faults);
+        self.check_scales(&mut faults);
+        faults.0
+    }
+
+    fn check_batch(&self, faults: &mut Faults) {
+        let cut = LANES as u64 * u64::from(self.batch.micro);
+        if cut == 0 || self.batch.global == 0 || !u64::from(self.batch.global).is_multiple_of(cut) {
+            faults.add(
+                "batch.global",
+                format!("{} is not a multiple of 8 lanes times batch.micro = {}", self.batch.global, self.batch.micro),
+            );
         }
-        if self.order.block_samples == 0 || self.checkpoint.every_steps == 0 || self.evaluation.batch == 0 {
-            return Err("order.block_samples, checkpoint.every_steps and evaluation.batch must be positive".to_owned());
+        for (key, value) in [
+            ("order.block_samples", self.order.block_samples),
+            ("checkpoint.every_steps", self.checkpoint.every_steps),
+            ("golden.steps", self.golden.steps),
+            ("trial.steps", self.trial.steps),
+            ("evaluation.batch", u64::from(self.evaluation.batch)),
+            ("worker.cpu_seconds", u64::from(self.worker.cpu_seconds)),
+            ("worker.memory_mib", u64::from(self.worker.memory_mib)),
+        ] {
+            if value == 0 {
+                faults.add(key, "0 is not positive".to_owned());
+            }
         }
+    }
+
+    fn check_limits(&self, faults: &mut Faults) {
         let lanes = self.worker.cell_lanes_max;
         if lanes == 0 || !(LANES as u32).is_multiple_of(lanes) {
-            return Err(format!("worker.cell_lanes_max = {lanes} is not 1, 2, 4 or 8"));
+            faults.add("worker.cell_lanes_max", format!("{lanes} is not 1, 2, 4 or 8"));
         }
+        for (key, [low, high], most) in [
+            ("augmentation.scale", self.augmentation.scale, 1.0),
+            ("augmentation.ratio", self.augmentation.ratio, f64::MAX),
+        ] {
+            if !(low > 0.0 && low <= high && high <= most) {
+                faults.add(
+                    key,
+                    format!(
+                        "[{low}, {high}] is not a range of positive numbers{}",
+                        if most == 1.0 { " up to 1" } else { "" }
+                    ),
+                );
+            }
+        }
+        for (key, name) in [("name", &self.name), ("model", &self.model)] {
+            if !names::is_name(name) {
+                faults.add(key, format!("`{}` is not a name of {}", name.escape_debug(), names::LETTERS));
+            }
+        }
+    }
+
+    fn check_tasks(&self, faults: &mut Faults) {
+        let tasks = &self.evaluation.tasks;
+        if tasks.is_empty() {
+            faults.add("evaluation", "no [[evaluation.task]]".to_owned());
+        }
+        for (index, task) in tasks.iter().enumerate() {
+            let at = |key: &str| format!("evaluation.task.{index}.{key}");
+            if !names::is_name(&task.name) {
+                faults.add(at("name"), format!("`{}` is not a name of {}", task.name.escape_debug(), names::LETTERS));
+            }
+            if tasks[..index].iter().any(|other| other.name == task.name) {
+                faults.add(at("name"), format!("two tasks are named `{}`", task.name));
+            }
+        }
+    }
+
+    fn check_scales(&self, faults: &mut Faults) {
         if self.scales.is_empty() {
-            return Err("no [[scale]]".to_owned());
+            faults.add("", "no [[scale]]".to_owned());
         }
         for (index, scale) in self.scales.iter().enumerate() {
-            if scale.samples < u64::from(self.batch.global) {
-                return Err(format!(
-                    "scale `{}` has {} samples, fewer than one batch of {}",
-                    scale.name, scale.samples, self.batch.global
-                ));
+            let mut add = |key: &str, why: String| faults.add(format!("scale.{index}.{key}"), why);
+            for (key, name) in [("name", &scale.name), ("data", &scale.data)] {
+                if !names::is_name(name) {
+                    add(key, format!("`{}` is not a name of {}", name.escape_debug(), names::LETTERS));
+                }
             }
-            if scale.steps == 0 || scale.steps < self.golden.steps.max(self.trial.steps) {
-                return Err(format!(
-                    "scale `{}` has {} steps, fewer than golden.steps or trial.steps",
-                    scale.name, scale.steps
-                ));
+            if names::TAKEN.contains(&scale.name.as_str()) {
+                add("name", format!("`{}` is a folder of an entry already", scale.name));
             }
             if self.scales[..index].iter().any(|other| other.name == scale.name) {
-                return Err(format!("two scales are named `{}`", scale.name));
+                add("name", format!("two scales are named `{}`", scale.name));
+            }
+            if scale.samples < u64::from(self.batch.global) {
+                add("samples", format!("{} are fewer than one batch of {}", scale.samples, self.batch.global));
+            }
+            let least = self.golden.steps.max(self.trial.steps).max(1);
+            if scale.steps < least {
+                add("steps", format!("{} are fewer than golden.steps or trial.steps, {least}", scale.steps));
+            }
+            if !(1..=SEEDS_MAX).contains(&scale.seeds) {
+                add("seeds", format!("{} is not between 1 and {SEEDS_MAX}", scale.seeds));
+            }
+            if !(scale.spread > 0.0 && scale.spread <= 1.0) {
+                add("spread", format!("{} is no standard deviation of a score: more than 0, at most 1", scale.spread));
             }
         }
-        Ok(())
+    }
+}
+
+/// What contradicts what in a protocol that parses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The key, with a number from 0 for a place in a list: `scale.1.steps`. Empty for the whole file.
+    pub key: String,
+    /// What is wrong there.
+    pub why: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.key.is_empty() { f.write_str(&self.why) } else { write!(f, "{}: {}", self.key, self.why) }
+    }
+}
+
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, key: impl Into<String>, why: String) {
+        self.0.push(Fault { key: key.into(), why });
     }
 }
 

@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, TreeDigest, canonical, canonical::CanonicalError,
+    DataRoot, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, SeedDigest, TreeDigest, canonical,
+    canonical::CanonicalError, v1::names::RunName,
 };
 
 /// The form of this file.
@@ -26,6 +27,8 @@ pub struct ResolvedRun {
     pub model: String,
     /// Which `[[scale]]` of the protocol.
     pub scale: String,
+    /// Which of the scale's trainings, from 1.
+    pub repeat: u32,
     /// The data set's identity.
     pub data: DataRoot,
     /// What the frozen tree was.
@@ -35,6 +38,8 @@ pub struct ResolvedRun {
     /// The algorithm's configuration for this scale: a flat JSON object as text.
     pub config: String,
     /// 64 hexadecimal digits: initial weights, order, augmentation and the worker's streams derive from it.
+    ///
+    /// The same for every entry of a round, so this file is for nobody who may still hand one in.
     pub seed: String,
     /// Where these bits can be had.
     pub class: NumericsClass,
@@ -44,6 +49,17 @@ impl ResolvedRun {
     /// The identity that the transcript's chain starts from.
     pub fn digest(&self) -> Result<RunDigest, CanonicalError> {
         Ok(RunDigest(crate::Blake3::of(&canonical::to_file(self)?).0))
+    }
+
+    /// Which training this is.
+    #[must_use]
+    pub fn name(&self) -> RunName<'_> {
+        RunName { scale: &self.scale, repeat: self.repeat }
+    }
+
+    /// What a certificate shows of the seed.
+    pub fn seed_digest(&self) -> Result<SeedDigest, hex::FromHexError> {
+        Ok(SeedDigest::of(&self.seed_bytes()?))
     }
 
     /// The seed's bytes.

@@ -12,8 +12,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, Sha256, TreeDigest,
-    WorkerDigest, v1::evaluation::Fraction, verdict::Reason,
+    Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, SeedDigest, Sha256,
+    TreeDigest, WorkerDigest,
+    v1::{evaluation::Fraction, names::RunName},
+    verdict::Reason,
 };
 
 /// in-toto's statement type.
@@ -94,7 +96,7 @@ pub struct Certificate {
     pub containment: Vec<String>,
     /// Stages in their order, up to the one that failed.
     pub stages: Vec<Stage>,
-    /// One a scale that was trained.
+    /// One a training: scale by scale, repeats in order.
     pub runs: Vec<Run>,
 }
 
@@ -192,12 +194,16 @@ pub enum StageValue {
     Inconclusive(Reason),
 }
 
-/// One training.
+/// One training: its files lie in the folder `<scale>/<repeat>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Run {
     /// The scale.
     pub scale: String,
+    /// Which of the scale's trainings, from 1.
+    pub repeat: u32,
+    /// Of its seed, which the other entries of the round share and may not know yet.
+    pub seed: SeedDigest,
     /// Its `run.json`.
     pub run: RunDigest,
     /// The data.
@@ -216,6 +222,14 @@ pub struct Run {
     pub scores: Vec<Score>,
     /// Their unweighted mean, to six decimals.
     pub mean: String,
+}
+
+impl Run {
+    /// Which training this is.
+    #[must_use]
+    pub fn name(&self) -> RunName<'_> {
+        RunName { scale: &self.scale, repeat: self.repeat }
+    }
 }
 
 /// One task's main metric.

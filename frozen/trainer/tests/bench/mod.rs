@@ -102,6 +102,7 @@ impl Bench {
             protocol,
             model: MODEL.into(),
             scale: "small".into(),
+            repeat: 1,
             data: generate_data(home.path()),
             frozen: FrozenDigest([1; 32]),
             tree: TreeDigest([2; 32]),
