@@ -125,7 +125,7 @@ fn check_marks_the_word_and_the_key() {
     fs::write(bench.path("kit/src/extra.rs"), "use std::{cmp, fs};\n\npub fn a() {\n    unsafe { b() }\n}\n").unwrap();
     fs::write(bench.path("kit/config.toml"), "rho = nan\n\n[huge]\nrho = 1\n").unwrap();
     bench.edit("kit/submission.toml", "team = \"", "team = \"\\u001b[31m");
-    bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+    bench.maxclip(&["pack", "kit", "-o", "entry.zip", "--anyway"]);
     assert_data_eq!(bench.maxclip(&["check", "entry.zip"]), file!["scenes/check_policy.txt"]);
 }
 
@@ -190,4 +190,35 @@ fn the_verdict_is_the_same_bytes_in_any_folder() {
     let scene = one.maxclip(&["check", "entry.zip", "--json"]);
     assert!(scene.contains("\"fail\"") && scene.ends_with("exit 1\n"), "{scene}");
     assert_eq!(scene, two.maxclip(&["check", "entry.zip", "--json"]));
+}
+
+#[test]
+fn pack_judges_what_it_packs_and_writes_nothing_that_is_refused() {
+    let bench = Bench::new();
+    bench.kit();
+    fs::write(bench.path("kit/src/extra.rs"), "pub fn a() {\n    unsafe { b() }\n}\n").unwrap();
+    let refused = bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+    assert!(!bench.path("entry.zip").exists());
+    let anyway = bench.maxclip(&["pack", "kit", "-o", "entry.zip", "--anyway"]);
+    assert!(bench.path("entry.zip").exists() && anyway.ends_with("exit 1\n"), "{anyway}");
+    assert_data_eq!(refused, file!["scenes/pack_refused.txt"]);
+}
+
+#[test]
+fn what_cannot_be_meant_is_answered_with_what_could_be() {
+    let bench = Bench::new();
+    bench.kit();
+    fs::create_dir(bench.path("folder")).unwrap();
+    let scene = [
+        bench.maxclip(&["pack", "kit", "-o", "folder"]),
+        bench.maxclip(&["key", "new", "--name", "x", "--out", "nodir/x"]),
+        bench.maxclip(&["certify", "entry.zip", "--protocol", "mini", "--jobs", "0"]),
+        bench.maxclip(&["golden", "record", "--reason", " "]),
+        bench.maxclip(&["try", "kit", "--steps", "0"]),
+        bench.maxclip(&["status", "nowhere"]),
+    ];
+    assert_data_eq!(scene.concat(), file!["scenes/usage.txt"]);
+    let mut left: Vec<_> = fs::read_dir(bench.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["folder", "kit"]);
 }

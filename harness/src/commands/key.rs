@@ -70,6 +70,11 @@ fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
     let mut file = match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken(path).into()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let folder = path.parent().unwrap_or(Path::new(".")).display();
+            let problem = Problem::usage(format!("cannot write {}: the folder {folder} is not there", path.display()));
+            return Err(problem.hint(format!("make it first: mkdir -p {folder}")).into());
+        }
         Err(error) => return Err(FileError::at("write", path)(error).into()),
     };
     if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {

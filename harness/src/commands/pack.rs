@@ -1,4 +1,4 @@
-//! `maxclip pack`: a folder becomes the ZIP to hand in.
+//! `maxclip pack`: a folder becomes the ZIP to hand in, where the gate admits it.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,11 @@ use anyhow::Result;
 use records::{Exit, file};
 use verifier::tree::Tree;
 
-use crate::{archive, terminal::Terminal};
+use crate::{
+    archive, entry, findings,
+    problem::Problem,
+    terminal::{Paint, Terminal},
+};
 
 /// What to pack.
 #[derive(Debug, clap::Args)]
@@ -17,19 +21,39 @@ pub struct Args {
     /// The ZIP to write.
     #[arg(short, long, value_name = "ZIP")]
     output: PathBuf,
+    /// Write it even where the gate refuses it; the exit code stays 1.
+    #[arg(long)]
+    anyway: bool,
 }
 
 /// Packs it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    if args.output.is_dir() {
+        let problem = Problem::usage(format!("{} is a folder", args.output.display()));
+        let name = args.output.join("entry.zip");
+        return Err(problem.hint(format!("name the file: -o {}", name.display())).into());
+    }
     let folder = archive::read_folder(&args.folder)?;
     let bytes = archive::zip(&folder.files)?;
-    file::write(&args.output, &bytes)?;
+    let judgement = entry::gate(&bytes)?;
     if !folder.left_out.is_empty() {
         terminal.say(format_args!("left out: {}", folder.left_out.join(", ")));
     }
     let tree = Tree { files: folder.files };
+    let found: Vec<_> = judgement.findings().collect();
+    if !found.is_empty() {
+        let (fail, plural) = (terminal.paint(Paint::Bad, "FAIL"), if found.len() == 1 { "" } else { "s" });
+        terminal.line(format_args!("{fail}: {} finding{plural}", found.len()));
+        terminal.line("");
+        findings::print(&found, Some(&tree), terminal);
+        if !args.anyway {
+            terminal.say(format_args!("{} is not written", args.output.display()));
+            return Ok(judgement.exit());
+        }
+    }
+    file::write(&args.output, &bytes)?;
     let (files, kilobytes) = (tree.files.len(), bytes.len().div_ceil(1000));
     let plural = if files == 1 { "" } else { "s" };
     terminal.line(format_args!("{files} file{plural}, {kilobytes} kB  {}", tree.digest().short()));
-    Ok(Exit::Pass)
+    Ok(judgement.exit())
 }
