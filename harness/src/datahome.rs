@@ -5,7 +5,7 @@
 //!
 //! The `shapes` data of protocol `mini` are generated where they are missing; real data are the user's.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use data::{
@@ -14,19 +14,20 @@ use data::{
 };
 use records::{
     DataRoot, Reason,
+    file::FileError,
     v1::protocol::{Protocol, Scale, Task},
 };
 
-use crate::problem::Problem;
+use crate::{folders::Home, locks::Locked, problem::Problem, scratch::Scratch};
 
 /// Makes sure that everything a protocol names is there and is what it names: every sample of every task is read, of
 /// training sets the index, whose samples are checked as they are read.
 ///
 /// Errors: every set that is another one, at once.
-pub fn provide(folder: &Path, protocol: &Protocol) -> Result<()> {
+pub fn provide(home: &Home, protocol: &Protocol) -> Result<()> {
+    let folder = &home.data();
     if !complete(folder, protocol) && is_shapes(protocol) {
-        shapes::generate(folder, &Spec::mini())
-            .with_context(|| format!("cannot generate the shapes data in {}", folder.display()))?;
+        generate(home).with_context(|| format!("cannot generate the shapes data in {}", folder.display()))?;
     }
     if let Some(name) = names(protocol).find(|name| !folder.join(name).is_dir()) {
         return Err(missing(&folder.join(name), protocol).into());
@@ -46,6 +47,24 @@ pub fn provide(folder: &Path, protocol: &Protocol) -> Result<()> {
         }
     }
     if others.is_empty() { Ok(()) } else { Err(other(folder, protocol, &others).into()) }
+}
+
+/// Generates what is missing beside its place, and puts each data set there whole.
+fn generate(home: &Home) -> Result<()> {
+    let scratch = Scratch::new(home)?;
+    let (made, folder) = (scratch.at("data"), home.data());
+    shapes::generate(&made, &Spec::mini())?;
+    // Who else generates the same waits here, and then finds it.
+    let _alone = home.lock(Locked::Home)?;
+    fs::create_dir_all(&folder).map_err(FileError::at("create", &folder))?;
+    for entry in fs::read_dir(&made).map_err(FileError::at("read", &made))? {
+        let entry = entry.map_err(FileError::at("read", &made))?;
+        let target = folder.join(entry.file_name());
+        if !target.exists() {
+            fs::rename(entry.path(), &target).map_err(FileError::at("rename", &target))?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether a protocol asks for nothing but what is generated.
@@ -107,8 +126,8 @@ mod tests {
     use super::*;
     use crate::resolve::Law;
 
-    fn refused(folder: &Path, protocol: &Protocol) -> String {
-        let error = provide(folder, protocol).unwrap_err();
+    fn refused(home: &Home, protocol: &Protocol) -> String {
+        let error = provide(home, protocol).unwrap_err();
         let problem = error.downcast_ref::<Problem>().unwrap();
         assert_eq!(problem.exit, Exit::Inconclusive);
         problem.to_string()
@@ -116,24 +135,26 @@ mod tests {
 
     #[test]
     fn the_data_of_mini_are_what_it_names_and_every_other_set_is_named_with_both_roots() {
-        let home = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home(folder.path().to_owned());
+        let data = home.data();
         let law = Law::named("mini").unwrap();
-        provide(home.path(), &law.protocol).unwrap();
+        provide(&home, &law.protocol).unwrap();
         // Class names rotated by one: every image of the task is right about another class.
-        let path = home.path().join("shapes-classification/classnames.txt");
-        let text = std::fs::read_to_string(&path).unwrap();
+        let path = data.join("shapes-classification/classnames.txt");
+        let text = fs::read_to_string(&path).unwrap();
         let mut names: Vec<_> = text.lines().collect();
         names.rotate_left(1);
-        std::fs::write(&path, names.join("\n") + "\n").unwrap();
-        let said = refused(home.path(), &law.protocol);
+        fs::write(&path, names.join("\n") + "\n").unwrap();
+        let said = refused(&home, &law.protocol);
         assert!(said.contains("shapes-classification: the task is data:") && said.contains(", found data:"), "{said}");
         assert!(!said.contains("shapes-retrieval"), "{said}");
-        std::fs::remove_dir_all(home.path().join("shapes-small")).unwrap();
-        let medium = home.path().join("shapes-medium");
-        std::fs::rename(&medium, home.path().join("shapes-small")).unwrap();
-        shapes::generate(&home.path().join("again"), &Spec::mini()).unwrap();
-        std::fs::rename(home.path().join("again/shapes-medium"), &medium).unwrap();
-        let said = refused(home.path(), &law.protocol);
+        fs::remove_dir_all(data.join("shapes-small")).unwrap();
+        let medium = data.join("shapes-medium");
+        fs::rename(&medium, data.join("shapes-small")).unwrap();
+        shapes::generate(&data.join("again"), &Spec::mini()).unwrap();
+        fs::rename(data.join("again/shapes-medium"), &medium).unwrap();
+        let said = refused(&home, &law.protocol);
         assert!(said.contains("shapes-small: scale `small` is data:") && said.contains("512 samples"), "{said}");
         assert!(said.contains("shapes-classification"), "{said}");
     }

@@ -11,7 +11,12 @@ use std::{
 
 use anyhow::Context as _;
 pub use records::v1::golden::Golden;
-use records::{Blake3, NumericsClass, canonical, file, verdict::Reason};
+use records::{
+    Blake3, NumericsClass, canonical,
+    file::{self, FileError},
+    v1::names,
+    verdict::Reason,
+};
 
 use crate::{
     certify::prefix,
@@ -22,8 +27,10 @@ use crate::{
     halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Training},
+    locks::Locked,
     resolve::{self, Law, Where, Who},
     round::Round,
+    scratch::Scratch,
     together::Together,
 };
 
@@ -43,11 +50,12 @@ pub struct Bench<'a> {
 impl Bench<'_> {
     /// Runs the baseline and keeps what it did.
     pub fn record(&self, reason: &str, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+        let name = Home::golden_name(&self.law.protocol.name, &self.class);
+        let _alone = self.home.lock(Locked::Golden(&name))?;
         let baseline = Entry::baseline()?;
-        let folder = self.home.golden(&self.law.protocol.name, &self.class);
-        let part = folder.with_extension("part");
-        let run = self.train(&baseline, &part, on_step)?;
-        let transcript = file::read(&run.join("transcript.jsonl"))?;
+        let scratch = Scratch::new(self.home)?;
+        let run = self.train(&baseline, &scratch.at("golden"), on_step)?;
+        let transcript = file::read(&run.join(names::TRANSCRIPT))?;
         let golden = Golden {
             protocol: self.law.protocol.name.clone(),
             protocol_digest: self.law.digest,
@@ -58,12 +66,17 @@ impl Bench<'_> {
             transcript: Blake3::of(&transcript),
             reason: reason.to_owned(),
         };
-        fs::remove_dir_all(run.join("checkpoints")).context("cannot drop the golden's checkpoints")?;
+        fs::remove_dir_all(run.join(names::CHECKPOINTS)).context("cannot drop the golden's checkpoints")?;
         file::write(&run.join("golden.json"), &canonical::to_file(&golden)?)?;
+        let folder = self.home.golden(&self.law.protocol.name, &self.class);
         if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot replace {}", folder.display()))?;
+            // Moved away and not emptied: a kill between the two leaves no half of a golden under its name.
+            let before = scratch.at("before");
+            fs::rename(&folder, &before).map_err(FileError::at("rename", &folder))?;
         }
-        fs::rename(&part, &folder).with_context(|| format!("cannot write {}", folder.display()))?;
+        let below = self.home.0.join("golden");
+        fs::create_dir_all(&below).map_err(FileError::at("create", &below))?;
+        fs::rename(&run, &folder).map_err(FileError::at("rename", &folder))?;
         Ok(golden)
     }
 
@@ -74,6 +87,8 @@ impl Bench<'_> {
         let record = format!("maxclip golden record --protocol {name} --reason \"..\"");
         let cannot =
             |why: String| Halt::Inconclusive(Reason { why, hint: format!("an organizer records one with: {record}") });
+        // Nobody records another one while this one is compared with.
+        let _shared = self.home.share(Locked::Golden(&Home::golden_name(name, &self.class)))?;
         let Ok(bytes) = file::read(&folder.join("golden.json")) else {
             return Err(cannot(format!("no golden of protocol `{name}` is recorded for {}", self.class.short())));
         };
@@ -86,11 +101,9 @@ impl Bench<'_> {
                 "the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline"
             )));
         }
-        let replay = self.home.0.join("golden").join(format!("replay-{}", std::process::id()));
-        let run = self.train(&baseline, &replay, on_step)?;
-        let findings = prefix::compare(&folder, &run, golden.steps)?;
-        fs::remove_dir_all(&replay).with_context(|| format!("cannot remove {}", replay.display()))?;
-        match findings.first() {
+        let scratch = Scratch::new(self.home)?;
+        let run = self.train(&baseline, &scratch.at("replay"), on_step)?;
+        match prefix::compare(&folder, &run, golden.steps)?.first() {
             None => Ok(golden),
             Some(first) => Err(Halt::Inconclusive(Reason {
                 why: format!("this machine does not repeat the golden: {} ({})", first.place, first.found),
@@ -101,13 +114,9 @@ impl Bench<'_> {
     }
 
     fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(launch::Tick)) -> Went<PathBuf> {
-        if folder.exists() {
-            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-        }
         let protocol = &self.law.protocol;
-        datahome::provide(&self.home.data(), protocol)?;
-        let out = self.home.build(&baseline.digest);
-        compile::baseline(self.kit, self.home)?;
+        datahome::provide(self.home, protocol)?;
+        let (_, out) = compile::baseline(self.kit, self.home)?;
         let scale = &protocol.scales[0];
         let who = Who { tree: baseline.digest, config: &baseline.config };
         let at = Where { frozen: frozen::digest(), class: self.class };

@@ -103,7 +103,7 @@ impl Terminal {
 
     /// Writes one line of talk to stderr; a newline in it is escaped.
     pub fn say(&mut self, text: impl fmt::Display) {
-        writeln!(io::stderr().lock(), "{}", one_line(text)).ok();
+        talk(text);
     }
 
     /// Writes `error: ..` to stderr; further lines of the text are set off, so that none can pass for ours.
@@ -241,6 +241,11 @@ fn one_line(text: impl fmt::Display) -> String {
     // An escaper never fails; a `Display` that does has said what it could.
     write!(escaper, "{text}").ok();
     escaper.0
+}
+
+/// Writes one line of talk to stderr, where no [`Terminal`] is at hand.
+pub fn talk(text: impl fmt::Display) {
+    writeln!(io::stderr().lock(), "{}", one_line(text)).ok();
 }
 
 /// Writes a line to stdout.

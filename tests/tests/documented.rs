@@ -48,7 +48,7 @@ fn a_participant_an_organizer_and_a_reviewer_get_through_their_pages() {
     all_pass("participants.md", folder.path());
     all_pass("organizers.md", folder.path());
 
-    let runs = fs::read_dir(folder.path().join("runs")).unwrap().map(|entry| entry.unwrap().path());
+    let runs = fs::read_dir(folder.path().join("runs/entries")).unwrap().map(|entry| entry.unwrap().path());
     let entries: Vec<_> = runs.filter(|path| path.join("statement.json").is_file()).collect();
     let [entry] = entries.as_slice() else { panic!("one entry expected, found {entries:?}") };
     let signed = maxclip(folder.path(), &["sign", &entry.to_string_lossy(), "--key", "organizer.key"]);

@@ -32,7 +32,7 @@ fn finish(home: &Path) -> Vec<u8> {
     let arguments = certify(home);
     let ended = maxclip(home, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
-    let folders = fs::read_dir(home).unwrap().map(|entry| entry.unwrap().path());
+    let folders = fs::read_dir(home.join("entries")).unwrap().map(|entry| entry.unwrap().path());
     let statements: Vec<PathBuf> =
         folders.map(|path| path.join("statement.json")).filter(|path| path.is_file()).collect();
     assert_eq!(statements.len(), 1);

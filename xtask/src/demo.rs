@@ -103,7 +103,11 @@ impl Story<'_> {
     /// Folders that hold a statement.
     fn entries(&self) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.home).with_context(|| format!("cannot read {}", self.home.display()))? {
+        let entries = self.home.join("entries");
+        if !entries.is_dir() {
+            return Ok(found);
+        }
+        for entry in fs::read_dir(&entries).with_context(|| format!("cannot read {}", entries.display()))? {
             let path = entry?.path();
             if path.join("statement.json").is_file() {
                 found.push(path);

@@ -40,10 +40,10 @@ macro_rules! digest_id {
                 format!("{}:{} {}", $prefix, &digits[..4], &digits[4..])
             }
 
-            /// The first eight digits without the prefix, for names of folders.
+            /// The 64 digits without the prefix, for names of folders.
             #[must_use]
-            pub fn stem(&self) -> String {
-                hex::encode(&self.0[..4])
+            pub fn digits(&self) -> String {
+                hex::encode(self.0)
             }
         }
 
@@ -136,6 +136,11 @@ digest_id! {
 digest_id! {
     /// BLAKE3 of the answers to a battery of probe computations: equal where training gives equal bits.
     pub struct NumericsClass = "class"
+}
+
+digest_id! {
+    /// What an evidence folder is for, hashed as [`crate::v1::identity::Identity`] states it; it names the folder.
+    pub struct IdentityDigest = "identity"
 }
 
 digest_id! {

@@ -7,9 +7,10 @@
 //! more than that length, which has to be within the caller's limit before the first byte is read.
 
 use std::{
-    fs::{self, File},
+    ffi::OsString,
+    fs::{self, File, Permissions},
     io::{self, Read, Write as _},
-    os::unix::fs::FileTypeExt as _,
+    os::unix::fs::{FileTypeExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -17,6 +18,7 @@ use rustix::{
     fs::{Mode, OFlags},
     io::Errno,
 };
+use tempfile::{Builder, TempDir};
 
 /// The longest file of our own that is read, in bytes: a checkpoint of a billion parameters with its state.
 pub const OWN_BYTES_MAX: u64 = 16 << 30;
@@ -132,31 +134,90 @@ pub fn read_plain(path: &Path, limit: u64, links: Links) -> Result<Vec<u8>, File
     read_opened(file, size, limit).map_err(FileError::at("read", path))
 }
 
+/// What the name of a file on its way to another name ends with.
+const PART: &str = ".part";
+
 /// Writes a file beside its name, syncs it and renames it into place.
 ///
 /// On any failure the old file, if there was one, stays as it was and the part that was written is removed.
+/// The part's name is random, so that two programs which write one file at the same time write two parts. What a
+/// killed program leaves is told by its name, and [`sweep`] removes it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_with(path, |file| file.write_all(bytes))
 }
 
 /// As [`write`], with a function that writes the content.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+    let folder = parent(path)?;
+    let written = Builder::new()
+        .prefix(&beside(path))
+        .suffix(PART)
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .and_then(|mut part| {
+            fill(part.as_file_mut())?;
+            part.as_file().sync_all()?;
+            Ok(part)
+        });
+    let part = written.map_err(FileError::at("write", path))?;
+    // A part that does not get its name is removed with the error.
+    part.persist(path).map_err(|refused| FileError::at("rename", path)(refused.error))?;
+    Ok(())
+}
+
+/// Makes a folder beside a name, to be filled and then [`settle`]d; removed where it is dropped before that.
+pub fn folder_beside(path: &Path) -> Result<TempDir, FileError> {
+    let folder = parent(path)?;
+    let mut part = Builder::new();
+    let made = part.prefix(&beside(path)).suffix(PART).permissions(Permissions::from_mode(0o777)).tempdir_in(folder);
+    made.map_err(FileError::at("create", path))
+}
+
+/// Gives a folder that was filled its name, where nothing stands yet.
+pub fn settle(mut part: TempDir, path: &Path) -> Result<(), FileError> {
+    File::open(part.path()).and_then(|folder| folder.sync_all()).map_err(FileError::at("write", path))?;
+    fs::rename(part.path(), path).map_err(FileError::at("rename", path))?;
+    part.disable_cleanup(true);
+    let folder = parent(path)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FileError::at("sync", folder))
+}
+
+/// Removes what killed programs left half-written in a folder and below it: for whoever holds the folder's lock.
+pub fn sweep(folder: &Path) -> Result<(), FileError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(FileError::at("read", folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(FileError::at("read", folder))?;
+        let path = entry.path();
+        let folder = entry.file_type().map_err(FileError::at("read", &path))?.is_dir();
+        let name = entry.file_name();
+        let left = name.as_encoded_bytes().starts_with(b".") && name.as_encoded_bytes().ends_with(PART.as_bytes());
+        match (left, folder) {
+            (true, true) => fs::remove_dir_all(&path).map_err(FileError::at("remove", &path))?,
+            (true, false) => fs::remove_file(&path).map_err(FileError::at("remove", &path))?,
+            (false, true) => sweep(&path)?,
+            (false, false) => {}
+        }
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|mut file| {
-        fill(&mut file)?;
-        file.sync_all()
-    });
-    if let Err(source) = written {
-        // The first failure is the one to report; removing the part is a courtesy.
-        fs::remove_file(&part).ok();
-        return Err(FileError::at("write", path)(source));
-    }
-    fs::rename(&part, path).map_err(FileError::at("rename", path))
+    Ok(())
+}
+
+/// The folder of a name, which is made where it is missing.
+fn parent(path: &Path) -> Result<&Path, FileError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(FileError::at("create", folder))?;
+    Ok(folder)
+}
+
+/// What the name of a part starts with: `.a.json.`.
+fn beside(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".");
+    prefix
 }
 
 #[cfg(test)]
@@ -174,6 +235,56 @@ mod tests {
         assert!(error.to_string().contains("a.json"), "{error}");
         assert_eq!(read(&path).unwrap(), b"old");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_by_a_folder_leaves_no_part() {
+        let home = tempfile::tempdir().unwrap();
+        let taken = home.path().join("taken");
+        fs::create_dir_all(taken.join("full")).unwrap();
+        assert_eq!(write(&taken, b"new").unwrap_err().action, "rename");
+        let part = folder_beside(&taken).unwrap();
+        assert_eq!(settle(part, &taken).unwrap_err().action, "rename");
+        let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["taken"]);
+    }
+
+    #[test]
+    fn a_folder_appears_whole_and_what_was_left_half_written_is_swept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("whole");
+        let part = folder_beside(&path).unwrap();
+        write(&part.path().join("a"), b"1").unwrap();
+        assert!(!path.exists());
+        settle(part, &path).unwrap();
+        assert_eq!(read(&path.join("a")).unwrap(), b"1");
+        // What a kill leaves: a part that nobody dropped, here and below.
+        drop(folder_beside(&path).unwrap().keep());
+        fs::write(path.join(".a.x7Qp2k.part"), b"half").unwrap();
+        fs::write(path.join("a.part"), b"a name of one's own").unwrap();
+        sweep(home.path()).unwrap();
+        let names = |folder: &Path| {
+            let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(home.path()), ["whole"]);
+        assert_eq!(names(&path), ["a", "a.part"]);
+    }
+
+    #[test]
+    fn many_writers_of_one_name_leave_one_of_their_files() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.json");
+        std::thread::scope(|scope| {
+            for writer in 0..4u8 {
+                let path = &path;
+                scope.spawn(move || (0..25).for_each(|_| write(path, &[writer; 5000]).unwrap()));
+            }
+        });
+        let bytes = read(&path).unwrap();
+        assert!(bytes.len() == 5000 && bytes.iter().all(|byte| *byte == bytes[0]));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -4,8 +4,7 @@
 //! goes back to the one before it.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -69,19 +68,13 @@ fn with_scale<'a>(mut model: Vec<Tensor<'a>>, logit_scale: &'a [f32; 1]) -> Vec<
 }
 
 fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
-    let mut part = target.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let written = fill(&part, step, chain, files).and_then(|()| Ok(replace(&part, target)?));
-    if written.is_err() {
-        // The first failure is the one to report; removing the part is a courtesy.
-        fs::remove_dir_all(&part).ok();
-    }
-    written
+    let part = file::folder_beside(target)?;
+    fill(part.path(), step, chain, files)?;
+    remove(target)?;
+    Ok(file::settle(part, target)?)
 }
 
 fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
-    remove(part)?;
     let mut written = Vec::new();
     for (name, tensors) in files {
         let (bytes, record) = encode(name, tensors)?;
@@ -92,13 +85,6 @@ fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) ->
         Manifest { format: CHECKPOINT_FORMAT.to_owned(), step, chain, files: written, root: Blake3([0; 32]) };
     manifest.root = manifest.computed_root();
     Ok(file::write(&part.join(MANIFEST), &canonical::to_file(&manifest)?)?)
-}
-
-fn replace(part: &Path, target: &Path) -> Result<(), FileError> {
-    remove(target)?;
-    fs::rename(part, target).map_err(FileError::at("rename", part))?;
-    let Some(parent) = target.parent() else { return Ok(()) };
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(FileError::at("sync", parent))
 }
 
 fn remove(folder: &Path) -> Result<(), FileError> {
@@ -192,19 +178,6 @@ pub fn listed(folder: &Path) -> Result<Vec<u64>, FileError> {
     let mut steps: Vec<u64> = names.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     steps.sort_unstable();
     Ok(steps)
-}
-
-/// Removes what a killed start left half-written.
-pub fn sweep(folder: &Path) -> Result<(), FileError> {
-    let folder = checkpoints(folder);
-    let Ok(entries) = fs::read_dir(&folder) else { return Ok(()) };
-    for entry in entries {
-        let path = entry.map_err(FileError::at("read", &folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "part") {
-            remove(&path)?;
-        }
-    }
-    Ok(())
 }
 
 /// Removes checkpoints that only a stop had asked for, once a due one stands: the folder is then that of an

@@ -68,7 +68,8 @@ pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
     if path.exists() {
         fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
     }
-    checkpoint::sweep(&plan.folder)?;
+    // What a killed start left half-written.
+    file::sweep(&plan.folder)?;
     let mut steps = 0;
     let ended = Training::start(&plan, options).and_then(|mut training| {
         let ended = training.run(options, usage);

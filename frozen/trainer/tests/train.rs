@@ -62,9 +62,11 @@ fn a_killed_training_goes_on_to_the_same_bytes() {
     assert!(child.wait().unwrap().code().is_none());
     assert!(!bench.path().join("published").exists());
     // As left by a kill in the middle of a checkpoint that nobody asks for again.
-    fs::create_dir(bench.path().join("checkpoints/3.part")).unwrap();
-    fs::write(bench.path().join("checkpoints/3.part/model.safetensors"), b"half").unwrap();
+    let left = bench.path().join("checkpoints/.3.x7Qp2k.part");
+    fs::create_dir(&left).unwrap();
+    fs::write(left.join("model.safetensors"), b"half").unwrap();
     bench.train(&[]);
+    assert!(!left.exists());
     bench.expect_reference();
 }
 

@@ -14,7 +14,7 @@ use std::{fmt::Display, fs, path::Path, sync::Mutex};
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use records::{
-    Blake3, Finding, Rule, Sha256, canonical, file,
+    Blake3, Finding, NumericsClass, Rule, Sha256, canonical, file,
     v1::{
         protocol::Scale,
         run::ResolvedRun,
@@ -47,6 +47,8 @@ pub struct Certification<'a> {
     pub home: &'a Home,
     /// The entry's folder.
     pub folder: EntryFolder,
+    /// This machine's class.
+    pub class: NumericsClass,
     /// The protocol.
     pub law: &'a Law,
     /// The round.
@@ -81,7 +83,7 @@ impl<'a> Certification<'a> {
     /// Does every stage after the gate; `gate` holds the stages that passed before.
     pub fn run(&self, gate: Vec<Stage>, terminal: &mut Terminal) -> Result<Ended> {
         // Other data than the protocol's are found before hours are spent on them.
-        datahome::provide(&self.home.data(), &self.law.protocol)?;
+        datahome::provide(self.home, &self.law.protocol)?;
         let mut known = Known { stages: gate, ..Known::default() };
         let mut scales = Vec::new();
         match self.stages(&mut known, &mut scales, terminal) {
@@ -105,7 +107,7 @@ impl<'a> Certification<'a> {
 
     fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<()> {
         let bar = terminal.progress("build", 0);
-        let reference = compile::baseline(self.kit, self.home)?;
+        let (reference, _) = compile::baseline(self.kit, self.home)?;
         let sources = self.entry.sources();
         let built = settle(compile::build(self.kit, &sources, Some(&reference.form), &self.folder.worker())?)?;
         drop(bar);
@@ -113,7 +115,7 @@ impl<'a> Certification<'a> {
         known.built = Some(built);
         self.pass(known, terminal, "build", note);
 
-        let class = launch::class(self.kit)?;
+        let class = self.class;
         let bench = Bench { kit: self.kit, home: self.home, law: self.law, class };
         let golden = self.replay(bench, terminal, "golden")?;
         let note = format!("{} of {} steps equal", golden.steps, golden.steps);

@@ -3,13 +3,19 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
     sync::Mutex,
     thread::ScopedJoinHandle,
 };
 
 use anyhow::{Context as _, Result};
-use records::{Exit, NumericsClass, RunDigest, Verdict, file, v1::{evaluation::Fraction, outcome::Outcome}};
+use records::{
+    Exit, NumericsClass, RunDigest, Verdict,
+    file::{self, FileError},
+    v1::{evaluation::Fraction, outcome::Outcome, run::ResolvedRun},
+};
 use verifier::object::Form;
 
 use verifier::config::CONFIG_BYTES_MAX;
@@ -20,9 +26,10 @@ use crate::{
     entry::Entry,
     folders::{self, Home},
     frozen,
-    halt::{Went, settle},
+    halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Evaluation, Training},
+    locks::Locked,
     overrides,
     problem::Problem,
     resolve::{self, Law, Where, Who},
@@ -44,7 +51,7 @@ pub struct Args {
     #[arg(long, default_value = "small")]
     scale: String,
     /// Steps to train, and the length of every schedule
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 200, value_parser = super::positive::<u64>)]
     steps: u64,
     /// Changes a value of config.toml: `--set rho=9`
     #[arg(long, value_name = "KEY=VALUE")]
@@ -66,6 +73,7 @@ struct Side {
     build: PathBuf,
     folder: PathBuf,
     run: RunDigest,
+    resolved: ResolvedRun,
 }
 
 impl Side {
@@ -88,7 +96,13 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
-        Err(halt) => halt.tell(terminal),
+        Err(halt) => {
+            if let Halt::Fail(findings) = &halt {
+                let (fail, plural) = (terminal.paint(Paint::Bad, "FAIL"), if findings.len() == 1 { "" } else { "s" });
+                terminal.line(format_args!("{fail}: {} finding{plural}   not a verdict", findings.len()));
+            }
+            halt.tell(terminal)
+        }
     }
 }
 
@@ -102,25 +116,29 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let (tried, baseline) = (entry(args)?, Entry::baseline()?);
 
     let bar = terminal.progress("build", 0);
-    let class = prepare(kit, &home, &law, [&tried, &baseline])?;
+    let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &law, [&tried, &baseline])?;
     drop(bar);
     let at = Where { frozen: frozen::digest(), class };
-    let side = |entry: Entry, folder: PathBuf| -> Went<Side> {
-        let build = home.build(&entry.digest);
+    let side = |entry: Entry, build: PathBuf, folder: &dyn Fn(&RunDigest) -> Result<PathBuf>| -> Went<Side> {
         let who = Who { tree: entry.digest, config: &entry.config };
         let run = resolve::run(&law, scale, 1, &who, &Round::practice(), at)?;
-        resolve::place(&run, &folder)?;
-        Ok(Side { entry, build, folder, run: run.digest()? })
+        let digest = run.digest()?;
+        let folder = folder(&digest)?;
+        Ok(Side { entry, build, folder, run: digest, resolved: run })
     };
-    let tried = side(tried, home.0.join(format!("try-{:04}", next(&home)?)))?;
-    // The baseline is trained once for a protocol, a scale and a number of steps.
-    let name = format!("baseline-{}-{}-{}", args.protocol, scale.name, args.steps);
-    let baseline = side(baseline, home.0.join("build").join(name))?;
+    let tried = side(tried, tried_build, &|_| next(&home))?;
+    resolve::place(&tried.resolved, &tried.folder)?;
+    // The baseline is trained once for a run; who wants it meanwhile waits for it.
+    let baseline = side(baseline, baseline_build, &|run| Ok(home.0.join("baselines").join(run.digits())))?;
+    let alone = home.lock(Locked::Run(&baseline.run.digits()))?;
+    let alone = (!baseline.kept().exists()).then_some(alone);
+    resolve::place(&baseline.resolved, &baseline.folder)?;
     let word = terminal.paint(Paint::Good, "pass");
     let of = format!("{}-{}", args.protocol, scale.name);
     terminal.line(format_args!("  check {word}   {} steps of {of}   not a verdict", args.steps));
     let bench = Bench { kit, home: &home, law: &law, data: &scale.data, steps: args.steps };
     let [mine, theirs] = bench.train_both(&tried, &baseline, terminal)?;
+    drop(alone);
     Ok(report(&tried, &mine, &baseline, &theirs, terminal)?)
 }
 
@@ -135,22 +153,28 @@ fn entry(args: &Args) -> Went<Entry> {
     Ok(entry)
 }
 
+/// What both sides need before they are resolved.
+struct Prepared {
+    class: NumericsClass,
+    builds: [PathBuf; 2],
+}
+
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
-fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<NumericsClass> {
-    let mut distinct = entries.to_vec();
-    distinct.dedup_by_key(|entry| entry.digest);
+fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<Prepared> {
+    let build = |entry: &Entry| -> Went<(Form, PathBuf)> {
+        let (verdict, out) = compile::shared(kit, home, &entry.sources())?;
+        Ok((settle(verdict)?.form, out))
+    };
     std::thread::scope(|scope| {
-        let build = |entry: &Entry| -> Went<Form> {
-            Ok(settle(compile::build(kit, &entry.sources(), None, &home.build(&entry.digest))?)?.form)
-        };
-        let work: Vec<_> = distinct.iter().map(|entry| scope.spawn(move || build(entry))).collect();
-        datahome::provide(&home.data(), &law.protocol)?;
+        // Who builds the same waits for the other and finds it built.
+        let work = entries.map(|entry| scope.spawn(move || build(entry)));
+        datahome::provide(home, &law.protocol)?;
         let class = launch::class(kit)?;
-        let forms = work.into_iter().map(joined).collect::<Went<Vec<_>>>()?;
-        if let [tried, baseline] = &forms[..] {
-            settle(Verdict::from_findings((), tried.beyond(baseline)))?;
-        }
-        Ok(class)
+        let [(tried, tried_build), (baseline, baseline_build)] = match work.map(joined) {
+            [tried, baseline] => [tried?, baseline?],
+        };
+        settle(Verdict::from_findings((), tried.beyond(&baseline)))?;
+        Ok(Prepared { class, builds: [tried_build, baseline_build] })
     })
 }
 
@@ -236,7 +260,7 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
     let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
     let ratio = cost(outcome) / cost(other).max(1.0);
     terminal.line(format_args!("  cost        {ratio:.2} x the baseline's CPU time"));
-    terminal.line(format_args!("  {}   submission:{}", mine.folder.display(), mine.entry.digest.stem()));
+    terminal.line(format_args!("  {}   {}", mine.folder.display(), mine.entry.digest.short()));
     Ok(())
 }
 
@@ -259,14 +283,21 @@ fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {
     Ok(curves)
 }
 
-/// The number of the next attempt.
-fn next(home: &Home) -> Result<u32> {
-    let Ok(entries) = std::fs::read_dir(&home.0) else { return Ok(1) };
+/// The folder of the next attempt, made here: nobody else gets it.
+fn next(home: &Home) -> Result<PathBuf> {
+    fs::create_dir_all(&home.0).map_err(FileError::at("create", &home.0))?;
     let mut last = 0;
-    for entry in entries {
-        let name = entry?.file_name();
+    for entry in fs::read_dir(&home.0).map_err(FileError::at("read", &home.0))? {
+        let name = entry.map_err(FileError::at("read", &home.0))?.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix("try-")).and_then(|digits| digits.parse().ok());
-        last = last.max(number.unwrap_or(0));
+        last = last.max(number.unwrap_or(0u32));
     }
-    Ok(last + 1)
+    loop {
+        last += 1;
+        let folder = home.0.join(format!("try-{last:04}"));
+        match fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| folder.clone()).map_err(|error| FileError::at("create", folder)(error).into()),
+        }
+    }
 }

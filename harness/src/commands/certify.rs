@@ -3,14 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use records::{Exit, canonical, file, v1::statement::{Outcome, StageValue, Statement}};
+use records::{
+    Exit, canonical, file,
+    v1::{
+        identity::{HandedIn, Identity},
+        statement::{Outcome, Stage, StageValue, Statement},
+    },
+};
+use verifier::gate::Judgement;
 
 use crate::{
     archive,
     certify::{Certification, Ended, statement},
     entry::{self, Entry},
-    folders::Home,
+    folders::{EntryFolder, Finished, Home},
+    frozen,
     kit::Kit,
+    launch,
+    locks::{Lock, Locked},
     problem::Problem,
     resolve::Law,
     round,
@@ -32,7 +42,7 @@ pub struct Args {
     #[arg(long)]
     round: Option<PathBuf>,
     /// Trainings at once
-    #[arg(long, default_value_t = cores())]
+    #[arg(long, default_value_t = cores(), value_parser = super::positive::<usize>)]
     jobs: usize,
     /// Where the built programs are [default: beside this program]
     #[arg(long)]
@@ -54,19 +64,27 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let home = Home(args.home);
     let judgement = entry::gate(&archive::read_zip(&args.zip)?)?;
     if !args.json {
-        for stage in judgement.stages.iter().filter(|stage| stage.value == StageValue::Pass) {
-            let word = terminal.paint(Paint::Good, "pass");
-            terminal.line(format_args!("    {:<12} {word}   {}", stage.name, stage.note));
-        }
+        tell_passed(&judgement.stages, terminal);
     }
     let Some(entry) = Entry::admitted(&judgement) else {
+        let handed_in = HandedIn::Refused { archive: judgement.archive };
+        let identity = Identity::new(handed_in, law.digest, round.public(), judgement.frozen);
+        let (folder, _alone) = hold(&home, &identity)?;
+        if let Some(finished) = folder.claim(&identity)? {
+            return found(&finished, &judgement, args.json, terminal);
+        }
         let statement = statement::refused(&judgement, &law, &round);
-        let path = home.refused(&judgement.archive, &law.protocol.name).statement();
-        file::write(&path, &canonical::to_file(&statement)?)?;
-        return tell(&statement, &path, args.json, terminal);
+        file::write(&folder.statement(), &canonical::to_file(&statement)?)?;
+        return tell(&statement, &folder.statement(), args.json, terminal);
     };
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
-    let folder = home.entry(&entry.digest, &law.protocol.name);
+    let class = launch::class(&kit)?;
+    let handed_in = HandedIn::Admitted { tree: entry.digest, class };
+    let identity = Identity::new(handed_in, law.digest, round.public(), frozen::digest());
+    let (folder, _alone) = hold(&home, &identity)?;
+    if let Some(finished) = folder.claim(&identity)? {
+        return found(&finished, &judgement, args.json, terminal);
+    }
     for (name, bytes) in &entry.tree.files {
         file::write(&folder.0.join("entry").join(name), bytes)?;
     }
@@ -74,6 +92,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         kit: &kit,
         home: &home,
         folder,
+        class,
         law: &law,
         round: &round,
         entry: &entry,
@@ -85,6 +104,41 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Ended::Inconclusive(reason) => Err(Problem::from(reason).into()),
         Ended::Judged(statement) => tell(&statement, &job.folder.statement(), args.json, terminal),
     }
+}
+
+/// The folder of an identity, held alone.
+fn hold(home: &Home, identity: &Identity) -> Result<(EntryFolder, Lock)> {
+    Ok((home.entry(identity), home.lock(Locked::Entry(identity.digest()))?))
+}
+
+fn tell_passed(stages: &[Stage], terminal: &mut Terminal) {
+    for stage in stages.iter().filter(|stage| stage.value == StageValue::Pass) {
+        let word = terminal.paint(Paint::Good, "pass");
+        terminal.line(format_args!("    {:<12} {word}   {}", stage.name, stage.note));
+    }
+}
+
+/// Gives the statement that is there: one tree is one entry of a round, whoever hands it in and however it is packed.
+fn found(finished: &Finished, judgement: &Judgement, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    let (path, statement) = (finished.path.display(), &finished.statement);
+    let word = if finished.signed { "signed" } else { "certified" };
+    terminal.say(format_args!("this was {word} before; nothing is done again"));
+    let submission = &statement.predicate.submission;
+    if submission.archive != judgement.archive {
+        let entry = &statement.predicate.entry;
+        terminal.say(format_args!(
+            "the same tree in another ZIP: {path} names {}, handed in as `{}` by team `{}`",
+            submission.archive, entry.name, entry.team
+        ));
+    }
+    if !finished.signed {
+        terminal.hint("to have the statement written anew, remove it: what has been done already is not done twice");
+    }
+    if !json {
+        let rest = statement.predicate.stages.get(judgement.stages.len()..).unwrap_or_default();
+        tell_passed(rest, terminal);
+    }
+    tell(statement, &finished.path, json, terminal)
 }
 
 /// Prints a verdict and gives its exit code.

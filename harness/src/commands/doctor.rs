@@ -6,7 +6,7 @@ use anyhow::Result;
 use records::Exit;
 use serde::Serialize;
 
-use crate::{kit::Kit, launch, terminal::{Paint, Terminal}};
+use crate::{disk, kit::Kit, launch, terminal::{Paint, Terminal}};
 
 /// Arguments of `maxclip doctor`.
 #[derive(Debug, clap::Args)]
@@ -100,13 +100,9 @@ fn gpu() -> Line {
 }
 
 fn disk(home: &Path) -> Line {
-    let existing = home.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    match rustix::fs::statvfs(existing) {
-        Ok(stat) => {
-            let free = stat.f_bavail.saturating_mul(stat.f_frsize) >> 20;
-            // What the demo leaves behind, twice.
-            Line { what: "disk", found: format!("{free} MiB free"), needed: true, good: free > 4096 }
-        }
+    match disk::free(home) {
+        // What the demo leaves behind, twice.
+        Ok(free) => Line { what: "disk", found: format!("{} free", disk::shown(free)), needed: true, good: free > 4 << 30 },
         Err(error) => Line { what: "disk", found: format!("cannot look: {error}"), needed: true, good: false },
     }
 }

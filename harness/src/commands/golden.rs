@@ -29,7 +29,7 @@ enum Act {
     /// Run the baseline and keep what it did
     Record {
         /// Why: kept beside it
-        #[arg(long)]
+        #[arg(long, value_parser = super::said)]
         reason: String,
         #[command(flatten)]
         at: At,

@@ -28,6 +28,18 @@ macro_rules! commands {
     };
 }
 
+/// A number that must be at least one, as the command line gives it.
+fn positive<T: std::str::FromStr + Default + PartialEq>(text: &str) -> Result<T, String> {
+    let number = text.parse().map_err(|_| "a whole number is expected".to_owned())?;
+    if number == T::default() { Err("at least 1 is expected".to_owned()) } else { Ok(number) }
+}
+
+/// A text that says something, as the command line gives it.
+fn said(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("it is blank".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 commands! {
     /// Writes a complete entry to start from.
     New = new;
@@ -47,6 +59,8 @@ commands! {
     Golden = golden;
     /// Takes a submission from its ZIP to an unsigned statement.
     Certify = certify;
+    /// Lists what lies in a home, how far it is and who is at work there.
+    Status = status;
     /// Makes a key pair.
     Key = key;
     /// Reads an entry's evidence again and signs its statement.

@@ -29,6 +29,7 @@ use crate::{
     folders::Home,
     halt::{Halt, Went, settle},
     kit::Kit,
+    locks::Locked,
 };
 
 /// An entry's object and what it was made from.
@@ -50,9 +51,9 @@ pub struct Built {
 /// The baseline's object, whose form every entry's is held against.
 ///
 /// Built before any entry: a machine on which it does not build cannot judge.
-pub fn baseline(kit: &Kit, home: &Home) -> Went<Built> {
-    let baseline = Entry::baseline()?;
-    settle(build(kit, &baseline.sources(), None, &home.build(&baseline.digest))?).map_err(|halt| match halt {
+pub fn baseline(kit: &Kit, home: &Home) -> Went<(Built, PathBuf)> {
+    let (verdict, out) = shared(kit, home, &Entry::baseline()?.sources())?;
+    let built = settle(verdict).map_err(|halt| match halt {
         Halt::Fail(findings) => {
             let first = findings.first().map(|f| format!("{} at {} {}", f.rule, f.place, f.found)).unwrap_or_default();
             Halt::Inconclusive(Reason {
@@ -62,7 +63,18 @@ pub fn baseline(kit: &Kit, home: &Home) -> Went<Built> {
             })
         }
         other => other,
-    })
+    })?;
+    Ok((built, out))
+}
+
+/// Builds `files` where everybody does who builds the same with the same kit, one after the other; gives the folder.
+///
+/// Its name is the digest of everything that goes in, so nobody builds into a folder that another one uses.
+pub fn shared(kit: &Kit, home: &Home, files: &BTreeMap<String, Vec<u8>>) -> Result<(Verdict<Built>, PathBuf)> {
+    let inputs = inputs(kit, files)?;
+    let _alone = home.lock(Locked::Build(inputs))?;
+    let out = home.build(&inputs);
+    Ok((build(kit, files, None, &out)?, out))
 }
 
 /// Builds `files` (`src/lib.rs` and its modules) into `out`, or finds it there; its form must be the reference's.

@@ -1,10 +1,44 @@
-//! Names of what lies in an entry's folder, and of what protocols name.
+//! Names of what lies in an entry's folder and in a run's, and of what protocols name.
+//!
+//! A program that writes a file and a program that reads it take its name from here.
 
 use std::fmt;
 
+/// What the folder is for ([`super::identity`]): the first file of a folder.
+pub const IDENTITY: &str = "identity.json";
+/// What is claimed, unsigned.
+pub const STATEMENT: &str = "statement.json";
+/// The same, signed. Nothing beside it is changed any more.
+pub const CERTIFICATE: &str = "certificate.json";
+
+/// The resolved run ([`super::run`]).
+pub const RUN: &str = "run.json";
+/// The model's configuration, as the evaluator reads it.
+pub const MODEL: &str = "model.json";
+/// What a probe showed of the walls around the worker.
+pub const CONTAINMENT: &str = "containment.json";
+/// A line a step ([`super::transcript`]).
+pub const TRANSCRIPT: &str = "transcript.jsonl";
+/// A row a step.
+pub const FINGERPRINTS: &str = "fingerprints.bin";
+/// A line a task ([`super::evaluation`]).
+pub const RESULTS: &str = "eval_results.jsonl";
+/// How the trainer ended ([`super::outcome`]).
+pub const OUTCOME: &str = "outcome.json";
+/// The folder of checkpoints, each named by the steps done before it.
+pub const CHECKPOINTS: &str = "checkpoints";
+/// The checkpoint to evaluate.
+pub const PUBLISHED: &str = "published";
+
+/// A checkpoint's manifest ([`super::checkpoint`]).
+pub const MANIFEST: &str = "manifest.json";
+/// Its weights, under open_clip's names.
+pub const WEIGHTS: &str = "model.safetensors";
+/// What the algorithm remembers.
+pub const STATE: &str = "state.safetensors";
+
 /// What lies in an entry's folder beside its runs: no scale is called like one.
-pub const TAKEN: [&str; 7] =
-    ["certificate.json", "entry", "golden.json", "stages", "statement.json", "trial", "worker"];
+pub const TAKEN: [&str; 8] = [CERTIFICATE, "entry", "golden.json", IDENTITY, "stages", STATEMENT, "trial", "worker"];
 
 /// What a name is made of, for people.
 pub const LETTERS: &str = "A-Z, a-z, 0-9, `.`, `_` and `-`, at most 64, that does not start with `.`";

@@ -1,0 +1,319 @@
+//! `maxclip status`: what lies in a home, how far it is, and who is at work there.
+//!
+//! Folders are named by whole digests, which nobody reads: this is the list by which people find theirs.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufRead as _, BufReader},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Result;
+use records::{
+    Exit, canonical,
+    file::{FileError, read_bounded},
+    v1::{
+        identity::{IDENTITY_BYTES_MAX, Identity},
+        names,
+        protocol::Protocol,
+        run::ResolvedRun,
+        statement::Outcome,
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    archive, disk,
+    folders::{EntryFolder, Home},
+    locks::Locked,
+    resolve::Law,
+    terminal::{Paint, Terminal},
+};
+
+/// The longest `run.json` that is looked into, in bytes.
+const RUN_BYTES_MAX: u64 = 1 << 20;
+
+/// Arguments of `maxclip status`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The home: where data, goldens and entries lie
+    #[arg(default_value = "runs")]
+    home: PathBuf,
+    /// Print canonical JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What lies in a home.
+#[derive(Debug, Serialize)]
+struct Report {
+    home: PathBuf,
+    bytes: u64,
+    free_bytes: Option<u64>,
+    goldens: Vec<Line>,
+    entries: Vec<Entry>,
+    at_work: Vec<Holder>,
+}
+
+/// A folder and its size.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: String,
+    bytes: u64,
+}
+
+/// An entry.
+#[derive(Debug, Serialize)]
+struct Entry {
+    folder: PathBuf,
+    name: String,
+    team: String,
+    protocol: String,
+    competition: String,
+    round: String,
+    state: State,
+    runs: Vec<Progress>,
+    bytes: u64,
+    /// The process that is at work on it.
+    process: Option<String>,
+}
+
+/// How far an entry is.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// On its way, in a stage.
+    Stage(&'static str),
+    /// Judged, and not signed.
+    Stated(Outcome),
+    /// Judged and signed.
+    Signed(Outcome),
+    /// Files that do not say what they are.
+    Damaged(String),
+}
+
+/// How far a training is.
+#[derive(Debug, Serialize)]
+struct Progress {
+    run: String,
+    step: u64,
+    steps: u64,
+}
+
+/// A lock that a living process holds.
+#[derive(Debug, Serialize)]
+struct Holder {
+    lock: String,
+    process: String,
+}
+
+/// Looks.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let home = Home(args.home);
+    let report = look(&home)?;
+    if args.json {
+        terminal.json(&report)?;
+    } else {
+        tell(&report, terminal);
+    }
+    Ok(Exit::Pass)
+}
+
+fn look(home: &Home) -> Result<Report> {
+    fs::read_dir(&home.0).map_err(FileError::at("read", &home.0))?;
+    let protocols = protocols();
+    let golden = |path: PathBuf| Ok(Line { name: named(&path), bytes: size(&path)? });
+    let mut at_work = Vec::new();
+    for lock in below(&home.locks())? {
+        if let Some(process) = home.holder(&named(&lock))? {
+            at_work.push(Holder { lock: named(&lock), process });
+        }
+    }
+    Ok(Report {
+        home: home.0.clone(),
+        bytes: size(&home.0)?,
+        free_bytes: disk::free(&home.0).ok(),
+        goldens: below(&home.0.join("golden"))?.into_iter().map(golden).collect::<Result<_>>()?,
+        entries: below(&home.entries())?
+            .into_iter()
+            .map(|folder| entry(home, folder, &protocols))
+            .collect::<Result<_>>()?,
+        at_work,
+    })
+}
+
+fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<Entry> {
+    let bytes = size(&folder)?;
+    let read = read_bounded(&folder.join(names::IDENTITY), IDENTITY_BYTES_MAX).map_err(|error| error.to_string());
+    let identity = read.and_then(|bytes| canonical::from_file::<Identity>(&bytes).map_err(|error| error.to_string()));
+    let unknown = |why: String| Entry {
+        folder: folder.clone(),
+        name: String::new(),
+        team: String::new(),
+        protocol: String::new(),
+        competition: String::new(),
+        round: String::new(),
+        state: State::Damaged(why),
+        runs: Vec::new(),
+        bytes,
+        process: None,
+    };
+    let identity: Identity = match identity {
+        Ok(identity) => identity,
+        Err(why) => return Ok(unknown(format!("no identity: {why}"))),
+    };
+    if identity.digest().digits() != named(&folder) {
+        return Ok(unknown(format!("a copy: identity.json is that of {}", identity.digest())));
+    }
+    let runs = runs(&folder)?;
+    let (state, about) = match EntryFolder(folder.clone()).finished() {
+        Ok(Some(finished)) => {
+            let predicate = finished.statement.predicate;
+            let state = if finished.signed { State::Signed } else { State::Stated };
+            (state(predicate.outcome), Some((predicate.entry.name, predicate.entry.team)))
+        }
+        Ok(None) => (State::Stage(stage(&folder, &runs)), about(&folder)),
+        Err(error) => (State::Damaged(format!("{error:#}")), about(&folder)),
+    };
+    let (name, team) = about.unwrap_or_default();
+    let protocol = protocols.iter().find(|(_, law)| law.digest == identity.protocol);
+    Ok(Entry {
+        name,
+        team,
+        protocol: protocol.map_or_else(|| identity.protocol.to_string(), |(name, _)| name.clone()),
+        competition: identity.round.competition.clone(),
+        round: identity.round.round.clone(),
+        state,
+        runs,
+        bytes,
+        process: home.holder(&Locked::Entry(identity.digest()).name())?,
+        folder,
+    })
+}
+
+/// The protocols of this release, to name a digest.
+fn protocols() -> Vec<(String, Law)> {
+    let law = |name: &str| Law::named(name).ok().map(|law| (name.to_owned(), law));
+    crate::frozen::protocols().into_iter().filter_map(law).collect()
+}
+
+/// What `submission.toml` says, where the entry is not judged yet.
+fn about(folder: &Path) -> Option<(String, String)> {
+    let text = archive::about(&folder.join("entry/editable/submission.toml"))?;
+    let text = |key: &str| text.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    Some((text("name"), text("team")))
+}
+
+/// The stage that an entry without a statement is in.
+fn stage(folder: &Path, runs: &[Progress]) -> &'static str {
+    if !folder.join("worker/build.json").is_file() {
+        return "build";
+    }
+    if !folder.join("stages/trial.json").is_file() {
+        return "trial";
+    }
+    if runs.is_empty() || runs.iter().any(|run| run.step < run.steps) {
+        return "train";
+    }
+    if !folder.join("stages/evaluate.json").is_file() {
+        return "evaluate";
+    }
+    "golden-after"
+}
+
+/// Every run of an entry's folder but its trials.
+fn runs(folder: &Path) -> Result<Vec<Progress>> {
+    let mut found = Vec::new();
+    for scale in below(folder)?.into_iter().filter(|path| named(path) != "trial") {
+        for run in std::iter::once(scale.clone()).chain(below(&scale)?) {
+            if let Some(steps) = steps(&run) {
+                let name = run.strip_prefix(folder).unwrap_or(&run).display().to_string();
+                found.push(Progress { run: name, step: done(&run), steps });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The steps of a run folder's run; `None` where it is none.
+fn steps(folder: &Path) -> Option<u64> {
+    let bytes = read_bounded(&folder.join(names::RUN), RUN_BYTES_MAX).ok()?;
+    let run: ResolvedRun = canonical::from_file(&bytes).ok()?;
+    let (protocol, _) = Protocol::parse(&run.protocol).ok()?;
+    protocol.scale(&run.scale).map(|scale| scale.steps)
+}
+
+/// The steps that stand in a run folder's transcript.
+fn done(folder: &Path) -> u64 {
+    let Ok(file) = File::open(folder.join(names::TRANSCRIPT)) else { return 0 };
+    let lines = BufReader::new(file).split(b'\n').map_while(io::Result::ok).count();
+    (lines as u64).saturating_sub(1)
+}
+
+/// What lies in a folder, by name; nothing where the folder is not there.
+fn below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(FileError::at("read", folder)(error).into()),
+    };
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .map_err(FileError::at("read", folder))?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The bytes of every file below a path. What vanishes meanwhile has none.
+fn size(path: &Path) -> Result<u64> {
+    let Ok(metadata) = path.symlink_metadata() else { return Ok(0) };
+    if !metadata.is_dir() {
+        return Ok(metadata.len());
+    }
+    below(path)?.iter().try_fold(0, |sum, path| Ok(sum + size(path)?))
+}
+
+fn named(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn tell(report: &Report, terminal: &mut Terminal) {
+    let free = report.free_bytes.map(|free| format!(", {} free", disk::shown(free))).unwrap_or_default();
+    terminal.line(format_args!("home      {}   {}{free}", report.home.display(), disk::shown(report.bytes)));
+    for golden in &report.goldens {
+        terminal.line(format_args!("golden    {}   {}", golden.name, disk::shown(golden.bytes)));
+    }
+    for entry in &report.entries {
+        tell_entry(entry, terminal);
+    }
+    for Holder { lock, process } in &report.at_work {
+        terminal.line(format_args!("at work   process {process} has {lock}"));
+    }
+}
+
+fn tell_entry(entry: &Entry, terminal: &mut Terminal) {
+    let outcome = |outcome: &Outcome, note| match outcome {
+        Outcome::Pass => (Paint::Good, "PASS", note),
+        Outcome::Fail => (Paint::Bad, "FAIL", note),
+    };
+    let (paint, word, note) = match &entry.state {
+        State::Signed(found) => outcome(found, "signed"),
+        State::Stated(found) => outcome(found, "not signed"),
+        State::Stage(stage) => (Paint::Doubt, *stage, if entry.process.is_some() { "at work" } else { "stopped" }),
+        State::Damaged(why) => (Paint::Bad, "damaged", why.as_str()),
+    };
+    let word = terminal.paint(paint, word);
+    let who = if entry.name.is_empty() { "a ZIP without a name" } else { &entry.name };
+    terminal.line(format_args!("entry     {who}, team {}   {word}, {note}", entry.team));
+    let round = format!("{} round {}", entry.competition, entry.round);
+    terminal.line(format_args!("          {}, {round}   {}", entry.protocol, disk::shown(entry.bytes)));
+    let unfinished = entry.runs.iter().filter(|run| run.step < run.steps);
+    let runs: Vec<_> = unfinished.map(|run| format!("{} {} of {}", run.run, run.step, run.steps)).collect();
+    if !runs.is_empty() {
+        terminal.line(format_args!("          {}", runs.join(", ")));
+    }
+    terminal.line(format_args!("          {}", entry.folder.display()));
+}
