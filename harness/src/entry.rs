@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
-use records::{TreeDigest, v1::statement};
+use records::{Exit, TreeDigest, v1::statement};
 use verifier::{
     config::Names,
     gate::{self, Judgement},
@@ -35,6 +35,9 @@ impl Entry {
     /// The entry of a judgement that passed.
     #[must_use]
     pub fn admitted(judgement: &Judgement) -> Option<Self> {
+        if judgement.exit() != Exit::Pass {
+            return None;
+        }
         let (tree, about) = (judgement.tree.clone()?, judgement.entry.clone()?);
         Some(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
     }

@@ -192,6 +192,12 @@ impl EntryFolder {
         self.0.join("trial").join(run.to_string()).join(variant)
     }
 
+    /// The ZIP, as it was handed in.
+    #[must_use]
+    pub fn archive(&self) -> PathBuf {
+        self.0.join(verifier::evidence::ARCHIVE)
+    }
+
     /// The unsigned statement.
     #[must_use]
     pub fn statement(&self) -> PathBuf {

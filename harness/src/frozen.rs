@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use records::{FrozenDigest, v1::protocol::ProtocolError};
+use records::{FrozenDigest, ReleaseDigest, Sha256, v1::protocol::ProtocolError};
 use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
 
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
@@ -16,7 +16,8 @@ static KIT: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
 });
 
 #[expect(clippy::expect_used, reason = "the build script wrote both with the function that reads them")]
-fn open(manifest: &'static str, contents: &'static [u8]) -> FrozenTree<'static> {
+/// Reads what the build script wrote.
+pub fn open(manifest: &'static str, contents: &'static [u8]) -> FrozenTree<'static> {
     FrozenTree::new(manifest, contents).expect("the build script's own manifest")
 }
 
@@ -53,8 +54,13 @@ pub fn kit() -> Tree {
 }
 
 /// What this program holds statements to.
-pub fn release() -> Result<Release, ProtocolError> {
-    Release::of(&FROZEN, kit().digest())
+pub fn release() -> Result<Release<'static>, ProtocolError> {
+    Release::of(judge(), &FROZEN, kit().digest())
+}
+
+/// What judges, besides the frozen tree: the verifier and this program, as they were compiled.
+pub fn judge() -> ReleaseDigest {
+    ReleaseDigest(Sha256::of(include_bytes!(concat!(env!("OUT_DIR"), "/release.manifest"))).0)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The golden: a recorded run of the baseline that a machine must repeat, bit for bit, before and after it
 //! judges.
 //!
-//! One a protocol and numerics class. Recording is an organizer's act and keeps its reason; replaying is
-//! everyone's. A machine that does not repeat it cannot judge: that never says anything about a submission.
+//! One a protocol, frozen tree and numerics class. Recording is an organizer's act and keeps its reason, and none that
+//! was recorded is lost; replaying is everyone's. A machine that does not repeat it cannot judge: that never says anything about a submission.
 
 use std::{
     fs,
@@ -10,12 +10,19 @@ use std::{
 };
 
 use anyhow::Context as _;
-pub use records::v1::golden::Golden;
 use records::{
-    Blake3, NumericsClass, canonical,
+    Blake3, NumericsClass, Sha256, Verdict, canonical,
     file::{self, FileError},
-    v1::names,
+    v1::{
+        golden::{Golden, Recording, Superseded},
+        names,
+        statement::Statement,
+    },
     verdict::Reason,
+};
+use verifier::{
+    evidence::GOLDEN,
+    golden::{FINGERPRINTS, TRANSCRIPT, state},
 };
 
 use crate::{
@@ -23,11 +30,12 @@ use crate::{
     compile, datahome,
     entry::Entry,
     folders::Home,
-    frozen,
+    frozen, goldens,
     halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Training},
     locks::Locked,
+    problem::Problem,
     resolve::{self, Law, Where, Who},
     round::Round,
     scratch::Scratch,
@@ -48,14 +56,18 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Runs the baseline and keeps what it did.
-    pub fn record(&self, reason: &str, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+    /// Runs the baseline and keeps what it did, with the reason.
+    ///
+    /// A golden that is there already stays where the run is the same one; another one takes its place where
+    /// `supersede` says why, and the old one is kept.
+    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
         let name = Home::golden_name(&self.law.protocol.name, &self.class);
         let _alone = self.home.lock(Locked::Golden(&name))?;
         let baseline = Entry::baseline()?;
         let scratch = Scratch::new(self.home)?;
         let run = self.train(&baseline, &scratch.at("golden"), on_step)?;
-        let transcript = file::read(&run.join(names::TRANSCRIPT))?;
+        let [transcript, fingerprints] = [TRANSCRIPT, FINGERPRINTS].map(|name| file::read(&run.join(name)));
+        let (transcript, fingerprints) = (transcript?, fingerprints?);
         let golden = Golden {
             protocol: self.law.protocol.name.clone(),
             protocol_digest: self.law.digest,
@@ -64,44 +76,70 @@ impl Bench<'_> {
             class: self.class,
             steps: self.law.protocol.golden.steps,
             transcript: Blake3::of(&transcript),
-            reason: reason.to_owned(),
+        };
+        let folder = self.home.golden(&self.law.protocol.name, &self.class);
+        let superseded = match self.before(&folder, &baseline)? {
+            None => Vec::new(),
+            Some(before) if before.golden == golden && supersede.is_none() => return Ok(golden),
+            Some(before) => give_way(before, &folder, supersede)?,
         };
         fs::remove_dir_all(run.join(names::CHECKPOINTS)).context("cannot drop the golden's checkpoints")?;
-        file::write(&run.join("golden.json"), &canonical::to_file(&golden)?)?;
-        let folder = self.home.golden(&self.law.protocol.name, &self.class);
-        if folder.exists() {
-            // Moved away and not emptied: a kill between the two leaves no half of a golden under its name.
-            let before = scratch.at("before");
-            fs::rename(&folder, &before).map_err(FileError::at("rename", &folder))?;
-        }
+        let record = canonical::to_file(&golden)?;
+        file::write(&run.join(GOLDEN), &record)?;
+        let recording = Recording { golden: golden.clone(), reason: reason.to_owned(), superseded };
+        let statement = state(recording, [&fingerprints, &record, &transcript]);
+        file::write(&run.join(goldens::STATEMENT), &canonical::to_file(&statement)?)?;
+        // Moved away and not emptied: a kill between the two leaves no half of a golden under its name.
+        set_aside(&folder)?;
         let below = self.home.0.join("golden");
         fs::create_dir_all(&below).map_err(FileError::at("create", &below))?;
         fs::rename(&run, &folder).map_err(FileError::at("rename", &folder))?;
         Ok(golden)
     }
 
-    /// Runs the baseline again and compares every step.
-    pub fn replay(&self, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+    /// The golden that is there: none where it is of another frozen tree, protocol or baseline, since both can be right.
+    fn before(&self, folder: &Path, baseline: &Entry) -> Went<Option<Recording>> {
+        let Ok(bytes) = file::read(&folder.join(goldens::STATEMENT)) else { return Ok(None) };
+        let before: Statement<Recording> =
+            canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
+        Ok(Some(before.predicate).filter(|before| self.is_ours(&before.golden, baseline)))
+    }
+
+    fn is_ours(&self, golden: &Golden, baseline: &Entry) -> bool {
+        let here = (self.law.digest, frozen::digest(), baseline.digest, self.class);
+        (golden.protocol_digest, golden.frozen, golden.tree, golden.class) == here
+    }
+
+    /// The golden to repeat: the home's, or else the one that this program carries; written to `scratch` then.
+    fn find(&self, baseline: &Entry, scratch: &Path) -> Went<(Golden, PathBuf)> {
         let name = &self.law.protocol.name;
         let folder = self.home.golden(name, &self.class);
-        let record = format!("maxclip golden record --protocol {name} --reason \"..\"");
-        let cannot =
-            |why: String| Halt::Inconclusive(Reason { why, hint: format!("an organizer records one with: {record}") });
-        // Nobody records another one while this one is compared with.
-        let _shared = self.home.share(Locked::Golden(&Home::golden_name(name, &self.class)))?;
-        let Ok(bytes) = file::read(&folder.join("golden.json")) else {
-            return Err(cannot(format!("no golden of protocol `{name}` is recorded for {}", self.class.short())));
-        };
-        let golden: Golden =
-            canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
-        let baseline = Entry::baseline()?;
-        let here = (self.law.digest, frozen::digest(), baseline.digest);
-        if (golden.protocol_digest, golden.frozen, golden.tree) != here {
-            return Err(cannot(format!(
-                "the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline"
-            )));
+        let statement = folder.join(goldens::STATEMENT);
+        let own = if statement.is_file() { Some(intact(&statement)?) } else { None };
+        if let Some(golden) = own.as_ref().filter(|golden| self.is_ours(golden, baseline)) {
+            return Ok((golden.clone(), folder));
         }
+        if let Some(carried) = goldens::carried().into_iter().find(|carried| self.is_ours(&carried.golden, baseline)) {
+            carried.write(scratch)?;
+            return Ok((carried.golden, scratch.to_owned()));
+        }
+        let why = match own {
+            Some(_) => {
+                format!("the golden of protocol `{name}` was recorded for another protocol, frozen tree or baseline")
+            }
+            None => format!("no golden of protocol `{name}` is recorded for {}", self.class.short()),
+        };
+        let hint = format!("an organizer records one with: maxclip golden record --protocol {name} --reason \"..\"");
+        Err(Halt::Inconclusive(Reason { why, hint }))
+    }
+
+    /// Runs the baseline again and compares every step.
+    pub fn replay(&self, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+        // Nobody records another one while this one is compared with.
+        let _shared = self.home.share(Locked::Golden(&Home::golden_name(&self.law.protocol.name, &self.class)))?;
+        let baseline = Entry::baseline()?;
         let scratch = Scratch::new(self.home)?;
+        let (golden, folder) = self.find(&baseline, &scratch.at("carried"))?;
         let run = self.train(&baseline, &scratch.at("replay"), on_step)?;
         match prefix::compare(&folder, &run, golden.steps)?.first() {
             None => Ok(golden),
@@ -136,6 +174,57 @@ impl Bench<'_> {
     }
 }
 
+/// Adds a golden to those that gave way before it, with the reason.
+fn give_way(before: Recording, folder: &Path, because: Option<&str>) -> Went<Vec<Superseded>> {
+    let Recording { golden, reason, mut superseded } = before;
+    let Some(because) = because else {
+        let what = format!("{} holds another run, recorded with the reason: {reason}", folder.display());
+        let hint = "a golden is never replaced without a reason: --supersede REASON";
+        return Err(Problem::usage(what).hint(hint).into());
+    };
+    superseded.push(Superseded { golden, reason, because: because.to_owned() });
+    Ok(superseded)
+}
+
+/// A golden of one's own. A damaged one says that this machine cannot judge, and nothing about a submission.
+fn intact(statement: &Path) -> Went<Golden> {
+    let findings = match goldens::open(statement, None)? {
+        Verdict::Pass(golden) => return Ok(golden),
+        Verdict::Inconclusive(reason) => return Err(Halt::Inconclusive(reason)),
+        Verdict::Fail(findings) => findings,
+    };
+    let first = findings.first().map(|finding| format!("{} {}", finding.place, finding.found)).unwrap_or_default();
+    Err(Halt::Inconclusive(Reason {
+        why: format!("{} is not what was recorded: {first}", statement.display()),
+        hint: "move its folder away and record it again with: maxclip golden record --reason \"..\"".to_owned(),
+    }))
+}
+
+/// Where goldens that gave way are kept, below the folder of those that hold.
+const SUPERSEDED: &str = "superseded";
+
+/// Moves a golden away under the digest of what it states, so that every one that was ever recorded stays, and is
+/// not taken for one that holds.
+fn set_aside(folder: &Path) -> Result<(), FileError> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    // Goldens of before had no statement.
+    let stated = [goldens::STATEMENT, GOLDEN].map(|name| folder.join(name)).into_iter().find(|path| path.is_file());
+    let digest =
+        stated.map(|path| file::read(&path)).transpose()?.map_or_else(|| Sha256::of(b""), |bytes| Sha256::of(&bytes));
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", digest.bare()));
+    let kept = folder.with_file_name(SUPERSEDED);
+    fs::create_dir_all(&kept).map_err(FileError::at("create", &kept))?;
+    let aside = kept.join(name);
+    if aside.exists() {
+        // The same statement over the same files: one of both is enough.
+        return fs::remove_dir_all(folder).map_err(FileError::at("remove", folder));
+    }
+    fs::rename(folder, &aside).map_err(FileError::at("rename", folder))
+}
+
 /// The baseline is ours: a rule that it breaks here says that this machine cannot judge, and nothing about
 /// the submission whose certification asked for the golden.
 fn ours(halt: Halt) -> Halt {
@@ -152,6 +241,22 @@ mod tests {
     use records::{Finding, Rule};
 
     use super::*;
+
+    #[test]
+    fn what_gives_way_is_kept_and_no_longer_found() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("golden/mini-0");
+        for text in ["one", "two", "one"] {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(goldens::STATEMENT), text).unwrap();
+            set_aside(&folder).unwrap();
+            assert!(!folder.exists());
+        }
+        set_aside(&folder).unwrap();
+        let kept: Vec<_> = fs::read_dir(home.path().join("golden/superseded")).unwrap().collect();
+        assert_eq!(kept.len(), 2);
+        assert!(goldens::known(&[home.path().join("golden")], None).is_err(), "no golden holds");
+    }
 
     #[test]
     fn a_baseline_that_is_refused_is_never_the_submissions_fault() {

@@ -26,6 +26,17 @@ impl<E: Into<anyhow::Error>> From<E> for Halt {
 }
 
 impl Halt {
+    /// Says in what training a rule was broken.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        let Self::Fail(findings) = self else { return self };
+        let named = |mut finding: Finding| {
+            finding.place = format!("{place}: {}", finding.place);
+            finding
+        };
+        Self::Fail(findings.into_iter().map(named).collect())
+    }
+
     /// Prints broken rules and gives their exit code; everything else is an error.
     pub fn tell(self, terminal: &mut Terminal) -> Result<Exit> {
         match self {

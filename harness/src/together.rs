@@ -1,4 +1,5 @@
-//! Programs that run beside each other for one verdict: the first halt ends the others, whose work nobody needs.
+//! Programs that run beside each other for one verdict: the first that says nothing about an entry ends the others,
+//! whose work nobody needs then.
 
 use std::{
     os::fd::OwnedFd,

@@ -29,6 +29,7 @@ impl Bench {
         fs::write(bench.path("demo.pub"), format!("{}\n", key("demo", 1).public())).unwrap();
         fs::write(bench.path("demo.key"), key("demo", 1).pem().unwrap()).unwrap();
         fs::write(bench.path("other.pub"), format!("{}\n", key("demo", 2).public())).unwrap();
+        release::record(&bench.path("golden"));
         bench
     }
 
@@ -92,7 +93,7 @@ fn an_entry_is_signed_verified_changed_refused_and_put_right() {
     let bench = Bench::new();
     let (statement, files) = passed(&fastclip());
     bench.write("entry", &statement, &files);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert_eq!(code, 0, "{text}");
     let verify = ["verify", "entry/certificate.json", "--trust", "demo.pub"];
     let (code, text) = bench.maxclip(&verify);
@@ -117,7 +118,7 @@ fn sign_refuses_evidence_that_is_not_what_the_statement_says() {
     let (statement, files) = passed(&fastclip());
     bench.write("entry", &statement, &files);
     flip(&bench.path("entry/small/1/transcript.jsonl"), 900, 0);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert_eq!(code, 1, "{text}");
     assert!(text.contains("transcript-changed") && text.contains("not signed"), "{text}");
     assert!(!bench.path("entry/certificate.json").exists());
@@ -147,7 +148,7 @@ fn what_a_newer_release_signed_is_called_that_and_never_a_forgery() {
             &["show", "entry/certificate.json"],
             &["show", "entry/statement.json"],
             &["leaderboard", "entry", "--trust", "demo.pub"],
-            &["sign", "entry", "--key", "demo.key"],
+            &["sign", "entry", "--golden", "golden", "--key", "demo.key"],
         ] {
             let (code, text) = bench.maxclip(command);
             assert_eq!(code, 3, "{command:?}: {text}");
@@ -156,7 +157,7 @@ fn what_a_newer_release_signed_is_called_that_and_never_a_forgery() {
         }
         // Nor is one signed over: what stands there may be right.
         bench.write("entry", &statement, &files);
-        assert_eq!(bench.maxclip(&["sign", "entry", "--key", "demo.key"]).0, 3);
+        assert_eq!(bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]).0, 3);
     }
 }
 
@@ -187,7 +188,7 @@ fn sign_refuses_a_statement_of_one_scale() {
     let (mut statement, mut files) = passed(&fastclip());
     strip(&mut statement, &mut files);
     bench.write("entry", &statement, &files);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert_eq!(code, 1, "{text}");
     assert_data_eq!(text, snapbox::file!["sign_stripped.txt": Text]);
     assert!(!bench.path("entry/certificate.json").exists());
@@ -206,12 +207,12 @@ fn sign_takes_the_round_from_the_organizer() {
     let wish = Wish { round: real_round("1"), seeds: real_round("1"), ..fastclip() };
     let (statement, files) = passed(&wish);
     bench.write("entry", &statement, &files);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key", "--round", "2"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key", "--round", "2"]);
     assert_eq!(code, 1, "{text}");
     assert_data_eq!(text, snapbox::file!["sign_other_round.txt": Text]);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert_eq!(code, 1, "the practice round: {text}");
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key", "--round", "1"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key", "--round", "1"]);
     assert_eq!(code, 0, "{text}");
     assert_eq!(bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub"]).0, 0);
 }
@@ -222,10 +223,10 @@ fn another_release_is_judged_by_nobody_here() {
     let other = Wish::new("FastCLIP-v3", &fastclip().hits);
     let (statement, files) = passed(&other);
     bench.write("entry", &statement, &files);
-    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert_eq!(code, 3, "{text}");
     assert!(text.contains("written by another release"), "{text}");
-    assert!(text.ends_with("hint: sign with the release that certified it\n"), "{text}");
+    assert!(text.contains("hint: judge it with the release that certified it"), "{text}");
     bench.signed("entry", &other);
     for command in ["verify", "leaderboard"] {
         let (code, text) = bench.maxclip(&[command, "entry/certificate.json", "--trust", "demo.pub"]);
@@ -275,7 +276,7 @@ fn a_second_key_signs_beside_the_first() {
     let bench = Bench::new();
     bench.signed("entry", &fastclip());
     fs::write(bench.path("auditor.key"), key("auditor", 5).pem().unwrap()).unwrap();
-    let sign = ["sign", "entry", "--key", "auditor.key", "--name", "auditor"];
+    let sign = ["sign", "entry", "--golden", "golden", "--key", "auditor.key", "--name", "auditor"];
     assert_eq!(bench.maxclip(&sign).0, 0);
     assert_eq!(bench.maxclip(&sign).0, 2, "twice");
     let (code, text) = bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub"]);
@@ -399,7 +400,7 @@ fn a_signature_of_nobody_moves_no_board() {
     fs::write(&path, canonical::to_file(&envelope).unwrap()).unwrap();
     fs::write(bench.path("auditor.key"), key("auditor", 5).pem().unwrap()).unwrap();
     fs::write(bench.path("auditor.pub"), format!("{}\n", key("auditor", 5).public())).unwrap();
-    assert_eq!(bench.maxclip(&["sign", "runs/a", "--key", "auditor.key"]).0, 0);
+    assert_eq!(bench.maxclip(&["sign", "runs/a", "--golden", "golden", "--key", "auditor.key"]).0, 0);
     assert_eq!(bench.maxclip(&board), (0, before.clone()));
     let (code, after) = bench.maxclip(&["leaderboard", "runs/a", "--trust", "demo.pub", "--trust", "auditor.pub"]);
     assert_eq!(code, 0, "{after}");
@@ -420,4 +421,85 @@ fn a_report_and_a_comparison_read_run_folders() {
     assert_eq!(code, 1);
     assert!(text.contains("step 0: loss"), "{text}");
     assert_eq!(bench.maxclip(&["report", "nowhere"]).0, 2);
+}
+
+#[test]
+fn sign_knows_the_golden_or_says_that_it_does_not() {
+    let bench = Bench::new();
+    let (statement, files) = passed(&fastclip());
+    bench.write("entry", &statement, &files);
+    let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+    assert_eq!(code, 3, "{text}");
+    assert!(text.contains("no golden that is known here") && text.contains("--golden"), "{text}");
+    // What others recorded is signed, by a key that is for that.
+    assert_eq!(bench.maxclip(&["key", "new", "--name", "gold", "--role", "golden", "--out", "gold"]).0, 0);
+    let (code, text) = bench.maxclip(&["golden", "sign", "golden", "--key", "demo.key"]);
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("a golden needs one with the role golden"), "{text}");
+    let (code, text) = bench.maxclip(&["golden", "sign", "golden", "--key", "gold.key"]);
+    assert_eq!(code, 0, "{text}");
+    let sign =
+        |more: &[&str]| bench.maxclip(&[&["sign", "entry", "--key", "demo.key", "--golden", "golden"], more].concat());
+    assert_eq!(sign(&[]).0, 2, "signed, and by whom?");
+    let (code, text) = sign(&["--trust", "demo.pub"]);
+    assert!(code == 3 && text.contains("no trusted key signed"), "{text}");
+    let (code, text) = sign(&["--trust", "gold.pub"]);
+    assert_eq!(code, 0, "{text}");
+    flip(&bench.path("golden/transcript.jsonl"), 0, 0);
+    let (code, text) = sign(&["--trust", "gold.pub"]);
+    assert!(code == 1 && text.contains("file-changed") && text.contains("transcript.jsonl"), "{text}");
+}
+
+#[test]
+fn a_part_is_looked_at_alone_and_a_folder_that_is_not_there_is_said_once() {
+    let bench = Bench::new();
+    bench.signed("entry", &fastclip());
+    let only = |part: &str| bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub", "--only", part]);
+    flip(&bench.path("entry/medium/1/published/model.safetensors"), 2000, 3);
+    assert_eq!(only("checkpoints").0, 1);
+    assert_eq!(only("medium").0, 1);
+    for part in ["small", "transcript", "evaluation", "source", "submission.zip"] {
+        let (code, text) = only(part);
+        assert_eq!(code, 0, "{part}: {text}");
+        assert!(text.contains("files were not asked for"), "{text}");
+    }
+    let (code, text) = only("tiny");
+    assert!(code == 2 && text.contains("names no file that is `tiny`"), "{text}");
+    fs::copy(bench.path("entry/certificate.json"), bench.path("alone.json")).unwrap();
+    let (code, text) = bench.maxclip(&["verify", "alone.json", "--trust", "demo.pub"]);
+    assert_eq!(code, 3, "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.contains("the evidence is not here"), "{text}");
+}
+
+#[test]
+fn checkpoints_are_pruned_by_rule_and_by_nothing_else() {
+    let bench = Bench::new();
+    let (mut statement, mut files) = passed(&fastclip());
+    for step in ["000", "001", "002", "003", "004", "005"] {
+        for file in ["manifest.json", "model.safetensors"] {
+            let bytes = files.0[&format!("small/1/checkpoints/last/{file}")].clone();
+            files.0.insert(format!("small/1/checkpoints/{step}/{file}"), bytes);
+        }
+    }
+    statement.subject.truncate(1);
+    statement.subject.extend(folder::files(&files));
+    bench.write("entry", &statement, &files);
+    fs::write(bench.path("entry/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
+    let verify = || bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub"]);
+    assert_eq!(verify().0, 0);
+    assert_eq!(bench.maxclip(&["prune", "entry", "--dry-run"]).0, 0);
+    assert!(bench.path("entry/small/1/checkpoints/001").exists());
+    let (code, text) = bench.maxclip(&["prune", "entry"]);
+    assert!(code == 0 && text.contains("pruned   3 checkpoints"), "{text}");
+    let (code, text) = verify();
+    assert!(code == 0 && text.contains("3 checkpoints pruned by rule"), "{text}");
+    // What is signed is whole, and what may not go may not go, not even in part.
+    fs::remove_file(bench.path("entry/certificate.json")).unwrap();
+    let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
+    assert!(code == 1 && text.contains("file-missing"), "{text}");
+    fs::write(bench.path("entry/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
+    fs::remove_dir_all(bench.path("entry/small/1/checkpoints/004")).unwrap();
+    let (code, text) = verify();
+    assert!(code == 1 && text.contains("small/1/checkpoints/004/manifest.json"), "{text}");
 }

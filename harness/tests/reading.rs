@@ -32,6 +32,7 @@ impl Bench {
     fn new() -> Self {
         let bench = Self(tempfile::tempdir().unwrap());
         let demo = key("demo", 1);
+        release::record(&bench.path("golden"));
         fs::write(bench.path("demo.pub"), format!("{}\n", demo.public())).unwrap();
         fs::write(bench.path("demo.key"), demo.pem().unwrap()).unwrap();
         let (statement, files) = passed(&entry("FastCLIP-v3", [185, 210, 222]));
@@ -148,10 +149,11 @@ fn what_lies_in_a_strangers_folder_is_a_plain_file_of_its_signed_length_or_a_fin
         for name in ["small/1/transcript.jsonl", "small/1/published/model.safetensors"] {
             let bench = Bench::new();
             odd.put(&bench.path("entry").join(name));
-            for command in
-                [["verify", "entry/certificate.json", "--trust", "demo.pub"], ["sign", "entry", "--key", "demo.key"]]
-            {
-                let (code, text) = bench.maxclip(&command);
+            for command in [
+                &["verify", "entry/certificate.json", "--trust", "demo.pub"][..],
+                &["sign", "entry", "--golden", "golden", "--key", "demo.key"],
+            ] {
+                let (code, text) = bench.maxclip(command);
                 assert_eq!(code, 1, "{odd:?} {command:?}: {text}");
                 let why = if odd == Odd::Sparse { "found     3221225472 bytes" } else { "not a plain file" };
                 assert!(text.contains("file-changed") && text.contains(why), "{odd:?} {command:?}: {text}");

@@ -51,7 +51,10 @@ fn a_participant_an_organizer_and_a_reviewer_get_through_their_pages() {
     let runs = fs::read_dir(folder.path().join("runs/entries")).unwrap().map(|entry| entry.unwrap().path());
     let entries: Vec<_> = runs.filter(|path| path.join("statement.json").is_file()).collect();
     let [entry] = entries.as_slice() else { panic!("one entry expected, found {entries:?}") };
-    let signed = maxclip(folder.path(), &["sign", &entry.to_string_lossy(), "--key", "organizer.key"]);
+    let signed = maxclip(
+        folder.path(),
+        &["sign", &entry.to_string_lossy(), "--golden", "runs/golden", "--key", "organizer.key"],
+    );
     assert_eq!(signed.code, Some(0), "{}{}", signed.out, signed.err);
 
     fs::copy(folder.path().join("organizer.pub"), entry.join("organizer.pub")).unwrap();

@@ -76,7 +76,16 @@ impl Bench {
         self.passes(&["certify", zip, "--protocol", "mini", "--round", round, "--home", "home"]);
         let new: Vec<_> = self.entries().into_iter().filter(|folder| !before.contains(folder)).collect();
         let [folder] = &new[..] else { panic!("one new folder is due, found {new:?}") };
-        self.passes(&["sign", &folder.to_string_lossy(), "--round", round, "--key", "test.key"]);
+        self.passes(&[
+            "sign",
+            &folder.to_string_lossy(),
+            "--round",
+            round,
+            "--golden",
+            "home/golden",
+            "--key",
+            "test.key",
+        ]);
         folder.clone()
     }
 

@@ -5,8 +5,9 @@
 //! keys' owners said it of these bytes.
 
 use records::{
-    Finding, Rule, Sha256, Verdict,
+    Finding, Reason, Rule, Sha256, Verdict,
     v1::{
+        golden::Golden,
         names::is_name,
         statement::{
             Annotations, Certificate, Outcome, Run, STATEMENT_TYPE, Stage, StageValue, Statement, Subject,
@@ -18,7 +19,8 @@ use records::{
 use crate::{
     conformity,
     envelope::{self, Signer},
-    evidence::{self, Counts, Files, ReadError},
+    evidence::{self, Counts, Files, ReadError, part::Part},
+    gate,
     keys::Trust,
     predicate,
     release::{Law, Release},
@@ -48,14 +50,17 @@ pub fn verify(
     certificate: &[u8],
     trust: &Trust,
     files: &dyn Files,
-    release: &Release,
+    part: &Part,
+    ground: &Ground<'_>,
 ) -> Result<Verdict<Verified>, ReadError> {
     let opened = match envelope::open(certificate, trust) {
         Verdict::Pass(opened) => opened,
         Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
         Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let judged = judge(&opened.statement, files, release, known_round(&opened.statement).as_ref())?;
+    let known = known_round(&opened.statement);
+    let ground = Ground { round: ground.round.or(known.as_ref()), ..*ground };
+    let judged = judge(&opened.statement, files, part, &ground)?;
     Ok(judged.map(|counts| Verified { statement: opened.statement, signers: opened.signers, counts }))
 }
 
@@ -67,22 +72,61 @@ pub fn verify(
 pub fn judge(
     statement: &Statement,
     files: &dyn Files,
-    release: &Release,
-    round: Option<&Round>,
+    part: &Part,
+    ground: &Ground<'_>,
 ) -> Result<Verdict<Counts>, ReadError> {
+    let Ground { release, round, goldens } = *ground;
     let law = match conform(statement, release, round) {
         Verdict::Pass(law) => law,
         Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
         Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let mut looked = evidence::check(statement, files)?;
+    if *part == Part::Whole
+        && let Err(reason) = conformity::knows_golden(&statement.predicate, goldens)
+    {
+        return Ok(Verdict::Inconclusive(reason));
+    }
+    if evidence::nothing_there(statement, files)? {
+        return Ok(Verdict::Inconclusive(not_here(statement)));
+    }
+    let mut looked = evidence::check(statement, files, part)?;
     let findings = conformity::check_evidence(&looked, release, law);
     looked.findings.extend(findings);
+    if let Some(golden) = &looked.golden {
+        looked.findings.extend(conformity::check_golden(golden, goldens));
+    }
+    if let Some(zip) = &looked.archive {
+        let again = gate::judge(zip, release.frozen).map_err(|error| ReadError::Failed(error.to_string()))?;
+        looked.findings.extend(conformity::check_gate(&statement.predicate, &again));
+        looked.findings.extend(conformity::check_configs(&looked.runs, &again, law, &release.names()));
+    }
     Ok(Verdict::from_findings(looked.counts, looked.findings))
 }
 
+/// What a statement is held to: whoever judges brings all of it, and nothing of it comes from the statement.
+#[derive(Debug, Clone, Copy)]
+pub struct Ground<'a> {
+    /// This release.
+    pub release: &'a Release<'a>,
+    /// The round, where it is known whole.
+    pub round: Option<&'a Round>,
+    /// Goldens that are known to be right.
+    pub goldens: &'a [Golden],
+}
+
+fn not_here(statement: &Statement) -> Reason {
+    Reason {
+        why: format!(
+            "the evidence is not here: none of the {} files that the certificate names lies beside it",
+            statement.subject.len() - 1
+        ),
+        hint: "put the certificate into the entry's folder, or get that; `maxclip show` shows what is stated"
+            .to_owned(),
+    }
+}
+
 /// Whether a statement says what its release, its protocol and its round make it say; no file is looked at.
-pub fn conform<'a>(statement: &Statement, release: &'a Release, round: Option<&Round>) -> Verdict<&'a Law> {
+pub fn conform<'a>(statement: &Statement, release: &'a Release<'_>, round: Option<&Round>) -> Verdict<&'a Law> {
     let predicate = &statement.predicate;
     let law = match release.law(&predicate.against) {
         Ok(law) => law,
@@ -96,11 +140,13 @@ pub fn conform<'a>(statement: &Statement, release: &'a Release, round: Option<&R
     Verdict::from_findings(law, findings)
 }
 
-/// The round of a statement, where its secret is everyone's.
+/// The round of a statement, where its secret is everyone's: what commits to it, and what is called like it.
 #[must_use]
 pub fn known_round(statement: &Statement) -> Option<Round> {
     let practice = Round::practice();
-    (practice.public().commitment == statement.predicate.round.commitment).then_some(practice)
+    let (public, stated) = (practice.public(), &statement.predicate.round);
+    let called = (&public.competition, &public.round) == (&stated.competition, &stated.round);
+    (called || public.commitment == stated.commitment).then_some(practice)
 }
 
 /// The first subject: SHA-256 of the admitted tree's digest as text, or of the ZIP where none was admitted.
@@ -135,6 +181,10 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
     if !statement.subject.iter().skip(1).is_sorted_by(|a, b| a.name < b.name) {
         broken("subject", "files that are not sorted by path, or named twice".to_owned());
     }
+    let archive = predicate.submission.archive.bare();
+    if !statement.subject.iter().skip(1).any(|file| file.name == evidence::ARCHIVE && file.digest.sha256 == archive) {
+        broken("subject", format!("no `{}` of the digest of the archive", evidence::ARCHIVE));
+    }
     if let Some(found) = check_stages(predicate.outcome, &predicate.stages) {
         broken("stages", found);
     }
@@ -144,8 +194,11 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
     if [submission.object.is_some(), against.rustc.is_some()] != [passed("build"); 2] {
         broken("submission", "a worker and its compiler stand where stage `build` passed, and nowhere else".to_owned());
     }
-    if [against.class.is_some(), against.golden.is_some()] != [passed("golden"); 2] {
-        broken("against", "a class and its golden stand where stage `golden` passed, and nowhere else".to_owned());
+    if [against.class.is_some(), against.golden.is_some(), against.libtorch.is_some()] != [passed("golden"); 3] {
+        broken(
+            "against",
+            "a class, its golden and its libtorch stand where stage `golden` passed, and nowhere else".to_owned(),
+        );
     }
     let runs: Vec<_> = predicate.runs.iter().map(Run::name).collect();
     if runs.iter().enumerate().any(|(index, run)| runs[..index].contains(run) || !is_name(run.scale)) {
@@ -199,7 +252,7 @@ fn is_path(path: &str) -> bool {
 #[cfg(test)]
 pub(crate) mod tests {
     use records::{
-        Commitment, FrozenDigest, ProtocolDigest,
+        Commitment, FrozenDigest, ProtocolDigest, ReleaseDigest,
         v1::statement::{Against, Entry, Round},
     };
 
@@ -210,7 +263,7 @@ pub(crate) mod tests {
         let submission = Submission { archive: Sha256::of(b"zip"), tree: None, object: None };
         let word = |text: &str| text.to_owned();
         predicate::state(
-            vec![submission_subject(&submission)],
+            vec![submission_subject(&submission), Subject::file(evidence::ARCHIVE.into(), submission.archive, 3)],
             Certificate {
                 outcome: Outcome::Fail,
                 round: Round {
@@ -231,6 +284,8 @@ pub(crate) mod tests {
                     protocol: word("mini"),
                     protocol_digest: ProtocolDigest([1; 32]),
                     frozen: FrozenDigest([2; 32]),
+                    release: ReleaseDigest([3; 32]),
+                    libtorch: None,
                     rustc: None,
                     class: None,
                     golden: None,
@@ -244,6 +299,11 @@ pub(crate) mod tests {
                 runs: vec![],
             },
         )
+    }
+
+    /// Where a file stands among the subjects.
+    fn at(subjects: &[Subject], name: &str) -> usize {
+        1 + subjects[1..].partition_point(|subject| subject.name.as_str() < name)
     }
 
     fn places(change: impl Fn(&mut Statement)) -> Vec<String> {
@@ -261,14 +321,15 @@ pub(crate) mod tests {
         assert_eq!(places(|s| s.predicate.stages[0].value = StageValue::Fail(vec![])), ["stages"]);
         assert_eq!(places(|s| s.predicate.stages[0].name = "diff".into()), ["stages"]);
         assert_eq!(places(|s| s.predicate.stages.clear()), ["stages"]);
-        assert_eq!(places(|s| s.predicate.submission.archive = Sha256::of(b"other")), ["subject"]);
+        assert_eq!(places(|s| s.predicate.submission.archive = Sha256::of(b"other")), ["subject", "subject"]);
+        assert_eq!(places(|s| s.subject.truncate(1)), ["subject"]);
     }
 
     #[test]
     fn subjects_are_paths_below_the_folder() {
         for name in ["../x", "/x", "a/../b", "a//b", ".hidden", "a/.", "a\\b", "a\u{202e}b", "", "a\0b"] {
             let subject = Subject::file(name.into(), Sha256::of(b""), 0);
-            assert_eq!(places(|s| s.subject.push(subject.clone())), ["subject"], "{name:?}");
+            assert_eq!(places(|s| s.subject.insert(at(&s.subject, name), subject.clone())), ["subject"], "{name:?}");
         }
     }
 
@@ -277,7 +338,7 @@ pub(crate) mod tests {
         let length = |name: &str, bytes: Option<u64>| {
             let annotations = bytes.map(|bytes| Annotations { bytes });
             let subject = Subject { annotations, ..Subject::file(name.into(), Sha256::of(b""), 0) };
-            places(|s| s.subject.push(subject.clone()))
+            places(|s| s.subject.insert(at(&s.subject, name), subject.clone()))
         };
         for name in [
             "golden.json",

@@ -4,17 +4,22 @@
 //! out, a task twice, a seed of its own. What must be there is derived here, and never read from the statement.
 
 use records::{
-    Finding, Rule, SeedDigest,
+    Exit, Finding, Reason, Rule, SeedDigest, TreeDigest, Verdict,
     v1::{
         evaluation::{self, Fraction},
+        golden::Golden,
         names::RunName,
         protocol::Scale,
-        statement::{Certificate, Outcome, Run},
+        run::ResolvedRun,
+        statement::{Certificate, Entry, Outcome, Run, Stage, StageValue},
     },
+    verdict::escape,
 };
 
 use crate::{
-    evidence::Looked,
+    config::{self, Names},
+    evidence::{ARCHIVE, GOLDEN, Looked},
+    gate::Judgement,
     release::{Law, Release},
     round::Round,
 };
@@ -104,7 +109,7 @@ pub fn check_round(predicate: &Certificate, round: &Round) -> Vec<Finding> {
 
 /// Holds what the evidence says to the release.
 #[must_use]
-pub fn check_evidence(looked: &Looked, release: &Release, law: &Law) -> Vec<Finding> {
+pub fn check_evidence(looked: &Looked, release: &Release<'_>, law: &Law) -> Vec<Finding> {
     let mut findings = Vec::new();
     for run in &looked.runs {
         let place = format!("{}/run.json", run.name());
@@ -119,12 +124,108 @@ pub fn check_evidence(looked: &Looked, release: &Release, law: &Law) -> Vec<Find
         }
     }
     if let Some(golden) = &looked.golden {
-        let place = |key: &str| format!("{} {key}", crate::evidence::GOLDEN);
+        let place = |key: &str| format!("{} {key}", GOLDEN);
         compare(&mut findings, place("protocol"), &law.protocol.name, &golden.protocol);
         compare(&mut findings, place("steps"), &law.protocol.golden.steps, &golden.steps);
         compare(&mut findings, place("tree"), &release.baseline, &golden.tree);
     }
     findings
+}
+
+/// Holds what a statement says of a ZIP to what the gate says of it now: the same release says the same.
+#[must_use]
+pub fn check_gate(predicate: &Certificate, again: &Judgement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let place = |what: &str| format!("{ARCHIVE} {what}");
+    let text = |tree: Option<TreeDigest>| tree.map_or_else(|| "none".to_owned(), |tree| tree.to_string());
+    let (submission, entry) = (&predicate.submission, again.entry.clone().unwrap_or_else(nobody));
+    compare(&mut findings, place("tree"), &text(again.submission), &text(submission.tree));
+    for ((key, said), (_, found)) in words(&entry).into_iter().zip(words(&predicate.entry)) {
+        compare(&mut findings, place(key), said, found);
+    }
+    // A gate that passed is followed by other stages; one that did not is all there is.
+    let stated = match again.exit() {
+        Exit::Pass => predicate.stages.get(..again.stages.len()).unwrap_or(&predicate.stages),
+        _ => &predicate.stages,
+    };
+    let differs = again.stages.iter().zip(stated).find(|(again, stated)| again != stated);
+    if let Some((again, stated)) = differs {
+        let (expected, found) = (in_short(again), in_short(stated));
+        findings.push(inconsistent(place(&format!("stage {}", again.name))).expected(expected).found(found));
+    } else if again.stages.len() != stated.len() {
+        let list_of = |stages: &[Stage]| list(stages.iter().map(|stage| stage.name.as_str()));
+        findings.push(inconsistent(place("stages")).expected(list_of(&again.stages)).found(list_of(stated)));
+    }
+    findings
+}
+
+/// Whether a statement rests on a golden that can be told from another one: who signs has to know.
+pub fn knows_golden(predicate: &Certificate, known: &[Golden]) -> Result<(), Reason> {
+    let against = &predicate.against;
+    let what = |golden: &Golden| (golden.protocol_digest, golden.frozen, Some(golden.class));
+    let here = (against.protocol_digest, against.frozen, against.class);
+    if against.class.is_none() || known.iter().any(|golden| what(golden) == here) {
+        return Ok(());
+    }
+    let class = against.class.map_or_else(String::new, |class| class.to_string());
+    Err(Reason {
+        why: format!("no golden that is known here is of protocol `{}` and {class}", escape(&against.protocol)),
+        hint: "name your own with --golden: `maxclip golden record` makes it, or get the organizer's".to_owned(),
+    })
+}
+
+/// Holds a golden to those that are known; one of a class that none of them is of is not judged.
+#[must_use]
+pub fn check_golden(golden: &Golden, known: &[Golden]) -> Option<Finding> {
+    let rival = known.iter().find(|other| other.is_for(golden))?;
+    let equal = known.iter().any(|other| other == golden);
+    let finding = || inconsistent(format!("{GOLDEN} transcript")).expected(rival.transcript).found(golden.transcript);
+    (!equal).then(finding)
+}
+
+/// Holds each run's configuration to the one in the ZIP.
+#[must_use]
+pub fn check_configs(runs: &[ResolvedRun], again: &Judgement, law: &Law, names: &Names) -> Vec<Finding> {
+    let Some(tree) = &again.tree else { return Vec::new() };
+    let mut findings = Vec::new();
+    for run in runs {
+        match config::resolve(tree.config(), &law.protocol.name, &run.scale, names) {
+            Verdict::Pass(expected) => {
+                compare(&mut findings, format!("{}/run.json config", run.name()), &expected, &run.config);
+            }
+            // The gate refuses such a configuration, and a run of a ZIP that was refused is said there.
+            Verdict::Fail(_) | Verdict::Inconclusive(_) => {}
+        }
+    }
+    findings
+}
+
+/// Who handed in a ZIP that does not say so.
+#[must_use]
+pub fn nobody() -> Entry {
+    let [name, team, organization, writeup, contact] = <[String; 5]>::default();
+    Entry { name, team, organization, writeup, contact }
+}
+
+fn words(entry: &Entry) -> [(&'static str, &String); 5] {
+    [
+        ("name", &entry.name),
+        ("team", &entry.team),
+        ("organization", &entry.organization),
+        ("writeup", &entry.writeup),
+        ("contact", &entry.contact),
+    ]
+}
+
+fn in_short(stage: &Stage) -> String {
+    let value = match &stage.value {
+        StageValue::Pass => "pass".to_owned(),
+        StageValue::Fail(findings) => {
+            list(findings.iter().map(|finding| format!("{} {}", finding.rule, finding.place)))
+        }
+        StageValue::Inconclusive(_) => "inconclusive".to_owned(),
+    };
+    format!("{} {value} ({})", stage.name, stage.note)
 }
 
 fn inconsistent(place: impl Into<String>) -> Finding {

@@ -5,6 +5,7 @@
 //! the certificate's folder and nothing else. The certificate says how long each one is: a file of another
 //! length is a finding and is not read; what is only hashed is never held whole.
 
+pub mod part;
 mod scores;
 mod sources;
 
@@ -27,8 +28,10 @@ use records::{
     },
 };
 
+use self::part::Part;
 use crate::{
     checkpoint,
+    intake::ARCHIVE_BYTES_MAX,
     transcript::{Evidence, Names},
 };
 
@@ -40,6 +43,8 @@ pub fn bytes_max(name: &str) -> u64 {
         "run.json" | "model.json" => 4 << 20,
         "manifest.json" => MANIFEST_BYTES_MAX,
         "eval_results.jsonl" => 16 << 20,
+        // What intake refuses unread is kept as far as it was read: one byte more.
+        _ if name == ARCHIVE => ARCHIVE_BYTES_MAX as u64 + 1,
         // What a compiler may write at once.
         _ if name == OBJECT => 256 << 20,
         // A million steps of 500 bytes; a hundred thousand rows of 5,000 fingerprints.
@@ -54,6 +59,8 @@ pub fn bytes_max(name: &str) -> u64 {
 pub const CONTAINMENT: &str = "containment.json";
 /// The record of the golden that was repeated.
 pub const GOLDEN: &str = "golden.json";
+/// What was handed in.
+pub const ARCHIVE: &str = "submission.zip";
 /// The object of the participant's crate.
 pub const OBJECT: &str = "worker/submission.o";
 
@@ -94,6 +101,10 @@ pub struct Counts {
     pub checkpoints: u64,
     /// Steps whose chain was followed.
     pub steps: u64,
+    /// Files that were not asked for.
+    pub left_out: u64,
+    /// Folders of checkpoints that are gone by the rule of [`part::prunable`].
+    pub pruned: Vec<String>,
 }
 
 /// What the files say that the statement alone does not.
@@ -109,6 +120,8 @@ pub struct Looked {
     pub scored: Vec<Scored>,
     /// The golden, where it could be read.
     pub golden: Option<Golden>,
+    /// The ZIP, where it is the one that was signed.
+    pub archive: Option<Vec<u8>>,
 }
 
 /// The data of a score.
@@ -125,21 +138,36 @@ pub struct Scored {
 /// Checks every file of a statement and everything that the statement says of them.
 ///
 /// Errors: a file that this machine could not read.
-pub fn check(statement: &Statement, files: &dyn Files) -> Result<Looked, ReadError> {
-    let mut desk = Desk::new(statement, files);
+pub fn check(statement: &Statement, files: &dyn Files, part: &Part) -> Result<Looked, ReadError> {
+    let mut desk = Desk::new(statement, files, part);
+    desk.set_pruned_aside(statement)?;
+    desk.check_archive()?;
     desk.check_golden(statement)?;
     desk.check_object(statement)?;
     for run in &statement.predicate.runs {
         desk.check_run(statement, run)?;
     }
     desk.check_rest()?;
-    let Desk { counts, findings, runs, scored, golden, .. } = desk;
-    Ok(Looked { counts, findings, runs, scored, golden })
+    let Desk { counts, findings, runs, scored, golden, archive, .. } = desk;
+    Ok(Looked { counts, findings, runs, scored, golden, archive })
+}
+
+/// Whether not one of a statement's files is there.
+pub fn nothing_there(statement: &Statement, files: &dyn Files) -> Result<bool, ReadError> {
+    for subject in statement.subject.iter().skip(1) {
+        match files.open(&subject.name) {
+            Err(ReadError::Missing) => {}
+            Err(error @ ReadError::Failed(_)) => return Err(error),
+            Ok(_) | Err(ReadError::Refused(_)) => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// What lies on the table: files still to be looked at, and what was found.
 struct Desk<'a> {
     files: &'a dyn Files,
+    part: &'a Part,
     /// Files that were not read yet.
     left: BTreeMap<&'a str, Signed<'a>>,
     counts: Counts,
@@ -147,6 +175,7 @@ struct Desk<'a> {
     runs: Vec<ResolvedRun>,
     scored: Vec<Scored>,
     golden: Option<Golden>,
+    archive: Option<Vec<u8>>,
 }
 
 /// What was signed of a file.
@@ -165,7 +194,7 @@ struct Piece {
 }
 
 impl<'a> Desk<'a> {
-    fn new(statement: &'a Statement, files: &'a dyn Files) -> Self {
+    fn new(statement: &'a Statement, files: &'a dyn Files, part: &'a Part) -> Self {
         let subjects = statement.subject.iter().skip(1);
         let signed = |subject: &'a Subject| Signed {
             sha256: &subject.digest.sha256,
@@ -173,8 +202,39 @@ impl<'a> Desk<'a> {
             bytes: subject.annotations.map_or(0, |annotations| annotations.bytes),
         };
         let left = subjects.map(|subject| (subject.name.as_str(), signed(subject))).collect();
-        let (counts, findings) = (Counts::default(), Vec::new());
-        Self { files, left, counts, findings, runs: Vec::new(), scored: Vec::new(), golden: None }
+        Self {
+            files,
+            part,
+            left,
+            counts: Counts::default(),
+            findings: Vec::new(),
+            runs: Vec::new(),
+            scored: Vec::new(),
+            golden: None,
+            archive: None,
+        }
+    }
+
+    /// Leaves out what is gone by the rule: the whole folder of a checkpoint that may go.
+    fn set_pruned_aside(&mut self, statement: &Statement) -> Result<(), ReadError> {
+        let may_go = if *self.part == Part::Whole { Vec::new() } else { part::prunable(statement) };
+        for folder in may_go {
+            let inside = format!("{folder}/");
+            let names: Vec<_> = self.left.keys().copied().filter(|name| name.starts_with(&inside)).collect();
+            let mut gone = true;
+            for name in &names {
+                match self.files.open(name) {
+                    Err(ReadError::Missing) => {}
+                    Err(error @ ReadError::Failed(_)) => return Err(error),
+                    Ok(_) | Err(ReadError::Refused(_)) => gone = false,
+                }
+            }
+            if gone {
+                self.left.retain(|name, _| !name.starts_with(&inside));
+                self.counts.pruned.push(folder);
+            }
+        }
+        Ok(())
     }
 
     /// Reads a file of the statement; a finding and nothing where it is not named, not there, not a plain file or
@@ -204,6 +264,10 @@ impl<'a> Desk<'a> {
                 .push(Finding::new(Rule::Inconsistent, name).expected("a subject of the certificate").found("none"));
             return Ok(None);
         };
+        if !self.part.holds(name) {
+            self.counts.left_out += 1;
+            return Ok(None);
+        }
         self.counts.files += 1;
         let changed = |expected: String, found: String| {
             Ok(Err(Finding::new(Rule::FileChanged, name).expected(expected).found(found)))

@@ -16,7 +16,7 @@ use crate::{
     frozen::FrozenTree,
     intake::{self, ARCHIVE_BYTES_MAX},
     policy,
-    tree::Tree,
+    tree::{self, Tree},
 };
 
 /// What the gate says of a ZIP.
@@ -28,7 +28,9 @@ pub struct Judgement {
     pub frozen: FrozenDigest,
     /// The identity of the admitted tree; absent where a ZIP has no one reading or holds something else.
     pub submission: Option<TreeDigest>,
-    /// What `submission.toml` says; absent where a stage failed.
+    /// What `submission.toml` says; absent where intake refused the ZIP or the file is not what it should be.
+    ///
+    /// Whose a refused ZIP is, is worth knowing too: a failure is certified, and shown under this name.
     pub entry: Option<Entry>,
     /// `intake`, `diff` and `policy`, up to the first that could not be applied.
     pub stages: Vec<Stage>,
@@ -83,6 +85,7 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolE
     };
     let note = format!("{}, one way to read them", counted(admitted.entries, "entry", "entries"));
     stage("intake", StageValue::Pass, note);
+    judgement.entry = admitted.files.get(tree::SUBMISSION).and_then(|bytes| policy::about(bytes));
     let copies = admitted.files.keys().filter(|path| frozen.get(path).is_some()).count();
     let tree = match split(diff::compare(admitted.files, frozen)) {
         Ok(tree) => tree,
@@ -103,10 +106,7 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolE
     let bytes: usize = tree.sources().map(|(_, bytes)| bytes.len()).sum();
     let note = format!("{} of {bytes} bytes", counted(tree.sources().count(), "source", "sources"));
     match split(policy::apply(&tree, &names)) {
-        Ok(entry) => {
-            stage("policy", StageValue::Pass, note);
-            judgement.entry = Some(entry);
-        }
+        Ok(_) => stage("policy", StageValue::Pass, note),
         Err(value) => stage("policy", value, note),
     }
     judgement.submission = Some(tree.digest());

@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod evidence;
 pub mod frozen;
 pub mod gate;
+pub mod golden;
 pub mod intake;
 pub mod keys;
 pub mod object;

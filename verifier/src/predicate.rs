@@ -4,7 +4,10 @@
 //! A new kind of statement is a schema in `records::v1` and a line of the table below. What is not in the table,
 //! or is in it with a smaller version, was written by a newer release: [`crate::envelope`] says so and judges nothing.
 
-use records::v1::statement::{Certificate, PREDICATE_HOME, STATEMENT_TYPE, Statement, Subject};
+use records::v1::{
+    golden::Recording,
+    statement::{Certificate, PREDICATE_HOME, STATEMENT_TYPE, Statement, Subject},
+};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::keys::Role;
@@ -44,6 +47,7 @@ macro_rules! predicates {
 
 predicates! {
     Certificate = "certificate", version 1, signed by Certify;
+    Recording = "golden", version 1, signed by Golden;
 }
 
 /// The type of a predicate, as a statement writes it.

@@ -2,14 +2,14 @@
 //! this release is held to them; one of another release is for that one to judge.
 
 use records::{
-    FrozenDigest, ProtocolDigest, Reason, TreeDigest,
+    ProtocolDigest, Reason, ReleaseDigest, TreeDigest,
     v1::{
         protocol::{Protocol, ProtocolError},
         statement::Against,
     },
 };
 
-use crate::frozen::FrozenTree;
+use crate::{config::Names, frozen::FrozenTree};
 
 /// A protocol with all that a run takes from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,29 +24,42 @@ pub struct Law {
 
 /// One release.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Release {
+pub struct Release<'a> {
+    /// What it was compiled from, besides the frozen tree.
+    pub digest: ReleaseDigest,
     /// The frozen tree.
-    pub frozen: FrozenDigest,
+    pub frozen: &'a FrozenTree<'a>,
     /// The tree that goldens are recorded with.
     pub baseline: TreeDigest,
     laws: Vec<Law>,
 }
 
-impl Release {
+impl<'a> Release<'a> {
     /// The release that carries a frozen tree and a baseline.
-    pub fn of(frozen: &FrozenTree<'_>, baseline: TreeDigest) -> Result<Self, ProtocolError> {
+    pub fn of(digest: ReleaseDigest, frozen: &'a FrozenTree<'a>, baseline: TreeDigest) -> Result<Self, ProtocolError> {
         let laws = frozen.protocol_texts().map(|text| law(frozen, &text)).collect::<Result<_, _>>()?;
-        Ok(Self { frozen: frozen.digest(), baseline, laws })
+        Ok(Self { digest, frozen, baseline, laws })
+    }
+
+    /// The names that tables of a configuration may have.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let protocols: Vec<_> = self.laws.iter().map(|law| law.protocol.clone()).collect();
+        Names::of(&protocols)
     }
 
     /// The protocol that a statement was judged by; why not, where another release judged it.
     pub fn law(&self, against: &Against) -> Result<&Law, Reason> {
         let other = |what: String| Reason {
             why: format!("written by another release: {what}"),
-            hint: "judge it with the release that certified it".to_owned(),
+            hint: "judge it with the release that certified it: `maxclip doctor` says which one a program is"
+                .to_owned(),
         };
-        if against.frozen != self.frozen {
-            return Err(other(format!("it rests on {}, this one has {}", against.frozen, self.frozen)));
+        if against.frozen != self.frozen.digest() {
+            return Err(other(format!("it rests on {}, this one has {}", against.frozen, self.frozen.digest())));
+        }
+        if against.release != self.digest {
+            return Err(other(format!("{} judged it, this one is {}", against.release, self.digest)));
         }
         let known = self.laws.iter().find(|law| law.digest == against.protocol_digest);
         known.ok_or_else(|| other(format!("this one has no protocol of the digest {}", against.protocol_digest)))

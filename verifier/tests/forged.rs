@@ -5,7 +5,7 @@
 
 mod folder;
 
-use folder::{Folder, Law, Wish, certificate, failed, files, key, passed, real_round, trust};
+use folder::{Folder, Law, Wish, certificate, failed, files, judged, key, passed, real_round, trust, verified};
 use records::{
     Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
     v1::{
@@ -15,8 +15,8 @@ use records::{
     },
 };
 use verifier::{
-    certificate::{Verified, conform, judge, known_round, submission_subject, verify},
-    evidence::{CONTAINMENT, GOLDEN, OBJECT},
+    certificate::{Verified, conform, known_round, submission_subject},
+    evidence::{ARCHIVE, CONTAINMENT, GOLDEN, OBJECT},
     round::Round,
 };
 
@@ -32,7 +32,7 @@ fn renew(statement: &mut Statement, folder: &Folder) {
 
 fn verdict(statement: &Statement, folder: &Folder, wish: &Wish) -> Verdict<Verified> {
     let demo = key("demo", 1);
-    verify(&certificate(statement, &demo), &trust(&[&demo]), folder, &wish.law.release()).unwrap()
+    verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &wish.law)
 }
 
 /// What a forged certificate is refused for; signing it must be refused for the same.
@@ -41,7 +41,7 @@ fn refused(wish: &Wish, forge: impl Fn(&mut Statement, &mut Folder)) -> Vec<Find
     forge(&mut statement, &mut folder);
     renew(&mut statement, &folder);
     let Verdict::Fail(findings) = verdict(&statement, &folder, wish) else { panic!("verified") };
-    let signing = judge(&statement, &folder, &wish.law.release(), Some(&wish.round)).unwrap();
+    let signing = judged(&statement, &folder, &wish.law, Some(&wish.round));
     assert_eq!(signing, Verdict::Fail(findings.clone()), "what verifies and what is signed differ");
     findings
 }
@@ -83,7 +83,7 @@ fn the_honest_statement_passes_in_the_practice_round_and_in_a_real_one() {
     let wish = Wish { round: round.clone(), seeds: round.clone(), ..wish() };
     let (statement, folder) = passed(&wish);
     assert!(matches!(verdict(&statement, &folder, &wish), Verdict::Pass(_)));
-    assert!(matches!(judge(&statement, &folder, &wish.law.release(), Some(&round)).unwrap(), Verdict::Pass(_)));
+    assert!(matches!(judged(&statement, &folder, &wish.law, Some(&round)), Verdict::Pass(_)));
 }
 
 #[test]
@@ -115,7 +115,8 @@ fn every_seed_is_trained_once_and_in_order() {
             change(runs);
             let prefixes: Vec<_> = runs.iter().map(|run| format!("{}/", run.name())).collect();
             folder.0.retain(|name, _| {
-                [GOLDEN, OBJECT].contains(&name.as_str()) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+                [ARCHIVE, GOLDEN, OBJECT].contains(&name.as_str())
+                    || prefixes.iter().any(|prefix| name.starts_with(prefix))
             });
         })
     };
@@ -227,17 +228,14 @@ fn seeds_are_the_rounds() {
     let other = Wish { round: round.clone(), seeds: Round::practice(), ..wish() };
     let (statement, folder) = passed(&other);
     assert!(matches!(verdict(&statement, &folder, &other), Verdict::Pass(_)));
-    let Verdict::Fail(findings) = judge(&statement, &folder, &other.law.release(), Some(&round)).unwrap() else {
-        panic!("signed")
-    };
+    let Verdict::Fail(findings) = judged(&statement, &folder, &other.law, Some(&round)) else { panic!("signed") };
     assert_places(&findings, &places);
 }
 
 #[test]
 fn the_round_is_the_one_that_is_signed_for() {
     let (statement, folder) = passed(&wish());
-    let Verdict::Fail(findings) = judge(&statement, &folder, &wish().law.release(), Some(&real_round("1"))).unwrap()
-    else {
+    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().law, Some(&real_round("1"))) else {
         panic!("signed")
     };
     assert_places(&findings, &["round.competition", "round.round", "round.commitment", "round.beacon"]);
@@ -247,11 +245,10 @@ fn the_round_is_the_one_that_is_signed_for() {
 
 #[test]
 fn the_model_is_the_protocols() {
-    let release = wish().law.release();
     let mut other = wish();
     other.law.model = "{\"layers\": 1}\n".to_owned();
     let (statement, folder) = passed(&other);
-    let Verdict::Fail(findings) = judge(&statement, &folder, &release, Some(&other.round)).unwrap() else {
+    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().law, Some(&other.round)) else {
         panic!("signed")
     };
     assert_places(&findings, &["small/1/run.json model", "medium/1/run.json model", "large/1/run.json model"]);

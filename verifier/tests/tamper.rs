@@ -6,17 +6,15 @@
 mod folder;
 
 use draw::Draw;
-use folder::{Folder, Wish, certificate, key, passed, trust};
+use folder::{Folder, Wish, certificate, key, passed, trust, verified};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use records::{
     Finding, Rule, Verdict,
     v1::{evaluation, statement::Statement},
 };
 use verifier::{
-    certificate::verify,
     evidence::{Files, Opened, ReadError},
     keys::Trust,
-    release::Release,
 };
 
 /// Numbers for choosing positions: proptest's own generator with a fixed seed.
@@ -46,7 +44,7 @@ struct Scene {
     /// The files, and the certificate among them.
     folder: Folder,
     trust: Trust,
-    release: Release,
+    law: folder::Law,
 }
 
 impl Scene {
@@ -55,7 +53,7 @@ impl Scene {
         let (statement, mut folder) = passed(&wish);
         let demo = key("demo", 1);
         folder.0.insert(CERTIFICATE.to_owned(), certificate(&statement, &demo));
-        Self { statement, folder, trust: trust(&[&demo]), release: wish.law.release() }
+        Self { statement, folder, trust: trust(&[&demo]), law: wish.law }
     }
 
     /// Names the files that are there, with their lengths and digests, and signs that.
@@ -67,7 +65,7 @@ impl Scene {
     }
 
     fn verdict(&self) -> Verdict<verifier::certificate::Verified> {
-        verify(&self.folder.0[CERTIFICATE], &self.trust, &self.folder, &self.release).unwrap()
+        verified(&self.folder.0[CERTIFICATE], &self.trust, &self.folder, &self.law)
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -224,7 +222,7 @@ fn a_file_of_another_length_is_named_with_both_and_not_read() {
     let scene = Scene::new();
     for (name, bytes) in scene.folder.0.iter().filter(|(name, _)| *name != CERTIFICATE) {
         let stretched = Stretched(&scene.folder, name);
-        let verdict = verify(&scene.folder.0[CERTIFICATE], &scene.trust, &stretched, &scene.release).unwrap();
+        let verdict = verified(&scene.folder.0[CERTIFICATE], &scene.trust, &stretched, &scene.law);
         let Verdict::Fail(findings) = verdict else { panic!("{name}: {verdict:?}") };
         let expected =
             Finding::new(Rule::FileChanged, name).expected(format!("{} bytes", bytes.len())).found("3221225472 bytes");
@@ -273,8 +271,7 @@ fn what_is_signed_must_agree_with_itself() {
 #[test]
 fn an_unknown_key_is_inconclusive() {
     let scene = Scene::new();
-    let verdict =
-        verify(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder, &scene.release).unwrap();
+    let verdict = verified(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder, &scene.law);
     assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:?}");
 }
 
@@ -283,10 +280,12 @@ fn a_failure_verifies_with_its_worker_and_its_golden_beside_it() {
     let wish = Wish::new("e", &[("small", 1)]);
     let (statement, files) = folder::failed(&wish);
     let demo = key("demo", 1);
-    let verdict =
-        |files: &Folder| verify(&certificate(&statement, &demo), &trust(&[&demo]), files, &wish.law.release()).unwrap();
+    let verdict = |files: &Folder| verified(&certificate(&statement, &demo), &trust(&[&demo]), files, &wish.law);
     assert!(matches!(verdict(&files), Verdict::Pass(_)), "{:?}", verdict(&files));
-    let Verdict::Fail(findings) = verdict(&Folder::default()) else { panic!() };
-    let places: Vec<_> = findings.iter().map(|finding| finding.place.as_str()).collect();
-    assert_eq!(places, ["golden.json", "worker/submission.o"]);
+    let Verdict::Inconclusive(reason) = verdict(&Folder::default()) else { panic!() };
+    assert!(reason.why.contains("none of the 3 files"), "{}", reason.why);
+    let mut one = files.clone();
+    one.0.remove("golden.json");
+    let Verdict::Fail(findings) = verdict(&one) else { panic!() };
+    assert_eq!(findings, [Finding::new(Rule::FileMissing, "golden.json")]);
 }

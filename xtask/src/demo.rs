@@ -96,7 +96,8 @@ impl Story<'_> {
         self.show(&["certify", &self.path(entry.zip), "--protocol", "mini", "--home", &self.path("")])?;
         let new = self.entries()?.into_iter().find(|folder| !before.contains(folder));
         let folder = new.context("`certify` left no folder behind")?;
-        self.show(&["sign", &folder.to_string_lossy(), "--key", &self.path("demo.key")])?;
+        let (golden, key) = (self.path("golden"), self.path("demo.key"));
+        self.show(&["sign", &folder.to_string_lossy(), "--golden", &golden, "--key", &key])?;
         Ok(folder)
     }
 

@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod emoji;
+mod golden;
 mod kit;
 mod peers;
 mod setup;
@@ -29,6 +30,8 @@ enum Task {
     Setup,
     /// Build the programs and write `target/debug/kit.json`, which `maxclip` builds submissions with
     Kit,
+    /// Record the golden that a release carries for this machine's class, into `golden/`
+    Golden(golden::Args),
     /// Train on emoji of two vendors, evaluate on a third one's
     Emoji(emoji::Args),
     /// Compare with open_clip, CLIP_benchmark and Pillow, run for real
@@ -56,6 +59,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test(args) => test::run(checkout, &args),
         Task::Setup => setup::run(checkout).map(|_| ()),
         Task::Kit => setup::run(checkout).and_then(|machine| kit::build(&machine)).map(|_| ()),
+        Task::Golden(args) => golden::run(checkout, &args),
         Task::Emoji(args) => emoji::run(checkout, args),
         Task::Peers(args) => peers::run(checkout, args),
         Task::Bench(args) => bench::run(checkout, &args),

@@ -114,6 +114,20 @@ digest_id! {
 }
 
 digest_id! {
+    /// SHA-256 of the judge's manifest, in the form of the frozen one: what `maxclip` was compiled from besides the frozen
+    /// tree, which holds intake, policy and the reading of evidence.
+    pub struct ReleaseDigest = "release"
+}
+
+digest_id! {
+    /// [`Framed`](crate::framed::Framed) `maxclip libtorch v1` over a list `files` of libtorch's shared libraries, sorted by name:
+    /// `name`, `length`, and `content` (BLAKE3) of each.
+    ///
+    /// Leaves out headers and static libraries, which no program of ours reads at run time.
+    pub struct LibtorchDigest = "libtorch"
+}
+
+digest_id! {
     /// SHA-256 of a protocol's TOML file, byte for byte.
     pub struct ProtocolDigest = "protocol"
 }
@@ -172,6 +186,13 @@ impl Blake3 {
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Hashes everything that a reader gives, a piece at a time.
+    pub fn of_stream(reader: impl Read) -> io::Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(reader)?;
+        Ok(Self(*hasher.finalize().as_bytes()))
     }
 }
 

@@ -16,8 +16,8 @@ pub mod v1;
 pub mod verdict;
 
 pub use digest::{
-    Blake3, Commitment, DataRoot, FrozenDigest, IdentityDigest, NumericsClass, ProtocolDigest, RunDigest, SeedDigest,
-    Sha256, TreeDigest, WorkerDigest,
+    Blake3, Commitment, DataRoot, FrozenDigest, IdentityDigest, LibtorchDigest, NumericsClass, ProtocolDigest,
+    ReleaseDigest, RunDigest, SeedDigest, Sha256, TreeDigest, WorkerDigest,
 };
 pub use exit::Exit;
 pub use framed::Framed;

@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use records::{
     Blake3, Finding, NumericsClass, Rule, Sha256, canonical, file,
     v1::{
+        golden::Golden,
         protocol::Scale,
         run::ResolvedRun,
         statement::{Stage, StageValue, Statement},
@@ -29,10 +30,11 @@ use crate::{
     entry::Entry,
     folders::{EntryFolder, Home},
     frozen,
-    golden::{Bench, Golden},
+    golden::Bench,
     halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Evaluation, Training},
+    libtorch,
     resolve::{self, Law, Where, Who},
     round::Round,
     terminal::{Paint, Terminal, tick},
@@ -120,6 +122,7 @@ impl<'a> Certification<'a> {
         let golden = self.replay(bench, terminal, "golden")?;
         let note = format!("{} of {} steps equal", golden.steps, golden.steps);
         known.golden = Some(golden);
+        known.libtorch = Some(libtorch::digest(&self.kit.libraries)?);
         self.pass(known, terminal, "golden", note);
 
         *scales = self.scaled(Where { frozen: frozen::digest(), class })?;
@@ -179,7 +182,7 @@ impl<'a> Certification<'a> {
     fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
         let bar = Mutex::new(terminal.progress("train", total));
-        self.until_first_halt(scales, |scale, together| -> Went<()> {
+        self.all(scales, |scale, together| -> Went<()> {
             let folder = self.folder.run(scale.run.name());
             resolve::place(&scale.run, &folder)?;
             let training = Training {
@@ -191,7 +194,8 @@ impl<'a> Certification<'a> {
                 recompute: false,
                 beside: self.jobs.min(scales.len()),
             };
-            settle(launch::train(self.kit, &training, together, |_| tick(&bar))?)?;
+            settle(launch::train(self.kit, &training, together, |_| tick(&bar))?)
+                .map_err(|halt| halt.within(&scale.run.name().to_string()))?;
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
@@ -238,21 +242,29 @@ impl<'a> Certification<'a> {
         Ok(format!("{} {}", scale.run.name(), crate::curve::line(&losses)))
     }
 
-    /// Does work on several items at once; the first halt ends the programs of the others.
-    fn until_first_halt<T: Sync>(
-        &self,
-        items: &[T],
-        work: impl Fn(&T, &Together) -> Went<()> + Sync + Send,
-    ) -> Went<()> {
+    /// Does work on several items at once.
+    ///
+    /// A broken rule ends no other item's work: what a FAIL states is every item's findings, so that who repairs one of
+    /// them does not come back for the next, and so that what is stated does not depend on which was first. What says
+    /// nothing about the entry, our own fault or a machine that cannot judge, ends the programs of all.
+    fn all<T: Sync>(&self, items: &[T], work: impl Fn(&T, &Together) -> Went<()> + Sync + Send) -> Went<()> {
         let together = Together::default();
-        self.parallel(items, |item| {
-            if !together.halted()
-                && let Err(halt) = work(item, &together)
-            {
-                together.halt(halt);
+        let findings = self.parallel(items, |item| {
+            let went = if together.halted() { Ok(()) } else { work(item, &together) };
+            match went {
+                Ok(()) => Vec::new(),
+                Err(Halt::Fail(findings)) => findings,
+                Err(halt) => {
+                    together.halt(halt);
+                    Vec::new()
+                }
             }
         });
-        together.first().map_or(Ok(()), Err)
+        match (together.first(), findings.concat()) {
+            (Some(halt), _) => Err(halt),
+            (None, findings) if findings.is_empty() => Ok(()),
+            (None, findings) => Err(Halt::Fail(findings)),
+        }
     }
 
     /// Does work on several items at once, as many as `jobs` says; results in the items' order.

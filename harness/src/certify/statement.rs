@@ -1,25 +1,32 @@
 //! The unsigned statement: what the stages left behind, in the words of a certificate.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result};
 use records::{
-    Blake3, Sha256, canonical,
+    Blake3, LibtorchDigest, Sha256, canonical,
     file::{self, FileError, Links},
     v1::{
         checkpoint::Manifest,
         evaluation::{self, TaskResult},
-        statement::{
-            Against, Certificate, Entry, Outcome, Run, Score, Stage, StageValue, Statement, Subject, Submission,
-        },
+        golden::Golden,
+        statement::{Against, Certificate, Outcome, Run, Score, Stage, StageValue, Statement, Subject, Submission},
         transcript::{self, Line},
     },
 };
 
-use verifier::{certificate, evidence, gate::Judgement, predicate};
+use verifier::{certificate, conformity, evidence, gate::Judgement, predicate};
 
-use super::{Certification, Scaled};
-use crate::{compile::Built, golden::Golden, resolve::Law, round::Round};
+use super::{Certification, Scaled, trial::VARIANTS};
+use crate::{compile::Built, resolve::Law, round::Round};
+
+/// The end of what the trainer of a run that failed said.
+const LAST_WORDS: &str = "last-words.txt";
+const LAST_WORDS_MAX: u64 = 16 << 10;
 
 /// What is known when the stages end, however they ended.
 #[derive(Default)]
@@ -30,6 +37,8 @@ pub struct Known {
     pub built: Option<Built>,
     /// The golden that was repeated.
     pub golden: Option<Golden>,
+    /// libtorch's libraries, as they were when the golden was repeated.
+    pub libtorch: Option<LibtorchDigest>,
     /// What stood around the worker.
     pub containment: Vec<String>,
 }
@@ -37,6 +46,7 @@ pub struct Known {
 /// The statement of an entry whose gate passed.
 pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -> Result<Statement> {
     let failed = known.stages.iter().any(|stage| matches!(stage.value, StageValue::Fail(_)));
+    let trained = scales;
     let scales = if failed { &[] } else { scales };
     let submission = Submission {
         archive: job.archive,
@@ -45,6 +55,9 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
     };
     let mut subject = vec![certificate::submission_subject(&submission)];
     sources(&job.folder.0, known, &mut subject)?;
+    if failed {
+        left_behind(job, trained, &mut subject)?;
+    }
     for scale in scales {
         files(&job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
     }
@@ -60,6 +73,8 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
                 protocol: job.law.protocol.name.clone(),
                 protocol_digest: job.law.digest,
                 frozen: crate::frozen::digest(),
+                release: crate::frozen::judge(),
+                libtorch: known.libtorch,
                 rustc: known.built.as_ref().map(|built| built.rustc.clone()),
                 class: known.golden.as_ref().map(|golden| golden.class),
                 golden: known.golden.as_ref().map(|golden| golden.transcript),
@@ -71,25 +86,26 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
     ))
 }
 
-/// The statement of a ZIP that the gate refused.
+/// The statement of a ZIP of so many bytes that the gate refused.
 #[must_use]
-pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
+pub fn refused(judgement: &Judgement, bytes: usize, law: &Law, round: &Round) -> Statement {
     let submission = Submission { archive: judgement.archive, tree: judgement.submission, object: None };
-    let nobody = || {
-        let [name, team, organization, writeup, contact] = <[String; 5]>::default();
-        Entry { name, team, organization, writeup, contact }
-    };
     predicate::state(
-        vec![certificate::submission_subject(&submission)],
+        vec![
+            certificate::submission_subject(&submission),
+            Subject::file(evidence::ARCHIVE.to_owned(), judgement.archive, bytes as u64),
+        ],
         Certificate {
             outcome: Outcome::Fail,
             round: round.public(),
-            entry: judgement.entry.clone().unwrap_or_else(nobody),
+            entry: judgement.entry.clone().unwrap_or_else(conformity::nobody),
             submission,
             against: Against {
                 protocol: law.protocol.name.clone(),
                 protocol_digest: law.digest,
                 frozen: judgement.frozen,
+                release: crate::frozen::judge(),
+                libtorch: None,
                 rustc: None,
                 class: None,
                 golden: None,
@@ -101,8 +117,9 @@ pub fn refused(judgement: &Judgement, law: &Law, round: &Round) -> Statement {
     )
 }
 
-/// The object of the worker and the record of the golden, as far as the stages came.
+/// The ZIP, the object of the worker and the record of the golden, as far as the stages came.
 fn sources(home: &Path, known: &Known, subject: &mut Vec<Subject>) -> Result<()> {
+    subject.push(named(home, &home.join(evidence::ARCHIVE))?);
     if known.built.is_some() {
         subject.push(named(home, &home.join(evidence::OBJECT))?);
     }
@@ -112,6 +129,37 @@ fn sources(home: &Path, known: &Known, subject: &mut Vec<Subject>) -> Result<()>
         subject.push(named(home, &path)?);
     }
     Ok(())
+}
+
+/// What the trials and trainings of an entry that failed left behind, as far as they came: who doubts a FAIL reads
+/// the steps that led to it, and the program's last words.
+fn left_behind(job: &Certification<'_>, scales: &[Scaled<'_>], subject: &mut Vec<Subject>) -> Result<()> {
+    for scale in scales {
+        let name = scale.run.name();
+        let trials = VARIANTS.map(|variant| job.folder.trial(name, variant));
+        for folder in trials.into_iter().chain([job.folder.run(name)]) {
+            last_words(&folder)?;
+            for file in ["run.json", evidence::CONTAINMENT, "transcript.jsonl", "fingerprints.bin", LAST_WORDS] {
+                let path = folder.join(file);
+                if path.is_file() {
+                    subject.push(named(&job.folder.0, &path)?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Keeps the end of what the trainer said; hostile text, which is escaped where it is shown.
+fn last_words(folder: &Path) -> Result<()> {
+    let Ok((log, length)) = file::open_plain(&folder.join("trainer.log"), Links::Refuse) else { return Ok(()) };
+    let path = folder.join(LAST_WORDS);
+    let mut words = Vec::new();
+    let mut log = log;
+    log.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS_MAX)))
+        .and_then(|_| log.take(LAST_WORDS_MAX).read_to_end(&mut words))
+        .map_err(FileError::at("read", folder.join("trainer.log")))?;
+    Ok(file::write(&path, &words)?)
 }
 
 /// Every file of a run that its verdict rests on.

@@ -7,7 +7,7 @@
 use std::fs;
 
 use anyhow::Context as _;
-use records::Blake3;
+use records::{Blake3, Finding};
 
 use super::{Certification, Scaled, prefix};
 use crate::{
@@ -24,8 +24,31 @@ pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "reco
 /// Runs the trial of every training; gives the digest of each plain prefix.
 pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
-    job.until_first_halt(&pairs, |(scale, variant), together| one(job, scale, variant, together, on_step))?;
-    scales.iter().map(|scale| equal(job, scale)).collect()
+    job.all(&pairs, |(scale, variant), together| {
+        one(job, scale, variant, together, on_step).map_err(|halt| halt.within(&format!("{}, trial", scale.run.name())))
+    })
+    .map_err(once_each)?;
+    let (mut starts, mut findings) = (Vec::new(), Vec::new());
+    for scale in scales {
+        match equal(job, scale) {
+            Ok(start) => starts.push(start),
+            Err(Halt::Fail(more)) => findings.extend(more),
+            Err(halt) => return Err(halt),
+        }
+    }
+    if findings.is_empty() { Ok(starts) } else { Err(Halt::Fail(findings)) }
+}
+
+/// The ways of a trial break a rule alike: said once.
+fn once_each(halt: Halt) -> Halt {
+    let Halt::Fail(findings) = halt else { return halt };
+    let mut different: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !different.contains(&finding) {
+            different.push(finding);
+        }
+    }
+    Halt::Fail(different)
 }
 
 /// Steps that the whole trial does, for a progress bar.
@@ -72,7 +95,7 @@ fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
     for variant in &VARIANTS[1..] {
         let findings = prefix::compare(&plain, &folder(variant), steps)?;
         if !findings.is_empty() {
-            let named = |mut finding: records::Finding| {
+            let named = |mut finding: Finding| {
                 finding.place = format!("{}, trial {variant}: {}", scale.run.name(), finding.place);
                 finding
             };

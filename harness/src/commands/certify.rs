@@ -62,7 +62,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let law = Law::named(&args.protocol)?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
-    let judgement = entry::gate(&archive::read_zip(&args.zip)?)?;
+    let zip = archive::read_zip(&args.zip)?;
+    let judgement = entry::gate(&zip)?;
     if !args.json {
         tell_passed(&judgement.stages, terminal);
     }
@@ -73,7 +74,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         if let Some(finished) = folder.claim(&identity)? {
             return found(&finished, &judgement, args.json, terminal);
         }
-        let statement = statement::refused(&judgement, &law, &round);
+        file::write(&folder.archive(), &zip)?;
+        let statement = statement::refused(&judgement, zip.len(), &law, &round);
         file::write(&folder.statement(), &canonical::to_file(&statement)?)?;
         return tell(&statement, &folder.statement(), args.json, terminal);
     };
@@ -85,6 +87,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     if let Some(finished) = folder.claim(&identity)? {
         return found(&finished, &judgement, args.json, terminal);
     }
+    file::write(&folder.archive(), &zip)?;
     for (name, bytes) in &entry.tree.files {
         file::write(&folder.0.join("entry").join(name), bytes)?;
     }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use records::Exit;
 use serde::Serialize;
 
-use crate::{disk, kit::Kit, launch, terminal::{Paint, Terminal}};
+use crate::{disk, frozen, kit::Kit, launch, terminal::{Paint, Terminal}};
 
 /// Arguments of `maxclip doctor`.
 #[derive(Debug, clap::Args)]
@@ -37,7 +37,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let kit = Kit::find(args.kit.as_deref());
     let (landlock, namespaces) = (landlock(), namespaces());
     let compiler = compiler(landlock.good || namespaces.good);
-    let machine = [kernel(), seccomp(), landlock, namespaces, compiler, gpu(), disk(&args.home)];
+    let machine = [release(), kernel(), seccomp(), landlock, namespaces, compiler, gpu(), disk(&args.home)];
     let lines: Vec<_> = machine.into_iter().chain([programs(&kit), class(&kit)]).collect();
     let able = lines.iter().all(|line| line.good || !line.needed);
     if args.json {
@@ -56,6 +56,11 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         terminal.line(sum);
     }
     Ok(if able { Exit::Pass } else { Exit::Inconclusive })
+}
+
+/// What this program is: certificates name it.
+fn release() -> Line {
+    Line { what: "release", found: frozen::judge().to_string(), needed: true, good: true }
 }
 
 fn kernel() -> Line {

@@ -1,16 +1,24 @@
-//! `maxclip golden record`: keeps a run of the baseline that this class of machines must repeat.
+//! `maxclip golden`: keeps a run of the baseline that this class of machines must repeat, repeats it, and signs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use records::Exit;
+use records::{
+    Exit, Verdict, canonical,
+    file::{self, read_bounded},
+    v1::golden::{Golden, Recording},
+};
+use verifier::envelope::{self, CERTIFICATE_MAX};
 
+use super::verify;
 use crate::{
     folders::Home,
-    golden::{Bench, Golden},
+    golden::Bench,
+    goldens,
     halt::Went,
     kit::Kit,
     launch,
+    plain::PlainFolder,
     problem::Problem,
     resolve::Law,
     terminal::Terminal,
@@ -31,8 +39,19 @@ enum Act {
         /// Why: kept beside it
         #[arg(long, value_parser = super::said)]
         reason: String,
+        /// Why the golden that is there has to give way; it is kept beside, with all reasons
+        #[arg(long, value_name = "REASON")]
+        supersede: Option<String>,
         #[command(flatten)]
         at: At,
+    },
+    /// Sign a recorded golden, so that others can rest on it
+    Sign {
+        /// The golden's folder, with statement.json and the recorded run
+        golden: PathBuf,
+        /// The secret key, of role golden; its public half lies beside it as .pub
+        #[arg(long)]
+        key: PathBuf,
     },
     /// Run the baseline again and compare every step
     Replay {
@@ -58,9 +77,48 @@ struct At {
 /// Records or replays.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
-        Act::Record { reason, at } => at.with(terminal, "recorded", |bench, tick| bench.record(&reason, tick)),
+        Act::Record { reason, supersede, at } => {
+            for text in [Some(&reason), supersede.as_ref()].into_iter().flatten() {
+                if text.trim().is_empty() {
+                    return Err(Problem::usage("a reason that says nothing").hint("write why it is recorded").into());
+                }
+            }
+            at.with(terminal, "recorded", |bench, tick| bench.record(&reason, supersede.as_deref(), tick))
+        }
+        Act::Sign { golden, key } => sign(&golden, &key, terminal),
         Act::Replay { at } => at.with(terminal, "equal", |bench, tick| bench.replay(tick)),
     }
+}
+
+/// Signs a golden after everything that it says was read again.
+fn sign(folder: &Path, key: &Path, terminal: &mut Terminal) -> Result<Exit> {
+    let key = super::sign::load(key, None)?;
+    let path = folder.join(goldens::STATEMENT);
+    let bytes = read_bounded(&path, CERTIFICATE_MAX)?;
+    let statement = match envelope::read::<Recording>(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
+        Verdict::Pass(statement) => statement,
+        Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
+    };
+    match verifier::golden::judge(&statement, &PlainFolder::of(&path))? {
+        Verdict::Pass(_) => {}
+        Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
+    }
+    let signed = folder.join(goldens::SIGNED);
+    let before = match read_bounded(&signed, CERTIFICATE_MAX) {
+        Ok(bytes) => match envelope::peek::<Recording>(&bytes) {
+            Verdict::Pass((envelope, _)) => Some(envelope),
+            Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
+            Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
+        },
+        Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    let sealed = envelope::seal(&statement, before.as_ref(), &key).map_err(Problem::usage)?;
+    file::write(&signed, &canonical::to_file(&sealed)?)?;
+    terminal.line(format_args!("signed     {}   {}", signed.display(), key.public().id()));
+    Ok(Exit::Pass)
 }
 
 impl At {

@@ -67,6 +67,8 @@ commands! {
     Sign = sign;
     /// Judges a certificate and every file that it names.
     Verify = verify;
+    /// Removes checkpoints that nobody needs to verify a certificate.
+    Prune = prune;
     /// Shows a certificate on one screen.
     Show = show;
     /// Makes a leaderboard of certificates.

@@ -20,6 +20,9 @@ pub struct Args {
     /// A list of public keys that you trust; repeat it for more. Without one, signatures are not judged
     #[arg(long, value_name = "KEYS")]
     trust: Vec<PathBuf>,
+    /// List every file that it names, with its length
+    #[arg(long)]
+    files: bool,
 }
 
 /// Shows.
@@ -53,6 +56,12 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         }
     };
     tell(&statement, &signers, terminal);
+    if args.files {
+        for file in statement.subject.iter().skip(1) {
+            let bytes = file.annotations.map_or(0, |annotations| annotations.bytes);
+            terminal.line(format_args!("  {bytes:>14}   {}", file.name));
+        }
+    }
     Ok(Exit::Pass)
 }
 
@@ -82,6 +91,7 @@ fn head(predicate: &Certificate) -> Vec<(&'static str, String)> {
         ("entry", format!("{}, team {}, {}   {tree}", entry.name, entry.team, entry.organization)),
         ("writeup", entry.writeup.clone()),
         ("against", format!("{} {}   {}", against.protocol, against.protocol_digest.short(), against.frozen.short())),
+        ("judge", format!("{}   {}", against.release.short(), against.libtorch.map_or_else(none, |libtorch| libtorch.short()))),
         ("worker", submission.object.map_or_else(none, |object| object.short())),
         ("compiler", against.rustc.clone().unwrap_or_else(none)),
         ("class", against.class.map_or_else(none, |class| class.short())),

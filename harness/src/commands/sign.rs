@@ -1,25 +1,27 @@
 //! `maxclip sign`: reads an entry's evidence again and signs its statement.
 //!
-//! What a statement must say follows from this release's protocols, from the round that the caller names, and from the
-//! evidence; what it says of itself is never taken.
+//! What a statement must say follows from this release's protocols, from the round and the goldens that the caller
+//! names, and from the evidence, the ZIP first of all; what it says of itself is never taken.
 //! A step of its own, best on a machine where no entry ever runs.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use records::{
-    Exit, Finding, Reason, Verdict, canonical,
+    Exit, Finding, Verdict, canonical,
     file::{self, read_bounded, read_named},
     v1::statement::{Certificate, Envelope, Statement},
 };
 use verifier::{
-    certificate, envelope,
+    certificate::{self, Ground},
+    envelope,
+    evidence::part::Part,
     keys::{Role, SecretKey},
 };
 
 use super::verify;
 use crate::{
-    frozen,
+    frozen, goldens,
     plain::PlainFolder,
     problem::Problem,
     round,
@@ -37,6 +39,13 @@ pub struct Args {
     /// The file of the round that you sign for [default: the practice round]
     #[arg(long)]
     round: Option<PathBuf>,
+    /// A golden that you know to be right, or a folder of them; repeat it for more. The ones that this program carries
+    /// are known to it
+    #[arg(long, value_name = "GOLDEN")]
+    golden: Vec<PathBuf>,
+    /// A list of public keys that you trust for signed goldens; repeat it for more
+    #[arg(long, value_name = "KEYS")]
+    trust: Vec<PathBuf>,
     /// The secret key; its public half lies beside it as .pub
     #[arg(long)]
     key: PathBuf,
@@ -59,13 +68,18 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return Err(no_statement(&path, &findings).into()),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     };
-    match certificate::judge(&statement, &PlainFolder::of(&path), &frozen::release()?, Some(&round))? {
+    let trust = if args.trust.is_empty() { None } else { Some(verify::trust(&args.trust)?) };
+    let goldens = match goldens::known(&args.golden, trust.as_ref())? {
+        Verdict::Pass(goldens) => goldens,
+        Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
+    };
+    let release = frozen::release()?;
+    let ground = Ground { release: &release, round: Some(&round), goldens: &goldens };
+    match certificate::judge(&statement, &PlainFolder::of(&path), &Part::Whole, &ground)? {
         Verdict::Pass(_) => {}
         Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),
-        Verdict::Inconclusive(Reason { why, .. }) => {
-            let reason = Reason { why, hint: "sign with the release that certified it".to_owned() };
-            return verify::tell_reason(&reason, args.json, terminal);
-        }
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     }
     let certificate = args.entry.join("certificate.json");
     let before = match std::fs::symlink_metadata(&certificate) {
@@ -118,7 +132,7 @@ fn no_certificate(path: &Path, findings: &[Finding]) -> Problem {
 }
 
 /// A secret key with the name and role of the public half beside it.
-fn load(path: &Path, name: Option<&str>) -> Result<SecretKey> {
+pub fn load(path: &Path, name: Option<&str>) -> Result<SecretKey> {
     let pem = read_named(path, KEY_MAX)?;
     let pem = std::str::from_utf8(&pem).ok().context(Problem::usage(format!("{} is not text", path.display())))?;
     let refuse = |error| Problem::usage(format!("{}: {error}", path.display()));

@@ -3,16 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, file::read_named, v1::statement::Outcome};
+use records::{
+    Exit, Finding, Reason, Verdict,
+    file::read_named,
+    v1::{golden::Golden, statement::Outcome},
+};
 use serde_json::json;
 use verifier::{
-    certificate::{self, Verified},
+    certificate::{self, Ground, Verified},
     envelope::CERTIFICATE_MAX,
+    evidence::part::{KINDS, Part},
     keys::Trust,
 };
 
 use crate::{
-    frozen,
+    frozen, goldens,
     plain::PlainFolder,
     problem::Problem,
     terminal::{Paint, Terminal},
@@ -29,6 +34,10 @@ pub struct Args {
     /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
     #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
+    /// Look at one part alone: a kind (source, run, transcript, checkpoints, evaluation), or a file or folder of
+    /// the certificate (small, small/1/published)
+    #[arg(long, value_name = "PART")]
+    only: Option<String>,
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
@@ -38,11 +47,26 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &frozen::release()?)? {
+    let (release, goldens) = (frozen::release()?, carried());
+    let ground = Ground { release: &release, round: None, goldens: &goldens };
+    let part = args.only.map_or(Part::Kept, Part::Only);
+    match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &part, &ground)? {
+        Verdict::Pass(verified) if verified.counts.files == 0 => Err(no_such_part(&part).into()),
         Verdict::Pass(verified) => tell_pass(&verified, args.json, terminal),
         Verdict::Fail(findings) => tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => tell_reason(&reason, args.json, terminal),
     }
+}
+
+/// The goldens that this program carries.
+pub fn carried() -> Vec<Golden> {
+    goldens::carried().into_iter().map(|carried| carried.golden).collect()
+}
+
+fn no_such_part(part: &Part) -> Problem {
+    let name = if let Part::Only(name) = part { name.as_str() } else { "anything" };
+    Problem::usage(format!("the certificate names no file that is `{name}`, of that kind, or below it"))
+        .hint(format!("name a kind ({}), or a file or folder that `maxclip show --files` lists", KINDS.join(", ")))
 }
 
 /// Reads lists of public keys.
@@ -73,6 +97,13 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
         "{word}       signature good, {0} of {0} files as signed, {1} checkpoints, {2} transcript lines",
         counts.files, counts.checkpoints, lines
     ));
+    if counts.left_out > 0 {
+        terminal.line(format_args!("           {} files were not asked for: nothing is said of them", counts.left_out));
+    }
+    if let [first, ..] = &counts.pruned[..] {
+        let many = counts.pruned.len();
+        terminal.line(format_args!("           {many} checkpoints pruned by rule, as nobody needs them here: {first} .."));
+    }
     for signer in &verified.signers {
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
         terminal.line(format_args!("           signed by {}   {note}", signer.id));

@@ -1,13 +1,21 @@
-//! What the certificate says of the worker, its walls and the golden, against the files that say so.
+//! What the certificate says of the ZIP, the worker, its walls and the golden, against the files that say so.
 
 use records::{
     Finding, Rule, WorkerDigest, canonical,
     v1::{golden::Golden, statement::Statement},
 };
 
-use super::{Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
+use super::{ARCHIVE, Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
 
 impl Desk<'_> {
+    /// The ZIP: kept for the gate, which judges it again.
+    pub(super) fn check_archive(&mut self) -> Result<(), ReadError> {
+        let Some(piece) = self.take(ARCHIVE)? else { return Ok(()) };
+        self.note(ARCHIVE, &piece, Vec::new());
+        self.archive = piece.intact.then_some(piece.bytes);
+        Ok(())
+    }
+
     /// The golden that the machine repeated, where the certificate says that it did.
     pub(super) fn check_golden(&mut self, statement: &Statement) -> Result<(), ReadError> {
         let against = &statement.predicate.against;

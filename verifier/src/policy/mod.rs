@@ -71,6 +71,12 @@ pub fn apply(tree: &Tree, names: &Names) -> Verdict<Entry> {
     }
 }
 
+/// What a `submission.toml` says that holds to its rules, whatever the rest of a ZIP is.
+#[must_use]
+pub fn about(bytes: &[u8]) -> Option<Entry> {
+    submission::parse(bytes).ok()
+}
+
 /// Everything wrong with one source file.
 fn source(path: &str, bytes: &[u8]) -> Vec<Finding> {
     let (text, fault) = text::read(bytes);

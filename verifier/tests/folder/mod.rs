@@ -1,12 +1,15 @@
 //! A small evidence folder that is consistent in every part, made without libtorch: what the tests damage.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    io::{Cursor, Write as _},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
-    Blake3, DataRoot, Finding, FrozenDigest, NumericsClass, Rule, RunDigest, SeedDigest, Sha256, TreeDigest,
-    WorkerDigest, canonical,
+    Blake3, DataRoot, Finding, LibtorchDigest, NumericsClass, ReleaseDigest, Rule, RunDigest, SeedDigest, Sha256,
+    TreeDigest, Verdict, WorkerDigest, canonical,
     v1::{
         checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
         evaluation::{self, Exact, Fraction, TaskResult},
@@ -24,14 +27,16 @@ use records::{
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::json;
 use verifier::{
-    certificate::{STAGES, submission_subject},
+    certificate::{Ground, STAGES, Verified, judge, submission_subject, verify},
     envelope,
-    evidence::{CONTAINMENT, Files, GOLDEN, OBJECT, Opened, ReadError},
+    evidence::{ARCHIVE, CONTAINMENT, Counts, Files, GOLDEN, OBJECT, Opened, ReadError, part::Part},
     frozen::FrozenTree,
+    gate,
     keys::{Role, SecretKey, Trust},
     predicate,
     release::Release,
     round::Round,
+    tree::{self, Tree},
 };
 
 pub const STEPS: u64 = 4;
@@ -55,8 +60,9 @@ impl Files for Folder {
 pub struct Law {
     pub text: String,
     pub model: String,
-    pub frozen: FrozenDigest,
+    pub frozen: &'static FrozenTree<'static>,
     pub baseline: TreeDigest,
+    pub judge: ReleaseDigest,
 }
 
 impl Law {
@@ -68,18 +74,38 @@ impl Law {
     /// As [`Law::small`], with so many trainings a scale.
     pub fn repeated(scales: &[&str], seeds: u32) -> Self {
         let (text, model) = (small_protocol(scales, seeds), "{}\n".to_owned());
-        let (manifest, _) = manifest::pack(&frozen_files(&text, &model));
-        Self { text, model, frozen: FrozenDigest(Sha256::of(manifest.as_bytes()).0), baseline: TreeDigest([9; 32]) }
+        let frozen = frozen_tree(&text, &model);
+        Self { text, model, frozen, baseline: TreeDigest([9; 32]), judge: ReleaseDigest([7; 32]) }
     }
 
-    pub fn release(&self) -> Release {
-        let (manifest, contents) = manifest::pack(&frozen_files(&self.text, &self.model));
-        Release::of(&FrozenTree::new(&manifest, &contents).unwrap(), self.baseline).unwrap()
+    pub fn release(&self) -> Release<'static> {
+        Release::of(self.judge, self.frozen, self.baseline).unwrap()
+    }
+
+    /// The golden of this release.
+    pub fn golden(&self) -> Golden {
+        let (protocol, protocol_digest) = Protocol::parse(&self.text).unwrap();
+        Golden {
+            protocol: protocol.name,
+            protocol_digest,
+            frozen: self.frozen.digest(),
+            tree: self.baseline,
+            class: NumericsClass([3; 32]),
+            steps: protocol.golden.steps,
+            transcript: Blake3::of(b"golden"),
+        }
     }
 
     fn protocol(&self) -> Protocol {
         Protocol::parse(&self.text).unwrap().0
     }
+}
+
+/// A frozen tree that lasts as long as the tests.
+pub fn frozen_tree(text: &str, model: &str) -> &'static FrozenTree<'static> {
+    let (manifest, contents) = manifest::pack(&frozen_files(text, model));
+    let (manifest, contents) = (Box::leak(manifest.into_boxed_str()), Box::leak(contents.into_boxed_slice()));
+    Box::leak(Box::new(FrozenTree::new(manifest, contents).unwrap()))
 }
 
 fn frozen_files(text: &str, model: &str) -> BTreeMap<String, Vec<u8>> {
@@ -107,9 +133,34 @@ pub struct Wish {
     pub round: Round,
     /// The round that the seeds are of.
     pub seeds: Round,
+    /// What else a run is made to be, before anything follows from it.
+    pub forge: fn(&mut ResolvedRun),
 }
 
 impl Wish {
+    /// What is handed in: sources of its own, and two values of the configuration.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let about = format!(
+            "name = {}\nteam = {}\norganization = \"Lake University\"\nwriteup = \"https://example.org/writeup\"\n\
+             contact = \"team@example.org\"\n",
+            text(&self.name),
+            text(&self.team)
+        );
+        let source = format!("//! {}\npub fn answer() -> u32 {{\n    42\n}}\n", self.name.escape_unicode());
+        [(tree::ROOT, source), (tree::CONFIG, "lr = 0.1\n[small]\nlr = 0.2\n".to_owned()), (tree::SUBMISSION, about)]
+            .map(|(path, text)| (path.to_owned(), text.into_bytes()))
+            .into()
+    }
+
+    pub fn zip(&self) -> Vec<u8> {
+        zip(&self.files())
+    }
+
+    fn tree(&self) -> Tree {
+        Tree { files: self.files() }
+    }
+
     pub fn new(name: &str, hits: &[(&'static str, u64)]) -> Self {
         let scales: Vec<_> = hits.iter().map(|(scale, _)| *scale).collect();
         Self {
@@ -119,6 +170,7 @@ impl Wish {
             law: Law::small(&scales),
             round: Round::practice(),
             seeds: Round::practice(),
+            forge: |_| (),
         }
     }
 }
@@ -142,6 +194,18 @@ pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
     canonical::to_file(&envelope::seal(statement, None, key).unwrap()).unwrap()
 }
 
+/// What `sign` is told of a statement, by whoever has this release and its golden.
+pub fn judged(statement: &Statement, files: &dyn Files, law: &Law, round: Option<&Round>) -> Verdict<Counts> {
+    let (release, goldens) = (law.release(), [law.golden()]);
+    judge(statement, files, &Part::Whole, &Ground { release: &release, round, goldens: &goldens }).unwrap()
+}
+
+/// What `verify` is told of a certificate.
+pub fn verified(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law) -> Verdict<Verified> {
+    let (release, goldens) = (law.release(), [law.golden()]);
+    verify(bytes, trust, files, &Part::Kept, &Ground { release: &release, round: None, goldens: &goldens }).unwrap()
+}
+
 /// What another release may have stated, properly signed.
 pub fn signed(payload: &serde_json::Value, key: &SecretKey) -> Vec<u8> {
     let payload = canonical::to_bytes(payload).unwrap();
@@ -161,16 +225,36 @@ pub fn passed(wish: &Wish) -> (Statement, Folder) {
         }
     }
     sources(&mut folder, wish);
-    let stages = STAGES.map(|name| Stage { name: name.into(), value: StageValue::Pass, note: "as it should".into() });
-    (statement(wish, Outcome::Pass, stages.to_vec(), runs, &folder), folder)
+    (statement(wish, Outcome::Pass, stages(wish, STAGES.len()), runs, &folder), folder)
+}
+
+/// The first stages: what the gate says, and that all else went as it should.
+fn stages(wish: &Wish, count: usize) -> Vec<Stage> {
+    let gate = gate::judge(&wish.zip(), wish.law.frozen).unwrap();
+    let stage = |(index, name): (usize, &&str)| {
+        let note = gate.stages.get(index).map_or("as it should", |stage| &stage.note);
+        Stage { name: (*name).into(), value: StageValue::Pass, note: note.into() }
+    };
+    STAGES[..count].iter().enumerate().map(stage).collect()
+}
+
+/// A ZIP as `maxclip pack` writes it.
+pub fn zip(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated)
+        .last_modified_time(zip::DateTime::default())
+        .unix_permissions(0o644);
+    for (path, bytes) in files {
+        writer.start_file(path, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
 }
 
 /// An entry that failed in its trial.
 pub fn failed(wish: &Wish) -> (Statement, Folder) {
-    let mut stages: Vec<_> = STAGES[..6]
-        .iter()
-        .map(|name| Stage { name: (*name).into(), value: StageValue::Pass, note: "as it should".into() })
-        .collect();
+    let mut stages = stages(wish, 6);
     let finding = Finding::new(Rule::Diverged, "small/1, step 3: parameters/b.weight")
         .expected("loss 5.5 (0x40b00000)")
         .found("loss 5.25 (0x40a80000)");
@@ -180,24 +264,15 @@ pub fn failed(wish: &Wish) -> (Statement, Folder) {
     (statement(wish, Outcome::Fail, stages, vec![], &folder), folder)
 }
 
-/// The worker's object and the golden's record.
+/// The ZIP, the worker's object and the golden's record.
 fn sources(folder: &mut Folder, wish: &Wish) {
-    let golden = Golden {
-        protocol: "mini".into(),
-        protocol_digest: Protocol::parse(&wish.law.text).unwrap().1,
-        frozen: wish.law.frozen,
-        tree: wish.law.baseline,
-        class: NumericsClass([3; 32]),
-        steps: wish.law.protocol().golden.steps,
-        transcript: Blake3::of(b"golden"),
-        reason: "a test".into(),
-    };
-    folder.0.insert(GOLDEN.into(), canonical::to_file(&golden).unwrap());
+    folder.0.insert(GOLDEN.into(), canonical::to_file(&wish.law.golden()).unwrap());
     folder.0.insert(OBJECT.into(), b"object".to_vec());
+    folder.0.insert(ARCHIVE.into(), wish.zip());
 }
-
-fn tree(wish: &Wish) -> TreeDigest {
-    TreeDigest(Blake3::of(wish.name.as_bytes()).0)
+/// What the ZIP's configuration comes to at a scale.
+fn config(scale: &str) -> &'static str {
+    if scale == "small" { "{\"lr\":0.2}" } else { "{\"lr\":0.1}" }
 }
 
 fn small_protocol(scales: &[&str], seeds: u32) -> String {
@@ -228,7 +303,7 @@ fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
     let scale = protocol.scale(name.scale).unwrap();
     let count = scale.steps;
     let seed = wish.seeds.seed(&protocol_digest, name);
-    let resolved = ResolvedRun {
+    let mut resolved = ResolvedRun {
         format: RUN_FORMAT.into(),
         protocol_digest,
         protocol: wish.law.text.clone(),
@@ -236,12 +311,13 @@ fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
         scale: name.scale.into(),
         repeat: name.repeat,
         data: scale.root,
-        frozen: wish.law.frozen,
-        tree: tree(wish),
-        config: "{}".into(),
+        frozen: wish.law.frozen.digest(),
+        tree: wish.tree().digest(),
+        config: config(name.scale).into(),
         seed: Sha256(seed.0).bare(),
         class: NumericsClass([3; 32]),
     };
+    (wish.forge)(&mut resolved);
     let digest = resolved.digest().unwrap();
     let mut put = |file: &str, bytes: Vec<u8>| folder.0.insert(format!("{name}/{file}"), bytes);
     put("run.json", canonical::to_file(&resolved).unwrap());
@@ -370,8 +446,8 @@ fn results(protocol: &Protocol, hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<
 
 fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
     let submission = Submission {
-        archive: Sha256::of(b"zip"),
-        tree: Some(tree(wish)),
+        archive: Sha256::of(&wish.zip()),
+        tree: Some(wish.tree().digest()),
         object: Some(WorkerDigest(Sha256::of(b"object").0)),
     };
     let mut subject = vec![submission_subject(&submission)];
@@ -379,7 +455,9 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
     let against = Against {
         protocol: "mini".into(),
         protocol_digest: Protocol::parse(&wish.law.text).unwrap().1,
-        frozen: wish.law.frozen,
+        frozen: wish.law.frozen.digest(),
+        release: wish.law.judge,
+        libtorch: Some(LibtorchDigest([4; 32])),
         rustc: Some("1.95.0 (59807616e 2026-04-14)".into()),
         class: Some(NumericsClass([3; 32])),
         golden: Some(Blake3::of(b"golden")),

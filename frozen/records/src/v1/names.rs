@@ -38,7 +38,8 @@ pub const WEIGHTS: &str = "model.safetensors";
 pub const STATE: &str = "state.safetensors";
 
 /// What lies in an entry's folder beside its runs: no scale is called like one.
-pub const TAKEN: [&str; 8] = [CERTIFICATE, "entry", "golden.json", IDENTITY, "stages", STATEMENT, "trial", "worker"];
+pub const TAKEN: [&str; 9] =
+    [CERTIFICATE, "entry", "golden.json", IDENTITY, "stages", STATEMENT, "submission.zip", "trial", "worker"];
 
 /// What a name is made of, for people.
 pub const LETTERS: &str = "A-Z, a-z, 0-9, `.`, `_` and `-`, at most 64, that does not start with `.`";

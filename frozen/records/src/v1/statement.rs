@@ -12,8 +12,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blake3, Commitment, DataRoot, Finding, FrozenDigest, NumericsClass, ProtocolDigest, RunDigest, SeedDigest, Sha256,
-    TreeDigest, WorkerDigest,
+    Blake3, Commitment, DataRoot, Finding, FrozenDigest, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest,
+    RunDigest, SeedDigest, Sha256, TreeDigest, WorkerDigest,
     v1::{evaluation::Fraction, names::RunName},
     verdict::Reason,
 };
@@ -144,7 +144,7 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Submission {
-    /// SHA-256 of the ZIP.
+    /// SHA-256 of the ZIP, which lies beside the evidence.
     pub archive: Sha256,
     /// The admitted tree; absent where intake failed.
     pub tree: Option<TreeDigest>,
@@ -162,6 +162,10 @@ pub struct Against {
     pub protocol_digest: ProtocolDigest,
     /// The frozen tree.
     pub frozen: FrozenDigest,
+    /// The judge: intake, policy and whatever else decides lie outside of the frozen tree.
+    pub release: ReleaseDigest,
+    /// libtorch's libraries; absent before `golden`.
+    pub libtorch: Option<LibtorchDigest>,
     /// rustc's release and commit hash; absent before `build`.
     pub rustc: Option<String>,
     /// Where the bits can be had; absent before `golden`.

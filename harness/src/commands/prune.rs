@@ -1,0 +1,71 @@
+//! `maxclip prune`: removes checkpoints that nobody needs to verify a certificate or to do a quarter of a run again.
+//!
+//! Which ones follows from the certificate by one rule (`verifier::evidence::part`), so that `verify` knows without
+//! being told. Only what lies beside a certificate is pruned: `sign` reads everything.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Result;
+use records::{
+    Exit, Verdict,
+    file::{FileError, read_bounded},
+    v1::statement::Certificate,
+};
+use serde_json::json;
+use verifier::{
+    envelope::{self, CERTIFICATE_MAX},
+    evidence::part::prunable,
+};
+
+use super::verify;
+use crate::terminal::Terminal;
+
+/// Arguments of `maxclip prune`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The entry's folder, with certificate.json and the evidence
+    entry: PathBuf,
+    /// Say what would go, and leave it
+    #[arg(long)]
+    dry_run: bool,
+    /// Print the folders as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prunes.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let path = args.entry.join("certificate.json");
+    let bytes = read_bounded(&path, CERTIFICATE_MAX)?;
+    let statement = match envelope::peek::<Certificate>(&bytes) {
+        Verdict::Pass((_, statement)) => statement,
+        Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
+    };
+    let (mut gone, mut total) = (Vec::new(), 0);
+    for folder in prunable(&statement) {
+        let inside = format!("{folder}/");
+        let files = statement.subject.iter().filter(|subject| subject.name.starts_with(&inside));
+        let bytes: u64 = files.filter_map(|file| file.annotations).map(|annotations| annotations.bytes).sum();
+        let path = args.entry.join(&folder);
+        // A link in its place is nobody's checkpoint, and what it leads to is not ours to remove.
+        if !fs::symlink_metadata(&path).is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        if !args.dry_run {
+            fs::remove_dir_all(&path).map_err(FileError::at("remove", &path))?;
+        }
+        if !args.json {
+            terminal.line(format_args!("  {:>8} MiB   {folder}", bytes >> 20));
+        }
+        total += bytes;
+        gone.push(folder);
+    }
+    if args.json {
+        terminal.json(&json!({"exit": Exit::Pass, "pruned": gone, "bytes": total, "dry_run": args.dry_run}))?;
+    } else {
+        let word = if args.dry_run { "would go" } else { "pruned" };
+        terminal.line(format_args!("{word}   {} checkpoints, {} MiB", gone.len(), total >> 20));
+    }
+    Ok(Exit::Pass)
+}
