@@ -25,6 +25,9 @@ use serde::Serialize;
 /// Nothing that ends sooner than this shows a bar.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// Between two lines about the same thing, where there is no terminal.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// Whether colour is welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colour {
@@ -148,7 +151,8 @@ impl Terminal {
             bar.set_draw_target(ProgressDrawTarget::stderr());
             bar.enable_steady_tick(PATIENCE);
         }
-        Progress { bar, bars: self.bars, started: Instant::now() }
+        let now = Instant::now();
+        Progress { bar, bars: self.bars, started: now, said: now }
     }
 }
 
@@ -158,9 +162,22 @@ pub struct Progress {
     bar: ProgressBar,
     bars: bool,
     started: Instant,
+    said: Instant,
 }
 
 impl Progress {
+    /// Goes to a place; without a terminal it says so on a line of talk, every ten seconds.
+    pub fn reach(&mut self, place: u64) {
+        self.bar.set_position(place);
+        self.show();
+        if !self.bars && self.said.elapsed() >= SILENCE {
+            self.said = Instant::now();
+            let (label, length) = (self.bar.prefix(), self.bar.length().unwrap_or_default());
+            let left = self.started.elapsed().as_secs() * length.saturating_sub(place) / place.max(1);
+            writeln!(io::stderr().lock(), "{label}: {place} of {length}, {left} s left").ok();
+        }
+    }
+
     /// Goes on by `count`.
     pub fn add(&mut self, count: u64) {
         self.bar.inc(count);

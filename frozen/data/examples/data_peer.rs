@@ -2,6 +2,7 @@
 //!
 //! `data_peer pixels SIZE FILE..` prints a line an image: digests of its decoded pixels and of its evaluation crop.
 //! `data_peer shapes FOLDER` writes the data of protocol `mini`.
+//! `data_peer many FOLDER SAMPLES` writes shards of 10,000 samples with one small picture, for measurements.
 //! `data_peer tokens CONTEXT` reads a JSON text a line and prints its tokens.
 
 use std::{
@@ -10,7 +11,10 @@ use std::{
     process::ExitCode,
 };
 
-use data::{Tokenizer, pixels};
+use data::{
+    Tokenizer, Uid, pixels,
+    writer::{Naming, ShardLimits, Writer},
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -18,7 +22,8 @@ fn main() -> ExitCode {
         ["pixels", size, ref files @ ..] => print_pixels(size, files),
         ["tokens", context] => print_tokens(context),
         ["shapes", folder] => print_shapes(folder),
-        _ => Err("usage: data_peer pixels SIZE FILE.. | tokens CONTEXT | shapes FOLDER".into()),
+        ["many", folder, samples] => write_many(folder, samples),
+        _ => Err("usage: data_peer pixels SIZE FILE.. | tokens CONTEXT | shapes FOLDER | many FOLDER SAMPLES".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,6 +62,23 @@ fn print_shapes(folder: &str) -> Done {
     for (name, root) in data::shapes::generate(folder.as_ref(), &data::shapes::Spec::mini())? {
         println!("{name} {root}");
     }
+    Ok(())
+}
+
+fn write_many(folder: &str, samples: &str) -> Done {
+    let mut image = Vec::new();
+    let mut encoder = png::Encoder::new(&mut image, 8, 8);
+    encoder.set_color(png::ColorType::Rgb);
+    let mut picture = encoder.write_header()?;
+    picture.write_image_data(&[127; 8 * 8 * 3])?;
+    picture.finish()?;
+    let mut writer = Writer::new(folder.as_ref(), Naming::Padded, ShardLimits::USUAL);
+    for number in 0..samples.parse::<u128>()? {
+        // An odd factor: all differ, in no order.
+        let uid = Uid(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes());
+        writer.pair(&format!("{number:09}"), uid, "png", &image, &format!("picture {number}"))?;
+    }
+    writer.finish()?;
     Ok(())
 }
 

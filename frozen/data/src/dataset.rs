@@ -9,6 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use rayon::prelude::*;
 use records::{
     DataRoot,
     file::{Links, open_plain},
@@ -17,8 +18,15 @@ use records::{
 use crate::{
     DataError, Sample, Uid,
     index::{self, Entry, Index},
+    pixels,
     sample::content,
 };
+
+/// Ranks whose entries are held at once while all are read.
+const WINDOW: u64 = 1 << 16;
+
+/// Samples that are read between two times that somebody is told about it.
+const BATCH: usize = 256;
 
 /// An open data set.
 #[derive(Debug)]
@@ -42,8 +50,9 @@ impl Dataset {
                 Err(error) => return Err(stale(format!("`{}`: {error}", shard.name))),
             }
         }
+        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let indexed = |path: &PathBuf| {
-            index.shards().iter().any(|shard| path.file_name().is_some_and(|name| *name == *shard.name))
+            name(path).is_some_and(|name| index.shards().binary_search_by(|shard| shard.name.cmp(&name)).is_ok())
         };
         if let Some(path) = index::shard_paths(dir)?.iter().find(|path| !indexed(path)) {
             return Err(stale(format!("`{}` was not indexed", path.display())));
@@ -85,8 +94,11 @@ impl Dataset {
     ///
     /// Errors: [`DataError::Damaged`] and [`DataError::Missing`] name shard and key.
     pub fn sample(&self, rank: u64) -> Result<Sample, DataError> {
-        let entry = self.index.entry(rank)?;
-        let shard = self.dir.join(&self.index.shards()[entry.shard as usize].name);
+        self.read(self.index.entry(rank)?)
+    }
+
+    fn read(&self, entry: Entry) -> Result<Sample, DataError> {
+        let shard = self.shard(&entry);
         let missing = |source| match self.index.key(&entry) {
             Ok(key) => {
                 DataError::Missing { shard: shard.clone(), key, uid: entry.uid, offset: entry.image_offset, source }
@@ -110,9 +122,44 @@ impl Dataset {
         Ok(self.index.entry(rank)?.uid)
     }
 
-    /// Reads and verifies every sample; gives the first error there is, in uid order.
-    pub fn verify(&self) -> Result<(), DataError> {
-        (0..self.len()).try_for_each(|rank| self.sample(rank).map(drop))
+    /// Reads every sample, holds it to the index and decodes its image.
+    ///
+    /// `watch` is told how many samples are done with. They are read in the order in which they lie in shards, a
+    /// window of ranks at a time, on as many threads as there are; memory is that of the window's entries and of
+    /// one sample a thread.
+    ///
+    /// Errors: everything that is wrong, in the order of uids.
+    pub fn verify(&self, watch: &mut dyn FnMut(u64)) -> Result<(), DataError> {
+        let mut errors = Vec::new();
+        let mut done = 0;
+        while done < self.len() {
+            let ranks = done..self.len().min(done + WINDOW);
+            let mut entries = ranks.map(|rank| self.index.entry(rank)).collect::<Result<Vec<_>, _>>()?;
+            entries.sort_unstable_by_key(|entry| (entry.shard, entry.image_offset));
+            let mut wrong = Vec::new();
+            for some in entries.chunks(BATCH) {
+                let failed =
+                    some.par_iter().filter_map(|entry| self.check(*entry).err().map(|error| (entry.uid, error)));
+                wrong.extend(failed.collect::<Vec<_>>());
+                done += some.len() as u64;
+                watch(done);
+            }
+            wrong.sort_by_key(|(uid, _)| *uid);
+            errors.extend(wrong.into_iter().map(|(_, error)| error));
+        }
+        DataError::all(&self.dir, errors)
+    }
+
+    fn check(&self, entry: Entry) -> Result<(), DataError> {
+        let sample = self.read(entry)?;
+        let key = || self.index.key(&entry);
+        pixels::decode(&sample.image).map(drop).or_else(|error| {
+            Err(DataError::BadSample { shard: self.shard(&entry), key: key()?, why: format!("its image: {error}") })
+        })
+    }
+
+    fn shard(&self, entry: &Entry) -> PathBuf {
+        self.dir.join(&self.index.shards()[entry.shard as usize].name)
     }
 
     /// Checks that this data set lies within a larger one: each uid is there, with the same content.

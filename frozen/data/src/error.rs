@@ -1,6 +1,10 @@
 //! What can be wrong with data on disk. Each text names the place and, on a line of its own, the repair.
 
-use std::{io, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    io,
+    path::{Path, PathBuf},
+};
 
 use records::file::FileError;
 
@@ -114,6 +118,20 @@ pub enum DataError {
         /// What the system answered.
         source: io::Error,
     },
+    /// A folder that another process indexes right now.
+    #[error("`{}` is being indexed by another process\nhint: wait for it to end, then give the same command", dir.display())]
+    Busy {
+        /// The folder of the data set.
+        dir: PathBuf,
+    },
+    /// Several things at once, in the order of shards and samples.
+    #[error("`{}`: {} things are wrong\n{}", dir.display(), errors.len(), lines(errors))]
+    Many {
+        /// The folder of the data set.
+        dir: PathBuf,
+        /// Each of them.
+        errors: Vec<DataError>,
+    },
     /// A rank past the end.
     #[error("there is no sample {rank}: the data set holds {len}")]
     Rank {
@@ -139,4 +157,31 @@ pub enum DataError {
         /// The first of them in uid order.
         first: Uid,
     },
+}
+
+impl DataError {
+    /// Nothing where nothing is wrong, one error as it is, several as [`Many`](Self::Many).
+    pub fn all(dir: &Path, mut errors: Vec<Self>) -> Result<(), Self> {
+        match (errors.pop(), errors.is_empty()) {
+            (None, _) => Ok(()),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                errors.push(last);
+                Err(Self::Many { dir: dir.to_owned(), errors })
+            }
+        }
+    }
+}
+
+/// Each error on lines of its own; what to do about several is said once, after them.
+fn lines(errors: &[DataError]) -> String {
+    let (mut lines, mut hints) = (Vec::new(), BTreeSet::new());
+    for error in errors {
+        let text = error.to_string();
+        let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+        lines.push(what.to_owned());
+        hints.insert(hint.to_owned());
+    }
+    lines.extend(hints.iter().filter(|hint| !hint.is_empty()).map(|hint| format!("hint: {hint}")));
+    lines.join("\n")
 }

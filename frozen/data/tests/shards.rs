@@ -9,17 +9,16 @@ use std::{
 
 use data::{
     DataError, Dataset, Uid,
-    index::{self, FILE},
+    index::{FILE, Index},
     shard::Shard,
     writer::{Naming, ShardLimits, Writer},
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-/// A sample to write: number, caption. Its image is any bytes: nothing here decodes.
-fn image(number: u64) -> Vec<u8> {
-    (0..100 + number % 700).map(|at| (at * 31 + number) as u8).collect()
-}
+mod pictures;
+
+use pictures::{build, png as image};
 
 fn uid(number: u64) -> Uid {
     Uid(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
@@ -48,7 +47,7 @@ impl Bench {
 
     fn indexed(&self, name: &str, numbers: impl IntoIterator<Item = u64>, per_shard: u32) -> Dataset {
         let dir = self.set(name, numbers, per_shard);
-        index::build(&dir).unwrap();
+        build(&dir).unwrap();
         Dataset::open(&dir).unwrap()
     }
 }
@@ -71,7 +70,7 @@ proptest! {
 fn a_sample_is_found_by_its_rank_among_the_uids() {
     let dataset = Bench::new().0.keep();
     write(&dataset, 0..25, 7);
-    index::build(&dataset).unwrap();
+    build(&dataset).unwrap();
     let dataset = Dataset::open(&dataset).unwrap();
     let mut numbers: Vec<u64> = (0..25).collect();
     numbers.sort_by_key(|number| uid(*number));
@@ -83,7 +82,7 @@ fn a_sample_is_found_by_its_rank_among_the_uids() {
         );
     }
     assert!(matches!(dataset.sample(25), Err(DataError::Rank { rank: 25, len: 25 })));
-    dataset.verify().unwrap();
+    dataset.verify(&mut |_| ()).unwrap();
     fs::remove_dir_all(dataset.dir()).unwrap();
 }
 
@@ -99,7 +98,7 @@ fn any_changed_caption_image_or_uid_changes_the_root() {
         writer.pair("x", uid(uid_of), "jpg", &bytes, caption).unwrap();
         writer.finish().unwrap();
         fs::rename(dir.join("more/00000000.tar"), dir.join("00000001.tar")).unwrap();
-        assert_ne!(index::build(&dir).unwrap(), root, "{name}");
+        assert_ne!(build(&dir).unwrap(), root, "{name}");
     }
 }
 
@@ -107,7 +106,7 @@ fn any_changed_caption_image_or_uid_changes_the_root() {
 fn a_uid_that_stands_twice_is_refused_with_both_places() {
     let bench = Bench::new();
     let dir = bench.set("twice", [1, 2, 3, 2], 2);
-    let error = index::build(&dir).unwrap_err();
+    let error = build(&dir).unwrap_err();
     assert!(matches!(&error, DataError::DuplicateUid { uid: found, .. } if *found == uid(2)), "{error}");
     let text = error.to_string();
     assert!(
@@ -130,13 +129,13 @@ fn every_damaged_byte_of_a_sample_is_named_by_shard_and_key() {
         let mut changed = bytes.clone();
         changed[at as usize] ^= 4;
         fs::write(&path, changed).unwrap();
-        let error = dataset.verify().unwrap_err();
+        let error = dataset.verify(&mut |_| ()).unwrap_err();
         assert!(matches!(error, DataError::Damaged { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains("`00004`") && text.contains("00000001.tar") && text.contains("hint: fetch"), "{text}");
     }
     fs::write(&path, &bytes).unwrap();
-    dataset.verify().unwrap();
+    dataset.verify(&mut |_| ()).unwrap();
 }
 
 #[test]
@@ -145,10 +144,14 @@ fn a_shard_that_is_gone_or_shrinks_while_it_is_used_is_named() {
     let dataset = bench.indexed("shrinking", 0..6, 3);
     let path = dataset.dir().join("00000001.tar");
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(700).unwrap();
-    let error = dataset.verify().unwrap_err();
-    assert!(matches!(error, DataError::Missing { .. }), "{error}");
+    let error = dataset.verify(&mut |_| ()).unwrap_err();
+    let missing = |error: &DataError| matches!(error, DataError::Missing { .. });
+    assert!(
+        matches!(&error, DataError::Many { errors, .. } if errors.len() == 3 && errors.iter().all(missing)),
+        "{error}"
+    );
     fs::remove_file(&path).unwrap();
-    let text = dataset.verify().unwrap_err().to_string();
+    let text = dataset.verify(&mut |_| ()).unwrap_err().to_string();
     assert!(text.contains("00000001.tar") && text.contains("hint: fetch the shard again"), "{text}");
 }
 
@@ -161,7 +164,7 @@ fn a_truncated_shard_is_refused_wherever_it_ends() {
     // The last block may go: one empty block ends an archive.
     for length in (0..bytes.len() - 1024).step_by(97) {
         fs::write(&path, &bytes[..length]).unwrap();
-        let error = index::build(&dir).unwrap_err();
+        let error = build(&dir).unwrap_err();
         assert!(matches!(error, DataError::Truncated { .. }), "{length}: {error}");
         let text = error.to_string();
         assert!(text.contains("00000000.tar` is truncated at byte"), "{text}");
@@ -179,7 +182,7 @@ fn a_changed_header_is_refused() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         fs::write(&path, changed).unwrap();
-        assert!(index::build(&dir).is_err(), "byte {at}");
+        assert!(build(&dir).is_err(), "byte {at}");
     }
 }
 
@@ -192,7 +195,7 @@ fn an_index_that_does_not_fit_its_shards_says_what_to_do() {
         assert!(text.contains(why) && text.contains(&format!("`maxclip data index {}`", dir.display())), "{text}");
     };
     refused("has no index");
-    index::build(&dir).unwrap();
+    build(&dir).unwrap();
     Dataset::open(&dir).unwrap();
     fs::copy(dir.join("00000000.tar"), dir.join("00000007.tar")).unwrap();
     refused("was not indexed");
@@ -203,22 +206,49 @@ fn an_index_that_does_not_fit_its_shards_says_what_to_do() {
     refused("has 5 bytes");
 }
 
+/// Reads all that an index says.
+fn read_all(dir: &Path) -> Result<(), DataError> {
+    let index = Index::open(dir)?;
+    (0..index.len()).try_for_each(|rank| index.key(&index.entry(rank)?).map(drop))
+}
+
 #[test]
-fn every_flipped_byte_of_the_index_is_noticed() {
+fn every_flipped_byte_of_the_index_is_noticed_when_it_is_read() {
     let bench = Bench::new();
     let dir = bench.set("flipped", 0..6, 3);
-    index::build(&dir).unwrap();
+    build(&dir).unwrap();
+    read_all(&dir).unwrap();
     let path = dir.join(FILE);
     let bytes = fs::read(&path).unwrap();
     for at in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[at] ^= 0x10;
         fs::write(&path, changed).unwrap();
-        assert!(matches!(Dataset::open(&dir), Err(DataError::BadIndex { .. })), "byte {at}");
+        assert!(matches!(read_all(&dir), Err(DataError::BadIndex { .. })), "byte {at}");
     }
     for length in [0, 79, 80, 200, bytes.len() - 1] {
         fs::write(&path, &bytes[..length]).unwrap();
         assert!(matches!(Dataset::open(&dir), Err(DataError::BadIndex { .. })), "length {length}");
+    }
+}
+
+/// 1,500 samples: entries in more than two chunks.
+#[test]
+fn opening_reads_no_chunk_of_samples_and_a_damaged_one_is_named() {
+    let bench = Bench::new();
+    let dir = bench.set("chunks", 0..1500, 1000);
+    build(&dir).unwrap();
+    let path = dir.join(FILE);
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[48 + 65_472 + 100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let index = Index::open(&dir).unwrap();
+    for rank in [0, 743, 1488, 1499] {
+        index.entry(rank).unwrap();
+    }
+    for rank in [744, 1000, 1487] {
+        let text = index.entry(rank).unwrap_err().to_string();
+        assert!(text.contains("its bytes 65520 to 130992 are not those that were written"), "{text}");
     }
 }
 
@@ -236,7 +266,7 @@ fn scales_must_be_nested() {
     writer.pair("x", uid(5), "png", &image(5), "another caption").unwrap();
     writer.finish().unwrap();
     fs::rename(dir.join("more/00000000.tar"), dir.join("x.tar")).unwrap();
-    index::build(&dir).unwrap();
+    build(&dir).unwrap();
     let error = Dataset::open(&dir).unwrap().check_within(&large).unwrap_err();
     assert!(matches!(error, DataError::NotNested { missing: 0, changed: 1, first, .. } if first == uid(5)), "{error}");
 }
@@ -255,18 +285,18 @@ fn index_members(members: &Members) -> Result<records::DataRoot, DataError> {
         tar.append_data(&mut header, name, *bytes).unwrap();
     }
     tar.into_inner().unwrap();
-    index::build(bench.0.path())
+    build(bench.0.path())
 }
 
 const JSON: &[u8] = br#"{"uid":"00000000000000000000000000000001","url":"x","width":3}"#;
 
 #[test]
 fn members_are_grouped_as_webdataset_groups_them() {
-    let plain = index_members(&[("a.jpg", b"1"), ("a.txt", b"2"), ("a.json", JSON)]).unwrap();
+    let plain = index_members(&[("a.jpg", &image(1)), ("a.txt", b"2"), ("a.json", JSON)]).unwrap();
     let long = format!("{}/x.y/a", "folder".repeat(40));
     let [jpg, txt, json] = ["JPG", "txt", "JSON"].map(|kind| format!("{long}.{kind}"));
     let folded =
-        index_members(&[(&jpg, b"1"), ("README", b""), (&txt, b"2"), (&json, JSON), ("a/.hidden", b"")]).unwrap();
+        index_members(&[(&jpg, &image(1)), ("README", b""), (&txt, b"2"), (&json, JSON), ("a/.hidden", b"")]).unwrap();
     assert_eq!(plain, folded);
     // The first dot of the last part ends the key: `a.b.jpg` is kind `b.jpg` of `a`.
     let error = index_members(&[("a.b.jpg", b"1"), ("a.txt", b"2"), ("a.json", JSON)]).unwrap_err();
@@ -275,7 +305,8 @@ fn members_are_grouped_as_webdataset_groups_them() {
 
 #[test]
 fn a_sample_that_is_not_whole_is_named() {
-    let whole: [(&str, &[u8]); 3] = [("a.jpg", b"1"), ("a.txt", b"2"), ("a.json", JSON)];
+    let picture = image(1);
+    let whole: [(&str, &[u8]); 3] = [("a.jpg", &picture), ("a.txt", b"2"), ("a.json", JSON)];
     let cases: [(usize, &Members, &str); 9] = [
         (0, &[], "exactly one image"),
         (0, &[("a.jpg", b"1"), ("a.png", b"1")], "exactly one image"),
@@ -292,5 +323,5 @@ fn a_sample_that_is_not_whole_is_named() {
         let text = index_members(&parts).unwrap_err().to_string();
         assert!(text.contains(why) && text.contains("sample `a` of shard"), "{why}: {text}");
     }
-    assert!(matches!(index::build(Bench::new().0.path()), Err(DataError::NoShards { .. })));
+    assert!(matches!(build(Bench::new().0.path()), Err(DataError::NoShards { .. })));
 }

@@ -15,19 +15,45 @@ pub fn leaf(bytes: &[u8]) -> Blake3 {
 /// The published root over leaves in their order.
 #[must_use]
 pub fn root(leaves: &[Blake3]) -> Blake3 {
-    let count = leaves.len() as u64;
-    let mut level = leaves.to_vec();
-    while level.len() > 1 {
-        level = level
-            .chunks(2)
-            .map(|pair| match pair {
-                [left, right] => hash(&[&[1], &left.0, &right.0]),
-                _ => pair[0],
-            })
-            .collect();
+    let mut tree = Builder::default();
+    leaves.iter().for_each(|leaf| tree.push(*leaf));
+    tree.finish()
+}
+
+/// A root over leaves that come one by one; holds one node a level.
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    count: u64,
+    /// The tops of whole trees, each of fewer leaves than the one before: a tree a bit of `count`.
+    tops: Vec<Blake3>,
+}
+
+impl Builder {
+    /// Appends a leaf.
+    pub fn push(&mut self, leaf: Blake3) {
+        let mut top = leaf;
+        for _ in 0..self.count.trailing_ones() {
+            if let Some(left) = self.tops.pop() {
+                top = node(left, top);
+            }
+        }
+        self.tops.push(top);
+        self.count += 1;
     }
-    let top = level.first().map_or(&[][..], |top| &top.0);
-    hash(&[&[2], &count.to_le_bytes(), top])
+
+    /// The published root.
+    #[must_use]
+    pub fn finish(mut self) -> Blake3 {
+        let mut top = self.tops.pop();
+        while let (Some(right), Some(left)) = (top, self.tops.pop()) {
+            top = Some(node(left, right));
+        }
+        hash(&[&[2], &self.count.to_le_bytes(), top.as_ref().map_or(&[][..], |top| &top.0)])
+    }
+}
+
+fn node(left: Blake3, right: Blake3) -> Blake3 {
+    hash(&[&[1], &left.0, &right.0])
 }
 
 fn hash(parts: &[&[u8]]) -> Blake3 {
@@ -51,6 +77,24 @@ mod tests {
         assert_ne!(root(&[node, leaves[2]]), root(&leaves));
         assert_ne!(root(&leaves[..2]), root(&leaves));
         assert_ne!(root(&[]), root(&leaves[..1]));
+    }
+
+    /// Level by level, as the text above says it.
+    fn by_levels(leaves: &[Blake3]) -> Blake3 {
+        let mut level = leaves.to_vec();
+        while level.len() > 1 {
+            let pairs = level.chunks(2);
+            level = pairs.map(|pair| if let [left, right] = pair { node(*left, *right) } else { pair[0] }).collect();
+        }
+        hash(&[&[2], &(leaves.len() as u64).to_le_bytes(), level.first().map_or(&[][..], |top| &top.0)])
+    }
+
+    #[test]
+    fn one_by_one_gives_the_root_of_levels() {
+        let leaves: Vec<_> = (0u64..300).map(|number| leaf(&number.to_le_bytes())).collect();
+        for count in 0..leaves.len() {
+            assert_eq!(root(&leaves[..count]), by_levels(&leaves[..count]), "{count} leaves");
+        }
     }
 
     proptest! {

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use data::{dataset::Dataset, index, shapes::{self, Spec}};
+use data::{DataError, dataset::Dataset, index, shapes::{self, Spec}};
 use records::Exit;
 
-use crate::terminal::Terminal;
+use crate::{problem::Problem, terminal::Terminal};
 
 /// Arguments of `maxclip data`.
 #[derive(Debug, clap::Args)]
@@ -18,12 +18,12 @@ pub struct Args {
 /// What to do with data.
 #[derive(Debug, clap::Subcommand)]
 enum Act {
-    /// Read every shard of a folder and write its index
+    /// Read every shard of a folder, decode every image and write the index; goes on where it was stopped
     Index {
         /// A folder of WebDataset shards: jpg, png or webp, txt, json with a uid
         folder: PathBuf,
     },
-    /// Print a data set's size and identity, after reading every sample
+    /// Print a data set's size and identity, after reading every sample and decoding every image
     Verify {
         /// An indexed folder
         folder: PathBuf,
@@ -42,21 +42,31 @@ enum Act {
     },
 }
 
-/// Does it.
+/// Does it. What is wrong with data is for their owner to repair.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    act(args, terminal).map_err(|error| match error.downcast::<DataError>() {
+        Ok(DataError::File(error)) => error.into(),
+        Ok(error) => Problem::usage(error).into(),
+        Err(error) => error,
+    })
+}
+
+fn act(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
         Act::Index { folder } => {
-            index::build(&folder)?;
+            let mut bar = None;
+            index::build(&folder, &mut |scanned| {
+                let bar = bar.get_or_insert_with(|| terminal.progress("index", scanned.total >> 20));
+                bar.reach(scanned.done >> 20);
+            })?;
+            drop(bar);
             let set = Dataset::open(&folder)?;
             terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
         }
         Act::Verify { folder } => {
             let set = Dataset::open(&folder)?;
             let mut bar = terminal.progress("verify", set.len());
-            for rank in 0..set.len() {
-                set.sample(rank)?;
-                bar.add(1);
-            }
+            set.verify(&mut |done| bar.reach(done))?;
             drop(bar);
             terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
         }

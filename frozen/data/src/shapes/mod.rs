@@ -72,7 +72,7 @@ fn training(dir: &Path, samples: u64, seed: &Seed) -> Result<DataRoot, DataError
         writer.pair(&format!("{number:09}"), uid, "png", &picture(&scene, &mut stream, dir)?, &caption)?;
     }
     writer.finish()?;
-    index::build(dir)
+    index::build(dir, &mut |_| ())
 }
 
 fn classification(dir: &Path, images: u64, seed: &Seed) -> Result<(), DataError> {

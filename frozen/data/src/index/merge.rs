@@ -1,0 +1,116 @@
+//! Joins sorted lists of entries on disk to one, in memory that does not depend on how long they are.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write as _},
+    path::Path,
+};
+
+use records::file::FileError;
+
+use super::{ENTRY, Entry, scan::Record};
+use crate::Uid;
+
+/// Bytes that are read of a list at once.
+pub const BUFFER: usize = 32 << 10;
+
+/// Lists that are joined at once: 8 MiB of buffers, and fewer files than any process may have open.
+const LISTS: usize = 256;
+
+/// A sorted list of entries, from its next on.
+pub struct List {
+    file: BufReader<File>,
+    left: u64,
+    /// The shard that its entries are of, and where its keys start among the names; none where they say so.
+    place: Option<(u32, u64)>,
+}
+
+/// What entries are sorted by: uid, then shard and place, so that two of one uid have an order.
+type Key = (Uid, u32, u64);
+
+impl List {
+    /// The entries of a shard's record.
+    pub fn of_record(record: &Record, shard: u32, names: u64) -> Result<Self, FileError> {
+        Ok(Self { file: record.entries()?, left: record.samples, place: Some((shard, names)) })
+    }
+
+    fn next(&mut self) -> io::Result<Option<Entry>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let mut bytes = [0; ENTRY as usize];
+        self.file.read_exact(&mut bytes)?;
+        let mut entry = Entry::from_bytes(&bytes);
+        if let Some((shard, names)) = self.place {
+            entry.shard = shard;
+            entry.key_offset += names;
+        }
+        Ok(Some(entry))
+    }
+}
+
+/// Gives the entries of lists in order. Where there are too many, they are joined in `folder` first.
+pub fn merge(
+    mut lists: impl Iterator<Item = Result<List, FileError>>,
+    folder: &Path,
+    sink: &mut dyn FnMut(Entry) -> io::Result<()>,
+) -> Result<(), FileError> {
+    // The lists of a level are those of the level before, joined by the hundred.
+    let mut level = 0;
+    let mut joined: Vec<_> = Vec::new();
+    loop {
+        let some: Vec<_> = lists.by_ref().take(LISTS).collect::<Result<_, _>>()?;
+        if some.len() < LISTS && joined.is_empty() {
+            return join(some, sink).map_err(FileError::at("merge the entries in", folder));
+        }
+        if some.is_empty() {
+            break;
+        }
+        joined.push(write(some, &folder.join(format!("{level}-{}.merge", joined.len())))?);
+    }
+    while joined.len() > LISTS {
+        level += 1;
+        let mut next = Vec::new();
+        while !joined.is_empty() {
+            let some = joined.drain(..LISTS.min(joined.len())).collect();
+            next.push(write(some, &folder.join(format!("{level}-{}.merge", next.len())))?);
+        }
+        joined = next;
+    }
+    join(joined, sink).map_err(FileError::at("merge the entries in", folder))
+}
+
+/// Joins lists into a file.
+fn write(lists: Vec<List>, path: &Path) -> Result<List, FileError> {
+    let left = lists.iter().map(|list| list.left).sum();
+    let done = || {
+        let mut out = BufWriter::new(File::create(path)?);
+        join(lists, &mut |entry| out.write_all(&entry.to_bytes()))?;
+        out.flush()?;
+        File::open(path)
+    };
+    let file = done().map_err(FileError::at("write", path))?;
+    Ok(List { file: BufReader::with_capacity(BUFFER, file), left, place: None })
+}
+
+fn join(mut lists: Vec<List>, sink: &mut dyn FnMut(Entry) -> io::Result<()>) -> io::Result<()> {
+    let key = |entry: &Entry| -> Key { (entry.uid, entry.shard, entry.image_offset) };
+    let mut heads = BinaryHeap::new();
+    let mut entries = Vec::new();
+    for (number, list) in lists.iter_mut().enumerate() {
+        let first = list.next()?;
+        heads.extend(first.as_ref().map(|entry| Reverse((key(entry), number))));
+        entries.push(first);
+    }
+    while let Some(Reverse((_, number))) = heads.pop() {
+        let next = lists[number].next()?;
+        heads.extend(next.as_ref().map(|entry| Reverse((key(entry), number))));
+        if let Some(entry) = std::mem::replace(&mut entries[number], next) {
+            sink(entry)?;
+        }
+    }
+    Ok(())
+}
