@@ -30,7 +30,12 @@ const EDGES: &[(&str, &[&str])] = &[
     ("openclip", &["contract"]),
     ("editable", &["contract"]),
     ("verifier", &["numerics", "records"]),
+<<<<<<< HEAD
     ("maxclip", &["cell", "data", "manifest", "numerics", "records", "tasks", "verifier", "wire"]),
+=======
+    ("competition", &[]),
+    ("maxclip", &["cell", "data", "manifest", "numerics", "records", "verifier", "wire"]),
+>>>>>>> 7a47a5a (competition: differences on common seeds and items, their uncertainty, ranks as intervals)
     ("xtask", &["numerics", "records"]),
     ("flows", &[]),
     ("attacker", &["answer", "contract", "wire"]),

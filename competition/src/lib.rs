@@ -1,0 +1,3 @@
+//! The competition: what results say about each other. Values in, values out; no file, clock or environment.
+
+pub mod compare;
