@@ -19,7 +19,7 @@ use records::{
 };
 use serde::Deserialize;
 
-use crate::{kit::Kit, together::Together};
+use crate::{frozen, kit::Kit, together::Together};
 
 /// One training, as the trainer is asked to do it.
 #[derive(Debug, Clone)]
@@ -110,6 +110,7 @@ pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick
     for task in &evaluation.tasks {
         command.arg("--task").arg(format!("{}={}", task.name, task.root));
     }
+    command.arg("--frozen").arg(frozen::digest().to_string());
     command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
     let log = evaluation.out.with_extension("log");
     let followed = follow(command, &log, &Together::default(), on_progress)?;

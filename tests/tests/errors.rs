@@ -53,14 +53,55 @@ fn a_machine_without_libtorch_cannot_judge_and_can_check() {
     let folder = tempfile::tempdir().unwrap();
     kit(folder.path());
     assert_eq!(maxclip(folder.path(), &["pack", "entry", "-o", "entry.zip"]).code, Some(0));
-    let text = fs::read_to_string(programs().join("kit.json")).unwrap();
-    let mut kit: serde_json::Value = serde_json::from_str(&text).unwrap();
-    kit["libraries"] = "nowhere".into();
+    let mut kit = kit_from_elsewhere();
+    kit["libtorch"] = "nowhere".into();
     fs::write(folder.path().join("kit.json"), kit.to_string()).unwrap();
-    let certified = maxclip(folder.path(), &["certify", "entry.zip", "--protocol", "mini", "--kit", "kit.json"]);
+    let certified = maxclip(folder.path(), &CERTIFY);
     assert_eq!(certified.code, Some(3), "{}{}", certified.out, certified.err);
     assert!(certified.err.contains("libtorch") && certified.err.contains("cargo xtask setup"), "{}", certified.err);
     assert_eq!(maxclip(folder.path(), &["check", "entry.zip"]).code, Some(0));
+}
+
+const CERTIFY: [&str; 6] = ["certify", "entry.zip", "--protocol", "mini", "--kit", "kit.json"];
+
+/// The kit as a folder elsewhere names it: its paths start at its own folder.
+fn kit_from_elsewhere() -> serde_json::Value {
+    let text = fs::read_to_string(programs().join("kit.json")).unwrap();
+    let mut kit: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let whole = |path: &mut serde_json::Value| *path = programs().join(path.as_str().unwrap()).to_str().unwrap().into();
+    for group in ["programs", "build"] {
+        for part in kit[group].as_object_mut().unwrap().values_mut() {
+            whole(if part.is_object() { &mut part["path"] } else { part });
+        }
+    }
+    whole(&mut kit["libtorch"]);
+    whole(&mut kit["checkout"]);
+    kit
+}
+
+/// The trainer of this checkout, with another digest wherever it says its own: as if built from another tree.
+#[test]
+fn a_trainer_of_another_frozen_tree_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    kit(folder.path());
+    assert_eq!(maxclip(folder.path(), &["pack", "entry", "-o", "entry.zip"]).code, Some(0));
+    let mut kit = kit_from_elsewhere();
+    let (own, other) = (kit["frozen"].as_str().unwrap().to_owned(), format!("frozen:{}", "09".repeat(32)));
+    let mut trainer = fs::read(programs().join("trainer")).unwrap();
+    let says = |text: &[u8]| text == own.as_bytes();
+    let places: Vec<_> = (0..trainer.len() - own.len()).filter(|at| says(&trainer[*at..at + own.len()])).collect();
+    assert!(!places.is_empty(), "the trainer does not say {own}");
+    places.iter().for_each(|at| trainer[*at..at + own.len()].copy_from_slice(other.as_bytes()));
+    fs::write(folder.path().join("trainer"), trainer).unwrap();
+    kit["programs"]["trainer"]["path"] = "trainer".into();
+    fs::write(folder.path().join("kit.json"), kit.to_string()).unwrap();
+    let certified = maxclip(folder.path(), &CERTIFY);
+    assert_eq!(certified.code, Some(3), "{}{}", certified.out, certified.err);
+    for part in ["`trainer`", own.as_str(), other.as_str(), "cargo xtask kit"] {
+        assert!(certified.err.contains(part), "{part}: {}", certified.err);
+    }
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name == "runs"), "{left:?}");
 }
 
 #[test]
@@ -85,4 +126,19 @@ fn an_unknown_protocol_is_answered_with_the_known_ones() {
     let tried = maxclip(folder.path(), &["try", &entry.to_string_lossy(), "--protocol", "mono"]);
     assert_eq!(tried.code, Some(2), "{}{}", tried.out, tried.err);
     assert!(tried.err.contains("mini") && tried.err.contains("emoji"), "{}", tried.err);
+}
+
+#[test]
+fn an_evaluator_asked_to_judge_by_another_frozen_tree_refuses_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (kit, other) = (kit_from_elsewhere(), format!("frozen:{}", "09".repeat(32)));
+    let mut evaluator = Command::new(programs().join("evaluator"));
+    evaluator.env_clear().env("LD_LIBRARY_PATH", kit["libtorch"].as_str().unwrap()).current_dir(folder.path());
+    evaluator.args(["published", "--frozen", &other, "--model", "model.json", "--tasks", ".", "--task", "shapes"]);
+    let evaluated = ended(evaluator.args(["--out", "results"]).output().unwrap());
+    assert_eq!(evaluated.code, Some(3), "{}{}", evaluated.out, evaluated.err);
+    for part in ["this evaluator", kit["frozen"].as_str().unwrap(), &other] {
+        assert!(evaluated.err.contains(part), "{part}: {}", evaluated.err);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
 }

@@ -5,13 +5,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use records::{
+    Sha256, canonical, file,
+    v1::kit::{self, Build, KIT_FORMAT, Part, Programs},
+};
+use serde_json::Value;
 
 use crate::{setup::Machine, shell};
 
@@ -55,25 +59,44 @@ pub fn build(machine: &Machine) -> Result<Kit> {
     let find = |name: &str| frozen.get(name).with_context(|| format!("cargo built no `{name}`"));
     let folder = maxclip.parent().context("`maxclip` lies in no folder")?;
     let rustc = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(checkout))?;
-    let kit = json!({
-        "rustc": Path::new(rustc.trim()).join("bin/rustc"),
-        "contract": find("contract")?,
-        "serde": find("serde")?,
-        "answer": find("answer")?,
-        "worker": find("worker")?,
-        "probe": find("probe")?,
-        "dependencies": folder.join("deps"),
-        "trainer": find("trainer")?,
-        "evaluator": find("evaluator")?,
-        "libraries": machine.libraries,
-        "main": checkout.join("frozen/answer/src/entry.rs"),
-        "checkout": checkout,
-    });
-    let path = folder.join("kit.json");
-    let part = folder.join("kit.json.part");
-    fs::write(&part, format!("{kit:#}\n")).with_context(|| format!("cannot write {}", part.display()))?;
-    fs::rename(&part, &path).with_context(|| format!("cannot write {}", path.display()))?;
+    let seen = |path: &Path| seen(path, folder, checkout);
+    let part = |path: &Path| Ok::<_, anyhow::Error>(Part { path: seen(path)?, sha256: Sha256::of(&file::read(path)?) });
+    let built = |name: &str| part(find(name)?);
+    let (manifest, _) = manifest::pack(&manifest::frozen(checkout)?);
+    let kit = kit::Kit {
+        format: KIT_FORMAT.to_owned(),
+        frozen: manifest::digest(&manifest).parse()?,
+        programs: Programs {
+            trainer: built("trainer")?,
+            evaluator: built("evaluator")?,
+            worker: built("worker")?,
+            probe: built("probe")?,
+        },
+        build: Build {
+            rustc: part(&Path::new(rustc.trim()).join("bin/rustc"))?,
+            contract: built("contract")?,
+            serde: built("serde")?,
+            answer: built("answer")?,
+            main: part(&checkout.join("frozen/answer/src/entry.rs"))?,
+            dependencies: seen(&folder.join("deps"))?,
+        },
+        libtorch: seen(&machine.libraries)?,
+        checkout: seen(checkout)?,
+    };
+    file::write(&folder.join("kit.json"), &canonical::to_file(&kit)?)?;
     Ok(Kit { maxclip })
+}
+
+/// A path as `kit.json` names it: from the kit's own folder where both lie in the checkout, so that a copy of all of it
+/// names its own files; whole where not.
+fn seen(path: &Path, folder: &Path, checkout: &Path) -> Result<String> {
+    let from_folder = match (folder.strip_prefix(checkout), path.strip_prefix(checkout)) {
+        _ if path.starts_with(folder) => path.strip_prefix(folder)?.to_owned(),
+        (Ok(down), Ok(rest)) => down.iter().map(|_| OsStr::new("..")).chain(rest).collect(),
+        _ => path.to_owned(),
+    };
+    let text = from_folder.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    Ok(text.to_owned())
 }
 
 /// Builds a workspace and gives what is wanted of it by name.
@@ -108,4 +131,21 @@ fn artifacts(messages: &str, wanted: &[Wanted]) -> Result<BTreeMap<&'static str,
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_checkout_and_target_names_its_own_files() {
+        let seen = |path: &str, folder: &str| seen(Path::new(path), Path::new(folder), Path::new("/c")).unwrap();
+        assert_eq!(seen("/c/target/debug/deps/libserde.rlib", "/c/target/debug"), "deps/libserde.rlib");
+        assert_eq!(seen("/c/libtorch/torch/lib", "/c/target/debug"), "../../libtorch/torch/lib");
+        assert_eq!(seen("/c", "/c/target/debug"), "../..");
+        // A target folder elsewhere is no part of the checkout's copy.
+        assert_eq!(seen("/t/debug/trainer", "/t/debug"), "trainer");
+        assert_eq!(seen("/c/frozen/answer/src/entry.rs", "/t/debug"), "/c/frozen/answer/src/entry.rs");
+        assert_eq!(seen("/rust/bin/rustc", "/c/target/debug"), "/rust/bin/rustc");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use clip::ModelConfig;
-use records::{DataRoot, Exit, file};
+use records::{DataRoot, Exit, FrozenDigest, file};
 use tasks::Task;
 
 use crate::{
@@ -19,10 +19,13 @@ const MODEL_BYTES_MAX: u64 = 1 << 20;
 
 /// Scores a checkpoint on tasks.
 #[derive(Parser)]
-#[command(version)]
+#[command(version = stamp::VERSION)]
 struct Arguments {
     /// The checkpoint's folder, with `model.safetensors` and `manifest.json`.
     checkpoint: PathBuf,
+    /// The frozen tree that the checkpoint was trained by and is judged by.
+    #[arg(long)]
+    frozen: FrozenDigest,
     /// The model's configuration: open_clip's JSON.
     #[arg(long)]
     model: PathBuf,
@@ -76,6 +79,10 @@ pub fn main() -> Exit {
 }
 
 fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
+    let own = stamp::own().map_err(Fault::Stamp)?;
+    if own != arguments.frozen {
+        return Err(Halt::Tree { own, asked: arguments.frozen });
+    }
     prepare()?;
     let text = String::from_utf8(file::read_named(&arguments.model, MODEL_BYTES_MAX).map_err(Fault::File)?)
         .map_err(|_| Fault::Usage { path: arguments.model.clone(), why: "not UTF-8".to_owned() })?;

@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 
 use clip::{ClipError, ConfigError};
-use records::{DataRoot, Exit, Finding, Reason, Rule, canonical::CanonicalError, file::FileError, verdict::Ending};
+use records::{
+    DataRoot, Exit, Finding, FrozenDigest, Reason, Rule, canonical::CanonicalError, file::FileError, verdict::Ending,
+};
 use shim::ShimError;
+use stamp::StampError;
 use tasks::{FeatureError, LayoutError, ScoreError};
 use tch::TchError;
 
@@ -28,6 +31,14 @@ pub enum Halt {
         place: String,
         /// What differs.
         why: String,
+    },
+    /// What is judged by another frozen tree than this program's would have scores of neither.
+    #[error("this evaluator was built from {own}, it was asked to judge by {asked}")]
+    Tree {
+        /// This program's.
+        own: FrozenDigest,
+        /// The caller's.
+        asked: FrozenDigest,
     },
     /// A task's data are missing or damaged: nothing can be said about the checkpoint until they are repaired.
     #[error(transparent)]
@@ -77,6 +88,9 @@ pub enum Fault {
         /// libtorch's name for its kernels.
         found: String,
     },
+    /// A program that does not say of which frozen tree it is.
+    #[error("this evaluator: {0}\nhint: build it again: cargo xtask kit")]
+    Stamp(StampError),
     /// The model's configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -119,6 +133,7 @@ impl Halt {
                 let place = format!("task `{task}`, {tower} features");
                 return Some(Ending::Finding(Finding::new(Rule::NonFinite, place).found(source)));
             }
+            Self::Tree { .. } => "evaluate with the programs of that frozen tree: cargo xtask kit in its checkout",
             Self::Checkpoint { .. } => "restore the checkpoint from a copy, or train again",
             Self::Data(_) | Self::Image { .. } | Self::OtherData { .. } => "fetch the task's data again",
             Self::Fault(_) => return None,
@@ -130,7 +145,11 @@ impl Halt {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Features { .. } => Exit::Fail,
-            Self::Checkpoint { .. } | Self::Data(_) | Self::Image { .. } | Self::OtherData { .. } => Exit::Inconclusive,
+            Self::Tree { .. }
+            | Self::Checkpoint { .. }
+            | Self::Data(_)
+            | Self::Image { .. }
+            | Self::OtherData { .. } => Exit::Inconclusive,
             Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. }) => Exit::Usage,
             Self::Fault(_) => Exit::Fault,
         }

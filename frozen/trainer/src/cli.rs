@@ -20,7 +20,7 @@ use crate::{
 
 /// Trains one resolved run.
 #[derive(Parser)]
-#[command(version)]
+#[command(version = stamp::VERSION)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

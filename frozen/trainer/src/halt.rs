@@ -9,6 +9,7 @@ use records::{
     Exit, Finding, Reason, Verdict, canonical::CanonicalError, file::FileError, v1::protocol::ProtocolError,
 };
 use shim::ShimError;
+use stamp::StampError;
 use tch::TchError;
 
 /// Something that could not be done; never says anything about a submission.
@@ -33,6 +34,14 @@ pub enum Fault {
         expected: &'static str,
         /// Its value here.
         found: String,
+    },
+    /// A program that does not say of which frozen tree it is.
+    #[error("{what}: {why}\nhint: build all programs from one checkout: cargo xtask kit")]
+    Stamp {
+        /// The program.
+        what: String,
+        /// What it lacks.
+        why: StampError,
     },
     /// The protocol inside `run.json`.
     #[error(transparent)]

@@ -20,6 +20,7 @@ mod run;
 mod state;
 mod step;
 mod transcript;
+mod tree;
 
 use std::process::ExitCode;
 

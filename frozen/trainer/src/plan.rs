@@ -9,12 +9,15 @@ use records::{
     Reason, RunDigest, canonical, file,
     v1::{
         protocol::{LANES, Protocol, Scale},
-        run::{RUN_FORMAT, ResolvedRun},
+        run::{self, RUN_FORMAT, ResolvedRun},
     },
 };
 use wire::session::{ParameterKind, ParameterShape, Setup};
 
-use crate::halt::{Fault, Halt};
+use crate::{
+    halt::{Fault, Halt},
+    tree,
+};
 
 /// A run with nothing left to decide.
 pub struct Plan {
@@ -44,7 +47,11 @@ impl Plan {
         if !path.exists() {
             return Err(usage("is not there\nhint: give the folder of a resolved run".to_owned()).into());
         }
-        let run: ResolvedRun = canonical::from_file(&file::read(&path)?).map_err(|error| usage(error.to_string()))?;
+        let bytes = file::read(&path)?;
+        if let Some(resolved_for) = run::frozen(&bytes) {
+            tree::require_run(resolved_for)?;
+        }
+        let run: ResolvedRun = canonical::from_file(&bytes).map_err(|error| usage(error.to_string()))?;
         if run.format != RUN_FORMAT {
             return Err(usage(format!("format `{}`, this trainer reads `{RUN_FORMAT}`", run.format)).into());
         }

@@ -30,6 +30,7 @@ use crate::{
     state::{State, track_gradients},
     step::{Stepper, ask_publish, fingerprint_columns},
     transcript::{Log, Trusted},
+    tree,
 };
 
 /// What a start of the trainer is told besides `run.json`; none of it can change a bit.
@@ -103,6 +104,8 @@ impl<'a> Training<'a> {
     fn start(plan: &'a Plan, options: &Options) -> Result<Self, Halt> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
+        tree::require_program("worker", &options.worker, plan.run.frozen)?;
+        tree::require_program("probe", &options.probe, plan.run.frozen)?;
         let workers = start_workers(plan, options)?;
         file::write(&plan.folder.join("containment.json"), &canonical::to_file(&containment(&workers))?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;

@@ -5,11 +5,12 @@ mod bench;
 use std::{
     fs,
     io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
     process::Stdio,
 };
 
-use bench::{Bench, STEPS, talk};
-use records::{Rule, v1::outcome::Ending};
+use bench::{Bench, STEPS, TRAINER, talk};
+use records::{FrozenDigest, Rule, v1::outcome::Ending};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 #[test]
@@ -167,4 +168,45 @@ fn another_environment_is_refused() {
     let output = bench.command(&[]).env("ATEN_CPU_CAPABILITY", "default").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(talk(&output).contains("ATEN_CPU_CAPABILITY=avx2, found `default`"), "{}", talk(&output));
+}
+
+/// A copy of a program that says another frozen tree wherever it says its own: as if it had been built from that one.
+fn rebuilt(program: &Path, folder: &Path, tree: FrozenDigest) -> PathBuf {
+    let (own, other) = (stamp::own().unwrap().to_string(), tree.to_string());
+    let mut bytes = fs::read(program).unwrap();
+    let places: Vec<_> = bytes.windows(own.len()).enumerate().filter(|(_, text)| *text == own.as_bytes()).collect();
+    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "{} does not say its tree", program.display());
+    places.iter().for_each(|at| bytes[*at..at + own.len()].copy_from_slice(other.as_bytes()));
+    let copy = folder.join(program.file_name().unwrap());
+    fs::write(&copy, bytes).unwrap();
+    fs::set_permissions(&copy, fs::metadata(program).unwrap().permissions()).unwrap();
+    copy
+}
+
+#[test]
+fn programs_and_runs_of_two_frozen_trees_do_not_meet() {
+    let (folder, tree) = (tempfile::tempdir().unwrap(), FrozenDigest([9; 32]));
+    let trainer = Path::new(TRAINER);
+    let worker = trainer.with_file_name("worker");
+    let foreign = Bench::with(|run| run.frozen = tree);
+    let ours = Bench::new();
+    let other_trainer = rebuilt(trainer, folder.path(), tree);
+    let other_worker = rebuilt(&worker, folder.path(), tree);
+    for (bench, trainer, worker, named) in [
+        (&foreign, trainer, &worker, "this trainer"),
+        (&ours, &other_trainer, &worker, "this trainer"),
+        (&ours, trainer, &other_worker, "the worker ("),
+    ] {
+        let output = bench.command_of(trainer, worker, &bench.data()).output().unwrap();
+        let talk = talk(&output);
+        assert_eq!(output.status.code(), Some(3), "{talk}");
+        let digests = [stamp::own().unwrap(), tree].map(|digest| digest.to_string());
+        assert!(digests.iter().all(|digest| talk.contains(digest)), "{talk}");
+        assert!(talk.contains(named) && talk.contains("run.json") && talk.contains("hint: "), "{talk}");
+        assert!(!bench.path().join("transcript.jsonl").exists());
+    }
+    // Both of one other tree are at home with each other as far as that goes.
+    let output = foreign.command_of(&other_trainer, &other_worker, &foreign.data()).output().unwrap();
+    assert!(talk(&output).contains("the probe ("), "{}", talk(&output));
 }

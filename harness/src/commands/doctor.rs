@@ -38,7 +38,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let (landlock, namespaces) = (landlock(), namespaces());
     let compiler = compiler(landlock.good || namespaces.good);
     let machine = [release(), kernel(), seccomp(), landlock, namespaces, compiler, gpu(), disk(&args.home)];
-    let lines: Vec<_> = machine.into_iter().chain([programs(&kit), class(&kit)]).collect();
+    let lines: Vec<_> = machine.into_iter().chain([programs(&kit), libtorch(&kit), class(&kit)]).collect();
     let able = lines.iter().all(|line| line.good || !line.needed);
     if args.json {
         terminal.json(&lines)?;
@@ -114,11 +114,18 @@ fn disk(home: &Path) -> Line {
 
 fn programs(kit: &Result<Kit, records::Reason>) -> Line {
     match kit {
-        Ok(kit) => Line { what: "libtorch", found: kit.libraries.display().to_string(), needed: true, good: true },
+        Ok(_) => Line { what: "programs", found: frozen::digest().to_string(), needed: true, good: true },
         Err(reason) => {
-            Line { what: "libtorch", found: format!("{}; {}", reason.why, reason.hint), needed: true, good: false }
+            Line { what: "programs", found: format!("{}; {}", reason.why, reason.hint), needed: true, good: false }
         }
     }
+}
+
+fn libtorch(kit: &Result<Kit, records::Reason>) -> Line {
+    let found = kit.as_ref().map(|kit| kit.libraries.display().to_string());
+    let good = found.is_ok();
+    let found = found.unwrap_or_else(|_| "not looked for without the programs".to_owned());
+    Line { what: "libtorch", found, needed: true, good }
 }
 
 fn class(kit: &Result<Kit, records::Reason>) -> Line {

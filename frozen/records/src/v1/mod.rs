@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod evaluation;
 pub mod golden;
 pub mod identity;
+pub mod kit;
 pub mod names;
 pub mod outcome;
 pub mod protocol;

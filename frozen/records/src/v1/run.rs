@@ -45,6 +45,17 @@ pub struct ResolvedRun {
     pub class: NumericsClass,
 }
 
+/// The frozen tree that a `run.json` was resolved for, read before anything else of it: another tree's file may have
+/// another form.
+#[must_use]
+pub fn frozen(bytes: &[u8]) -> Option<FrozenDigest> {
+    #[derive(Deserialize)]
+    struct Of {
+        frozen: FrozenDigest,
+    }
+    serde_json::from_slice::<Of>(bytes).ok().map(|of| of.frozen)
+}
+
 impl ResolvedRun {
     /// The identity that the transcript's chain starts from.
     pub fn digest(&self) -> Result<RunDigest, CanonicalError> {
@@ -67,5 +78,20 @@ impl ResolvedRun {
         let mut seed = [0; 32];
         hex::decode_to_slice(&self.seed, &mut seed)?;
         Ok(seed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frozen_tree_is_read_from_a_file_of_another_form() {
+        let digest = FrozenDigest([5; 32]);
+        let text = format!(r#"{{"format":"maxclip.run.v9","frozen":"{digest}","more":[1]}}"#);
+        assert_eq!(frozen(text.as_bytes()), Some(digest));
+        for bytes in [&b""[..], b"{}", br#"{"frozen":"run:00"}"#] {
+            assert_eq!(frozen(bytes), None);
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use data::shapes::{Spec, generate};
 use records::{
-    Blake3, DataRoot, FrozenDigest, TreeDigest, canonical,
+    Blake3, DataRoot, TreeDigest, canonical,
     v1::{
         outcome::Outcome,
         protocol::Protocol,
@@ -27,6 +27,9 @@ const MODEL: &str = include_str!("../../../protocols/models/mini.json");
 const CONFIG: &str = r#"{"adam_epsilon":1e-8,"beta1":0.9,"beta2":0.98,"gamma":0.2,"gamma_decay_epochs":12,"lr_floor":0.0,"lr_log_scale":0.0005,"lr_peak":0.002,"multiply_temperature":true,"rho":6.5,"temperature_gradient":"released","temperature_initial":0.07,"temperature_min":0.01,"u_epsilon":1e-14,"warmup_steps":10,"weight_decay":0.1}"#;
 const LIBRARIES: &str = concat!(env!("LIBTORCH"), "/lib");
 
+/// The program under test.
+pub const TRAINER: &str = env!("CARGO_BIN_EXE_trainer");
+
 /// Steps of a training on the bench.
 pub const STEPS: u64 = 12;
 
@@ -39,7 +42,7 @@ struct Shared {
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let class = trainer().arg("class").output().unwrap();
+        let class = pinned(Path::new(TRAINER)).arg("class").output().unwrap();
         assert!(class.status.success(), "{}", String::from_utf8_lossy(&class.stderr));
         let class = String::from_utf8(class.stdout).unwrap().trim().to_owned();
         Shared { worker: worker(), class }
@@ -57,16 +60,17 @@ struct Worker {
 /// would choose other features for what the packages share.
 fn worker() -> Worker {
     let beside = |name: &str| {
-        let path = Path::new(env!("CARGO_BIN_EXE_trainer")).with_file_name(name);
+        let path = Path::new(TRAINER).with_file_name(name);
         assert!(path.is_file(), "no {}: run `cargo xtask kit`", path.display());
         path
     };
     Worker { server: beside("worker"), entry: beside("libbaseline.so"), probe: beside("libprobe.so") }
 }
 
-fn trainer() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_trainer"));
-    command.env_clear().envs(numerics::pin::ENVIRONMENT.iter().copied());
+/// A trainer with the environment that it needs, wherever it lies.
+fn pinned(trainer: &Path) -> Command {
+    let mut command = Command::new(trainer);
+    command.env_clear().envs(numerics::pin::ENVIRONMENT.iter().copied()).env("LD_LIBRARY_PATH", LIBRARIES);
     command
 }
 
@@ -104,7 +108,7 @@ impl Bench {
             scale: "small".into(),
             repeat: 1,
             data: generate_data(home.path()),
-            frozen: FrozenDigest([1; 32]),
+            frozen: stamp::own().unwrap(),
             tree: TreeDigest([2; 32]),
             config: CONFIG.into(),
             seed: "5e".repeat(32),
@@ -133,11 +137,18 @@ impl Bench {
 
     /// The command that trains on some data.
     pub fn command_on(&self, data: &Path, arguments: &[&str]) -> Command {
-        let mut command = trainer();
-        let Worker { server, entry, probe } = &shared().worker;
+        let mut command = self.command_of(Path::new(TRAINER), &shared().worker.server, data);
+        command.args(arguments);
+        command
+    }
+
+    /// The command that trains with these programs.
+    pub fn command_of(&self, trainer: &Path, server: &Path, data: &Path) -> Command {
+        let mut command = pinned(trainer);
+        let Worker { entry, probe, .. } = &shared().worker;
         command.arg("train").arg(self.path()).arg("--data").arg(data);
         command.arg("--worker").arg(server).arg("--entry").arg(entry).arg("--probe").arg(probe);
-        command.args(["--libraries", LIBRARIES]).args(arguments).stdin(Stdio::null());
+        command.args(["--libraries", LIBRARIES]).stdin(Stdio::null());
         command
     }
 
