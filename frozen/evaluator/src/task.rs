@@ -3,7 +3,10 @@
 use std::io::Write as _;
 
 use data::pixels;
-use records::{Blake3, DataRoot, v1::evaluation::TaskResult};
+use records::{
+    Blake3, DataRoot,
+    v1::{evaluation::TaskResult, progress},
+};
 use tasks::{FeatureError, Features, Kind, Score, Target, Task, score};
 
 use crate::{
@@ -26,7 +29,8 @@ impl Progress {
 
     fn add(&mut self, images: usize) {
         self.done += images as u64;
-        let line = serde_json::json!({ "task": self.task, "done": self.done, "of": self.of });
+        let line = progress::Task { task: self.task.clone(), done: self.done, of: self.of };
+        let Ok(line) = serde_json::to_string(&progress::Progress::Task(line)) else { return };
         let mut stdout = std::io::stdout().lock();
         // A reader that has gone away must not stop an evaluation: the result is a file.
         writeln!(stdout, "{line}").and_then(|()| stdout.flush()).ok();

@@ -6,7 +6,6 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Mutex,
     thread::ScopedJoinHandle,
 };
 
@@ -32,9 +31,11 @@ use crate::{
     locks::Locked,
     overrides,
     problem::Problem,
+    progress::Progress,
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Progress, Terminal, tick},
+    signals,
+    terminal::{Paint, Terminal},
     together::Together,
 };
 
@@ -93,6 +94,7 @@ impl Side {
 
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let _patience = signals::patiently();
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
@@ -198,7 +200,7 @@ impl Bench<'_> {
         let kept = baseline.kept().exists();
         let same = tried.run == baseline.run && !kept;
         let beside = if same || kept { 1 } else { 2 };
-        let bar = Mutex::new(terminal.progress("train", beside as u64 * self.steps));
+        let bar = terminal.progress("train", beside as u64 * self.steps);
         if same {
             let outcome = self.train(tried, beside, &bar)?;
             baseline.take(tried)?;
@@ -212,7 +214,7 @@ impl Bench<'_> {
     }
 
     /// Trains and evaluates one side beside others, where that has not been done.
-    fn train(&self, side: &Side, beside: usize, bar: &Mutex<Progress>) -> Went<Outcome> {
+    fn train(&self, side: &Side, beside: usize, bar: &Progress) -> Went<Outcome> {
         let Self { kit, home, law, data, .. } = *self;
         let training = Training {
             folder: side.folder.clone(),
@@ -224,10 +226,11 @@ impl Bench<'_> {
             beside,
         };
         let kept = side.kept();
+        let name = side.entry.about.name.clone();
         if let Ok(bytes) = file::read(&kept) {
             return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
         }
-        let outcome = settle(launch::train(kit, &training, &Together::default(), |_| tick(bar))?)?;
+        let outcome = settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
