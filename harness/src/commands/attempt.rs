@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Exit, NumericsClass, RunDigest, Verdict,
     file::{self, FileError},
-    v1::{evaluation::Fraction, outcome::Outcome, run::ResolvedRun},
+    v1::{evaluation::Stated, outcome::Outcome, run::ResolvedRun},
 };
 use verifier::object::Form;
 
@@ -252,13 +252,13 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
     for (name, values) in diagnostics(&mine.folder)? {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let scores = |side: &Side| -> Result<BTreeMap<String, Fraction>> {
-        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip.main_metric)).collect())
+    let scores = |side: &Side| -> Result<BTreeMap<String, Stated>> {
+        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip)).collect())
     };
     let base = scores(theirs)?;
-    for (key, share) in scores(mine)? {
+    for (key, score) in scores(mine)? {
         let Some(other) = base.get(&key) else { continue };
-        terminal.line(format_args!("  {key:<28} {}", compare(share, *other)));
+        terminal.line(format_args!("  {key:<28} {}", compare(&score, other)));
     }
     let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
     let ratio = cost(outcome) / cost(other).max(1.0);
@@ -268,12 +268,11 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
 }
 
 /// A score beside the baseline's, with the standard error of the difference.
-fn compare(mine: Fraction, theirs: Fraction) -> String {
-    let variance = |share: Fraction| share.value() * (1.0 - share.value()) / share.denominator as f64;
-    let difference = mine.value() - theirs.value();
-    let error = (variance(mine) + variance(theirs)).sqrt();
+fn compare(mine: &Stated, theirs: &Stated) -> String {
+    let difference = mine.value.value() - theirs.value.value();
+    let error = (mine.variance.value() + theirs.variance.value()).sqrt();
     let word = if difference.abs() < 2.0 * error { ": within noise" } else { "" };
-    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value())
+    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value)
 }
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {
