@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::file::{self, FileError, Links};
+use records::{
+    file::{self, FileError, Links},
+    v1::track::Track,
+};
 use verifier::{intake, tree};
 use zip::{DateTime, ZipWriter, write::SimpleFileOptions};
 
@@ -71,7 +74,7 @@ fn read_below(root: &Path, below: &str, folder: &mut Folder) -> Result<()> {
             read_below(root, &format!("{path}/"), folder)?;
         } else if kind.is_dir() {
             folder.left_out.push(format!("{path}/"));
-        } else if !tree::is_editable(&format!("{EDITABLE}{path}")) {
+        } else if !Track::Algorithm.is_editable(&format!("{EDITABLE}{path}")) {
             folder.left_out.push(path);
         } else if kind.is_file() {
             let bytes = file::read_bounded(&entry.path(), intake::ENTRY_BYTES_MAX as u64)?;

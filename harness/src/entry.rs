@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
-use records::{Exit, TreeDigest, v1::statement};
+use records::{
+    Exit, TreeDigest,
+    v1::{protocol::Protocol, statement},
+};
 use verifier::{
     config::Names,
     gate::{self, Judgement},
@@ -44,17 +47,16 @@ impl Entry {
 
     /// The baseline: the starter kit as it is compiled into this program.
     pub fn baseline() -> Went<Self> {
-        Self::judge(frozen::kit())
+        Self::judge(frozen::kit(), &frozen::names()?)
     }
 
     /// A folder that holds `src/`, `config.toml` and `submission.toml`, judged like the ZIP of it.
-    pub fn folder(folder: &Path) -> Went<Self> {
-        Self::judge(Tree { files: archive::read_folder(folder)?.files })
+    pub fn folder(folder: &Path, names: &Names) -> Went<Self> {
+        Self::judge(Tree { files: archive::read_folder(folder)?.files }, names)
     }
 
-    fn judge(tree: Tree) -> Went<Self> {
-        let names = Names::of(&frozen::tree().protocols()?);
-        let about = settle(verifier::policy::apply(&tree, &names))?;
+    fn judge(tree: Tree, names: &Names) -> Went<Self> {
+        let about = settle(verifier::policy::apply(&tree, names))?;
         Ok(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
     }
 
@@ -66,7 +68,7 @@ impl Entry {
     }
 }
 
-/// Judges a ZIP.
-pub fn gate(zip: &[u8]) -> Result<Judgement> {
-    Ok(gate::judge(zip, frozen::tree())?)
+/// Judges a ZIP, for a protocol where one is named.
+pub fn gate(zip: &[u8], protocol: Option<&Protocol>) -> Result<Judgement> {
+    Ok(gate::judge(zip, frozen::tree(), protocol)?)
 }

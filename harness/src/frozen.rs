@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use records::{FrozenDigest, ReleaseDigest, Sha256, v1::protocol::ProtocolError};
 use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
 
+use crate::resolve::Law;
+
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/frozen.manifest"));
     open(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/frozen.bytes")))
@@ -47,6 +49,12 @@ pub fn names() -> Result<Names, ProtocolError> {
     Ok(Names::of(&FROZEN.protocols()?))
 }
 
+/// What this program holds statements to, with the organizer's own protocols that the caller names.
+pub fn release_with(protocols: &[String]) -> anyhow::Result<Release<'static>> {
+    let laws = protocols.iter().map(|name| Ok(Law::chosen(name)?.verified())).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(laws.into_iter().fold(release()?, Release::with))
+}
+
 /// The starter kit: the baseline's editable files.
 pub fn kit() -> Tree {
     let files = KIT.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec()));
@@ -68,7 +76,7 @@ mod tests {
     use std::{collections::BTreeMap, env};
 
     use git2::{Repository, StatusOptions, TreeWalkMode, TreeWalkResult};
-    use records::{Sha256, Verdict};
+    use records::{Sha256, Verdict, v1::track::Track};
 
     use super::*;
 
@@ -146,7 +154,7 @@ mod tests {
     fn the_baseline_and_the_second_entry_pass_policy() {
         let second = tree().iter().filter_map(|(path, file)| {
             let path = format!("editable/{}", path.strip_prefix("frozen/algorithms/openclip/")?);
-            verifier::tree::is_editable(&path).then(|| (path, file.bytes.to_vec()))
+            Track::Algorithm.is_editable(&path).then(|| (path, file.bytes.to_vec()))
         });
         for tree in [kit(), Tree { files: second.collect() }] {
             let verdict = verifier::policy::apply(&tree, &names().unwrap());

@@ -24,12 +24,11 @@ mod libtorch;
 mod locks;
 mod overrides;
 mod plain;
+mod private;
 mod problem;
-mod progress;
 mod resolve;
 mod round;
 mod scratch;
-mod signals;
 mod terminal;
 mod together;
 
@@ -40,7 +39,6 @@ use records::Exit;
 
 use crate::{
     commands::Command,
-    problem::Problem,
     terminal::{Colour, Terminal},
 };
 
@@ -56,12 +54,7 @@ fn main() -> ExitCode {
     let colour = Colour::from_environment(set("NO_COLOR"), std::env::var_os("TERM"));
     let mut terminal = Terminal::real(colour);
     let exit = match Cli::try_parse() {
-        Ok(cli) => {
-            let watched =
-                signals::watch(again()).map_err(|error| Problem::fault(format!("no signals: {error}")).into());
-            let done = watched.and_then(|()| cli.command.run(&mut terminal));
-            done.unwrap_or_else(|error| problem::tell(&error, &mut terminal))
-        }
+        Ok(cli) => cli.command.run(&mut terminal).unwrap_or_else(|error| problem::tell(&error, &mut terminal)),
         Err(error) => {
             // What clap prints is help (stdout, 0) or a wrong command line (stderr, 2).
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
@@ -69,17 +62,6 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
-}
-
-/// This command, as a shell reads it.
-fn again() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
-    let quoted = |word: OsString| match word.to_string_lossy() {
-        word if !word.is_empty() && word.chars().all(plain) => word.into_owned(),
-        word => format!("'{}'", word.replace('\'', "'\\''")),
-    };
-    let words: Vec<_> = std::iter::once("maxclip".to_owned()).chain(std::env::args_os().skip(1).map(quoted)).collect();
-    words.join(" ")
 }
 
 /// Whether a variable of the environment is set to something.

@@ -1,6 +1,6 @@
 //! From names to a resolved run: a protocol, a scale, an entry and this machine give one `run.json`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use records::{
@@ -11,6 +11,8 @@ use records::{
         run::{RUN_FORMAT, ResolvedRun},
     },
 };
+
+use verifier::config::Names;
 
 use crate::{
     frozen,
@@ -32,22 +34,49 @@ pub struct Law {
     pub model: String,
 }
 
+/// The longest protocol and the longest model configuration, in bytes.
+const FILE_MAX: u64 = 1 << 20;
+
 impl Law {
+    /// The protocol that `--protocol` names: one of this release, or the file of an organizer's own, whose model lies
+    /// beside it.
+    pub fn chosen(name: &str) -> Result<Self> {
+        if name.ends_with(".toml") { Self::file(Path::new(name)) } else { Self::named(name) }
+    }
+
     /// The frozen protocol of a name.
     pub fn named(name: &str) -> Result<Self> {
         let text = frozen::text(&format!("frozen/protocols/{name}.toml")).ok_or_else(|| {
             Problem::usage(format!("there is no protocol `{name}`"))
-                .hint(format!("known: {}", frozen::protocols().join(", ")))
+                .hint(format!("known: {}; a file of your own ends with .toml", frozen::protocols().join(", ")))
         })?;
-        Self::of(text)
-    }
-
-    /// The law that a text states.
-    pub fn of(text: String) -> Result<Self> {
         let (protocol, digest) = Protocol::parse(&text)?;
         let model = format!("frozen/protocols/models/{}.json", protocol.model);
         let model = frozen::text(&model).with_context(|| format!("{model} is not in the frozen tree"))?;
         Ok(Self { protocol, text, digest, model })
+    }
+
+    /// The protocol of a file.
+    fn file(path: &Path) -> Result<Self> {
+        let text = read_text(path)?;
+        let (protocol, digest) = Protocol::parse(&text).map_err(|error| {
+            Problem::usage(format!("{}: {error}", path.display()))
+                .hint(format!("all that is wrong, with lines: maxclip protocol check {}", path.display()))
+        })?;
+        let model = read_text(&model_beside(path, &protocol.model))?;
+        Ok(Self { protocol, text, digest, model })
+    }
+
+    /// What the verifier holds statements to.
+    #[must_use]
+    pub fn verified(&self) -> verifier::release::Law {
+        let Self { protocol, digest, model, .. } = self.clone();
+        verifier::release::Law { digest, protocol, model }
+    }
+
+    /// The names that tables of a configuration may have.
+    pub fn names(&self) -> Result<Names> {
+        Ok(Names::of(frozen::tree().protocols()?.iter().chain([&self.protocol])))
     }
 
     /// The same law with another number of steps, and golden and trial cut to fit: for trying things out.
@@ -59,8 +88,21 @@ impl Law {
         protocol.golden.steps = protocol.golden.steps.min(steps);
         protocol.trial.steps = protocol.trial.steps.min(steps);
         protocol.checkpoint.every_steps = steps;
-        Self::of(toml::to_string(&protocol)?)
+        let text = toml::to_string(&protocol)?;
+        let (protocol, digest) = Protocol::parse(&text)?;
+        Ok(Self { protocol, text, digest, model: self.model.clone() })
     }
+}
+
+/// A text file that the caller named.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = file::read_named(path, FILE_MAX)?;
+    String::from_utf8(bytes).map_err(|_| Problem::usage(format!("{} is not UTF-8", path.display())).into())
+}
+
+/// The configuration of a model that a protocol's file names.
+pub fn model_beside(protocol: &Path, model: &str) -> PathBuf {
+    protocol.with_file_name(format!("{model}.json"))
 }
 
 /// Who is trained.
@@ -83,7 +125,7 @@ pub struct Where {
 
 /// One of a scale's trainings.
 pub fn run(law: &Law, scale: &Scale, repeat: u32, who: &Who<'_>, round: &Round, at: Where) -> Went<ResolvedRun> {
-    let config = settle(verifier::config::resolve(who.config, &law.protocol.name, &scale.name, &frozen::names()?))?;
+    let config = settle(verifier::config::resolve(who.config, &law.protocol.name, &scale.name, &law.names()?))?;
     let seed = round.seed(&law.digest, RunName { scale: &scale.name, repeat });
     Ok(ResolvedRun {
         format: RUN_FORMAT.to_owned(),

@@ -82,7 +82,7 @@ fn a_new_key_is_its_owners_alone_and_is_never_overwritten() {
     let before = fs::read(bench.path("mine.key")).unwrap();
     let (code, text) = bench.maxclip(&["key", "new", "--name", "mine", "--out", "mine"]);
     assert_eq!(code, 2);
-    assert_eq!(text, "error: mine.pub is there already: a key is never overwritten\n");
+    assert_eq!(text, "error: mine.pub is there already: it is never overwritten\n");
     assert_eq!(fs::read(bench.path("mine.key")).unwrap(), before);
     assert_eq!(bench.maxclip(&["key", "new", "--name", "mi ne", "--out", "other-key"]).0, 2);
     assert_eq!(bench.maxclip(&["key", "new", "--name", "x", "--role", "king", "--out", "y"]).0, 2);

@@ -13,6 +13,7 @@ use records::{
             Annotations, Certificate, Outcome, Run, STATEMENT_TYPE, Stage, StageValue, Statement, Subject,
             SubjectDigest, Submission,
         },
+        track::Track,
     },
 };
 
@@ -26,10 +27,6 @@ use crate::{
     release::{Law, Release},
     round::Round,
 };
-
-/// The stages in their order.
-pub const STAGES: [&str; 9] =
-    ["intake", "diff", "policy", "build", "golden", "trial", "train", "evaluate", "golden-after"];
 
 /// A certificate that holds, with all files that it names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +93,8 @@ pub fn judge(
         looked.findings.extend(conformity::check_golden(golden, goldens));
     }
     if let Some(zip) = &looked.archive {
-        let again = gate::judge(zip, release.frozen).map_err(|error| ReadError::Failed(error.to_string()))?;
+        let again = gate::judge(zip, release.frozen, Some(&law.protocol))
+            .map_err(|error| ReadError::Failed(error.to_string()))?;
         looked.findings.extend(conformity::check_gate(&statement.predicate, &again));
         looked.findings.extend(conformity::check_configs(&looked.runs, &again, law, &release.names()));
     }
@@ -132,7 +130,7 @@ pub fn conform<'a>(statement: &Statement, release: &'a Release<'_>, round: Optio
         Ok(law) => law,
         Err(reason) => return Verdict::Inconclusive(reason),
     };
-    let mut findings = check(statement);
+    let mut findings = check(statement, law.protocol.track);
     if findings.is_empty() {
         findings = round.map(|round| conformity::check_round(predicate, round)).unwrap_or_default();
         findings.extend(conformity::check(predicate, law));
@@ -161,7 +159,7 @@ pub fn submission_subject(submission: &Submission) -> Subject {
 
 /// Whether the parts of a statement agree with each other; no file is looked at.
 #[must_use]
-pub fn check(statement: &Statement) -> Vec<Finding> {
+pub fn check(statement: &Statement, track: Track) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut broken = |place: &str, found: String| findings.push(Finding::new(Rule::Inconsistent, place).found(found));
     if statement.kind != STATEMENT_TYPE || statement.predicate_type != predicate::kind::<Certificate>() {
@@ -185,7 +183,7 @@ pub fn check(statement: &Statement) -> Vec<Finding> {
     if !statement.subject.iter().skip(1).any(|file| file.name == evidence::ARCHIVE && file.digest.sha256 == archive) {
         broken("subject", format!("no `{}` of the digest of the archive", evidence::ARCHIVE));
     }
-    if let Some(found) = check_stages(predicate.outcome, &predicate.stages) {
+    if let Some(found) = check_stages(track.stages(), predicate.outcome, &predicate.stages) {
         broken("stages", found);
     }
     let (against, submission) = (&predicate.against, &predicate.submission);
@@ -228,17 +226,17 @@ fn check_size(subject: &Subject) -> Option<String> {
 }
 
 /// What is wrong with the stages of an outcome.
-fn check_stages(outcome: Outcome, stages: &[Stage]) -> Option<String> {
+fn check_stages(all: &[&str], outcome: Outcome, stages: &[Stage]) -> Option<String> {
     let names: Vec<_> = stages.iter().map(|stage| stage.name.as_str()).collect();
-    if names.is_empty() || !STAGES.starts_with(&names) {
-        return Some(format!("{} are not the first of {}", names.join(" "), STAGES.join(" ")));
+    if names.is_empty() || !all.starts_with(&names) {
+        return Some(format!("{} are not the first of {}", names.join(" "), all.join(" ")));
     }
     let (last, before) = stages.split_last()?;
     if before.iter().any(|stage| stage.value != StageValue::Pass) {
         return Some("a stage that did not pass, and stages after it".to_owned());
     }
     match (outcome, &last.value) {
-        (Outcome::Pass, StageValue::Pass) if names.len() == STAGES.len() => None,
+        (Outcome::Pass, StageValue::Pass) if names.len() == all.len() => None,
         (Outcome::Fail, StageValue::Fail(findings)) if !findings.is_empty() => None,
         _ => Some(format!("the outcome does not follow from the last stage, `{}`", last.name)),
     }
@@ -309,7 +307,7 @@ pub(crate) mod tests {
     fn places(change: impl Fn(&mut Statement)) -> Vec<String> {
         let mut statement = failed_at_intake();
         change(&mut statement);
-        check(&statement).into_iter().map(|finding| finding.place).collect()
+        check(&statement, Track::Algorithm).into_iter().map(|finding| finding.place).collect()
     }
 
     #[test]

@@ -34,9 +34,9 @@ pub struct Names {
 impl Names {
     /// The names of protocols.
     #[must_use]
-    pub fn of(protocols: &[Protocol]) -> Self {
+    pub fn of<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
         let scales = |protocol: &Protocol| protocol.scales.iter().map(|scale| scale.name.clone()).collect();
-        Self { protocols: protocols.iter().map(|protocol| (protocol.name.clone(), scales(protocol))).collect() }
+        Self { protocols: protocols.into_iter().map(|protocol| (protocol.name.clone(), scales(protocol))).collect() }
     }
 
     fn is_scale(&self, name: &str) -> bool {

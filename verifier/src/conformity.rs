@@ -6,10 +6,11 @@
 use records::{
     Exit, Finding, Reason, Rule, SeedDigest, TreeDigest, Verdict,
     v1::{
-        evaluation,
+        evaluation::{self, Fraction},
         golden::Golden,
         names::RunName,
         protocol::Scale,
+        round::Announcement,
         run::ResolvedRun,
         statement::{Certificate, Entry, Outcome, Run, Stage, StageValue},
     },
@@ -23,12 +24,6 @@ use crate::{
     release::{Law, Release},
     round::Round,
 };
-
-/// What must stand around every worker of an entry that passes, by the word before a wall's `:`.
-///
-/// What follows the `:` is measured and differs between machines: `landlock:7` is the kernel's version of it,
-/// `seccomp:25` how many forbidden things were tried from inside and all refused.
-pub const REQUIRED: [&str; 2] = ["seccomp", "no-new-privs"];
 
 /// Holds the words of a statement to its protocol; no file is looked at.
 #[must_use]
@@ -49,8 +44,9 @@ pub fn check(predicate: &Certificate, law: &Law) -> Vec<Finding> {
     }
     let walls = &predicate.containment;
     let stands = |word: &str| walls.iter().any(|wall| wall.split(':').next() == Some(word));
-    if passed && !REQUIRED.into_iter().all(stands) {
-        let required = list(REQUIRED.into_iter());
+    let required = law.protocol.track.walls();
+    if passed && !required.iter().copied().all(stands) {
+        let required = list(required.iter());
         findings.push(inconsistent("containment").expected(required).found(list(walls.iter())));
     }
     findings
@@ -79,11 +75,14 @@ fn is_of(key: &str, folder: &str) -> bool {
 }
 
 fn check_mean(run: &Run) -> Option<Finding> {
-    if let Some((score, (rule, found))) = run.scores.iter().find_map(|score| Some((score, score.impossible()?))) {
-        return Some(inconsistent(format!("{} scores {}", run.name(), score.key)).expected(rule).found(found));
+    let finding = inconsistent(format!("{} mean", run.name()));
+    let impossible = |share: &Fraction| share.denominator == 0 || share.numerator > share.denominator;
+    if let Some(score) = run.scores.iter().find(|score| impossible(&score.main_metric)) {
+        return Some(finding.expected("shares between 0 and 1").found(&score.key));
     }
-    let mean = evaluation::mean(&run.scores);
-    (mean != run.mean).then(|| inconsistent(format!("{} mean", run.name())).expected(mean).found(&run.mean))
+    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
+    let mean = evaluation::mean(&shares);
+    (mean != run.mean).then(|| finding.expected(mean).found(&run.mean))
 }
 
 /// Holds a statement, its trainings' seeds included, to the round that it is judged in.
@@ -101,6 +100,18 @@ pub fn check_round(predicate: &Certificate, round: &Round) -> Vec<Finding> {
             compare(&mut findings, format!("{} seed", run.name()), &SeedDigest::of(&seed.0), &run.seed);
         }
     }
+    findings
+}
+
+/// Holds a statement to what was published of its round before it started.
+#[must_use]
+pub fn check_announced(predicate: &Certificate, announced: &Announcement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let (round, against) = (&predicate.round, &predicate.against);
+    compare(&mut findings, "round.competition".to_owned(), &announced.competition, &round.competition);
+    compare(&mut findings, "round.round".to_owned(), &announced.round, &round.round);
+    compare(&mut findings, "round.commitment".to_owned(), &announced.commitment, &round.commitment);
+    compare(&mut findings, "against.protocol".to_owned(), &announced.protocol_digest, &against.protocol_digest);
     findings
 }
 

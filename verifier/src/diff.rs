@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use records::{Finding, Rule, Sha256, Verdict};
+use records::{Finding, Rule, Sha256, Verdict, v1::track::Track};
 use similar::TextDiff;
 
 use crate::{
@@ -22,14 +22,14 @@ const DIFF_LINES_MAX: usize = 4000;
 const DIFFS_MAX: usize = 8;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Sorts the files of a ZIP into editable and frozen, and refuses all else.
+/// Sorts the files of a ZIP into what its track opens and what is frozen, and refuses all else.
 #[must_use]
-pub fn compare(files: BTreeMap<String, Vec<u8>>, frozen: &FrozenTree<'_>) -> Verdict<Tree> {
+pub fn compare(files: BTreeMap<String, Vec<u8>>, frozen: &FrozenTree<'_>, track: Track) -> Verdict<Tree> {
     let mut findings = Vec::new();
     let mut editable = BTreeMap::new();
     let mut diffs = 0;
     for (path, bytes) in files {
-        if tree::is_editable(&path) {
+        if track.is_editable(&path) {
             editable.insert(path, bytes);
         } else if let Some(file) = frozen.get(&path) {
             if bytes != file.bytes {
@@ -37,7 +37,7 @@ pub fn compare(files: BTreeMap<String, Vec<u8>>, frozen: &FrozenTree<'_>) -> Ver
                 diffs += 1;
             }
         } else {
-            findings.push(unknown(&path, frozen));
+            findings.push(unknown(&path, frozen, track));
         }
     }
     for path in [tree::ROOT, tree::CONFIG, tree::SUBMISSION] {
@@ -93,13 +93,13 @@ fn unified(path: &str, expected: &[u8], found: &[u8]) -> Option<String> {
     Some(diff.unified_diff().context_radius(3).header(&before, &after).to_string())
 }
 
-fn unknown(path: &str, frozen: &FrozenTree<'_>) -> Finding {
+fn unknown(path: &str, frozen: &FrozenTree<'_>, track: Track) -> Finding {
     let finding = Finding::new(Rule::UnknownFile, path);
     let below = format!("editable/{path}");
     let tail = path.split_once('/').map_or(path, |(_, tail)| tail);
-    if tree::is_editable(&below) {
+    if track.is_editable(&below) {
         finding.expected(format_args!("`{below}`: pack the folder's parent, or use `maxclip pack`"))
-    } else if tree::is_editable(tail) || frozen.get(tail).is_some() {
+    } else if track.is_editable(tail) || frozen.get(tail).is_some() {
         finding.expected(format_args!("`{tail}`, without a folder around it"))
     } else {
         finding
@@ -118,7 +118,7 @@ mod tests {
         let mut files: BTreeMap<String, Vec<u8>> =
             [tree::ROOT, tree::CONFIG, tree::SUBMISSION].map(|path| (path.to_owned(), Vec::new())).into();
         files.extend(extra.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())));
-        compare(files, &FrozenTree::new(&manifest, &contents).unwrap())
+        compare(files, &FrozenTree::new(&manifest, &contents).unwrap(), Track::Algorithm)
     }
 
     fn only(verdict: Verdict<Tree>) -> Finding {
@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn all_missing_files_come_at_once() {
         let (manifest, contents) = (String::new(), Vec::new());
-        let verdict = compare(BTreeMap::new(), &FrozenTree::new(&manifest, &contents).unwrap());
+        let verdict = compare(BTreeMap::new(), &FrozenTree::new(&manifest, &contents).unwrap(), Track::Algorithm);
         let Verdict::Fail(findings) = verdict else { panic!("{verdict:?}") };
         assert_eq!(findings.iter().filter(|finding| finding.rule == Rule::MissingFile).count(), 3);
     }

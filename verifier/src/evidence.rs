@@ -24,6 +24,7 @@ use records::{
         names::RunName,
         run::ResolvedRun,
         statement::{Run, Statement, Subject},
+        track::Track,
         transcript,
     },
 };
@@ -62,7 +63,7 @@ pub const GOLDEN: &str = "golden.json";
 /// What was handed in.
 pub const ARCHIVE: &str = "submission.zip";
 /// The object of the participant's crate.
-pub const OBJECT: &str = "worker/submission.o";
+pub const OBJECT: &str = Track::Algorithm.built();
 
 /// Why a file was not read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 use records::{
     Exit, Finding, FrozenDigest, Sha256, TreeDigest, Verdict,
     v1::{
-        protocol::ProtocolError,
+        protocol::{Protocol, ProtocolError},
         statement::{Entry, Stage, StageValue},
+        track::Track,
     },
 };
 use serde::Serialize;
@@ -55,11 +56,12 @@ impl Judgement {
     }
 }
 
-/// Applies intake, diff and policy to a ZIP.
+/// Applies intake, diff and policy to a ZIP, for a protocol of its organizer's where one is given.
 ///
 /// Errors: a protocol that is compiled in does not parse: this release is broken, and no ZIP is at fault.
-pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolError> {
-    let names = Names::of(&frozen.protocols()?);
+pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>, protocol: Option<&Protocol>) -> Result<Judgement, ProtocolError> {
+    let track = protocol.map_or(Track::Algorithm, |protocol| protocol.track);
+    let names = Names::of(frozen.protocols()?.iter().chain(protocol));
     let mut judgement = Judgement {
         archive: Sha256::of(zip),
         frozen: frozen.digest(),
@@ -87,7 +89,7 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>) -> Result<Judgement, ProtocolE
     stage("intake", StageValue::Pass, note);
     judgement.entry = admitted.files.get(tree::SUBMISSION).and_then(|bytes| policy::about(bytes));
     let copies = admitted.files.keys().filter(|path| frozen.get(path).is_some()).count();
-    let tree = match split(diff::compare(admitted.files, frozen)) {
+    let tree = match split(diff::compare(admitted.files, frozen, track)) {
         Ok(tree) => tree,
         Err(value) => {
             stage(

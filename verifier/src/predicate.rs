@@ -6,6 +6,7 @@
 
 use records::v1::{
     golden::Recording,
+    round::{Announcement, Reveal},
     statement::{Certificate, PREDICATE_HOME, STATEMENT_TYPE, Statement, Subject},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -48,6 +49,8 @@ macro_rules! predicates {
 predicates! {
     Certificate = "certificate", version 1, signed by Certify;
     Recording = "golden", version 1, signed by Golden;
+    Announcement = "round", version 1, signed by Certify;
+    Reveal = "reveal", version 1, signed by Certify;
 }
 
 /// The type of a predicate, as a statement writes it.

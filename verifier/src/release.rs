@@ -7,6 +7,7 @@ use records::{
         protocol::{Protocol, ProtocolError},
         statement::Against,
     },
+    verdict::escape,
 };
 
 use crate::{config::Names, frozen::FrozenTree};
@@ -44,8 +45,14 @@ impl<'a> Release<'a> {
     /// The names that tables of a configuration may have.
     #[must_use]
     pub fn names(&self) -> Names {
-        let protocols: Vec<_> = self.laws.iter().map(|law| law.protocol.clone()).collect();
-        Names::of(&protocols)
+        Names::of(self.laws.iter().map(|law| &law.protocol))
+    }
+
+    /// The same release with an organizer's own protocol, which is judged by like those that it carries.
+    #[must_use]
+    pub fn with(mut self, law: Law) -> Self {
+        self.laws.push(law);
+        self
     }
 
     /// The protocol that a statement was judged by; why not, where another release judged it.
@@ -62,7 +69,14 @@ impl<'a> Release<'a> {
             return Err(other(format!("{} judged it, this one is {}", against.release, self.digest)));
         }
         let known = self.laws.iter().find(|law| law.digest == against.protocol_digest);
-        known.ok_or_else(|| other(format!("this one has no protocol of the digest {}", against.protocol_digest)))
+        known.ok_or_else(|| Reason {
+            why: format!(
+                "it rests on a protocol that this release does not carry: `{}`, {}",
+                escape(&against.protocol),
+                against.protocol_digest
+            ),
+            hint: "give the organizer's file, with its model beside it: --protocol FILE.toml".to_owned(),
+        })
     }
 }
 

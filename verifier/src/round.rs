@@ -13,25 +13,45 @@ use numerics::{
     round::{self, Purpose},
 };
 use records::{
-    Commitment, ProtocolDigest, Sha256,
-    v1::{names::RunName, statement},
+    Commitment, Finding, ProtocolDigest, Rule, Sha256,
+    v1::{
+        names::RunName,
+        round::{Announcement, Reveal},
+        statement,
+    },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Hexadecimal digits that a real round's secret, and its beacon, have at the least: 128 bits.
 pub const DIGITS_MIN: usize = 32;
 /// Different digits among them at the least; 32 random digits have fewer once in ten million draws.
 const VARIETY_MIN: usize = 8;
 
-/// A round's file, as an organizer keeps it.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+/// A round's file, as an organizer keeps it: the secret, and once it has been drawn, the beacon.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Round {
+pub struct RoundFile {
     /// The competition's name.
     pub competition: String,
     /// The round's name.
     pub round: String,
     /// Known to the organizer alone until the round is over.
+    secret: String,
+    /// Where and when the beacon will be drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beacon_source: Option<String>,
+    /// Absent until it has been drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    beacon: Option<String>,
+}
+
+/// A round that entries can be certified under.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Round {
+    /// The competition's name.
+    pub competition: String,
+    /// The round's name.
+    pub round: String,
     secret: String,
     /// A public value that did not exist when the secret was committed to.
     pub beacon: String,
@@ -40,7 +60,7 @@ pub struct Round {
 /// A file that is no real round's.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 pub enum RoundError {
-    /// Not TOML, or other keys than the four.
+    /// Not TOML, or other keys than a round's.
     #[error("line {line}: {what}")]
     Toml {
         /// From 1.
@@ -63,6 +83,12 @@ pub enum RoundError {
     /// Enough digits that nobody drew.
     #[error("`{0}` can be guessed: {1}")]
     Guessable(&'static str, &'static str),
+    /// The round cannot start yet.
+    #[error("`beacon` is missing: it is drawn after the commitment to the secret was published")]
+    NoBeacon,
+    /// What chance said is not asked twice.
+    #[error("`beacon` is there already, and a round has one")]
+    Drawn,
     /// A beacon that the organizer had beforehand, and that gives the secret away.
     #[error("`beacon` is the secret or the commitment to it")]
     OwnBeacon,
@@ -74,16 +100,98 @@ impl RoundError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Toml { .. } | Self::Blank(_) => {
-                "a round's file has four texts: competition, round, secret, beacon; see docs/organizers.md"
+                "a round's file has texts: competition, round, secret, beacon_source and beacon; see docs/organizers.md"
             }
             Self::Practice => "leave --round away to practise; a real round has a name of its own",
             Self::NotHexadecimal("secret") | Self::Short("secret", _) | Self::Guessable("secret", _) => {
-                "draw one with: openssl rand -hex 32"
+                "draw a round's secret with: maxclip round new"
             }
+            Self::NoBeacon => "publish what `maxclip round commit` writes; then: maxclip round beacon FILE VALUE",
+            Self::Drawn => "another beacon is another round: maxclip round new",
             Self::NotHexadecimal(_) | Self::Short(..) | Self::Guessable(..) | Self::OwnBeacon => {
                 "write the digits of a public random value that is younger than the commitment, such as a round of drand"
             }
         }
+    }
+}
+
+impl RoundFile {
+    /// A round whose secret was just drawn.
+    pub fn draw(
+        competition: String,
+        round: String,
+        beacon_source: Option<String>,
+        secret: &[u8; 32],
+    ) -> Result<Self, RoundError> {
+        Self { competition, round, secret: Sha256(*secret).bare(), beacon_source, beacon: None }.checked()
+    }
+
+    /// Reads the file of a real round.
+    pub fn parse(text: &str) -> Result<Self, RoundError> {
+        let file: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            RoundError::Toml { line: before.matches('\n').count() + 1, what: error.message().to_owned() }
+        })?;
+        file.checked()
+    }
+
+    /// The file's text: with the secret.
+    pub fn text(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string(self)
+    }
+
+    fn checked(self) -> Result<Self, RoundError> {
+        for (key, value) in [("competition", &self.competition), ("round", &self.round)] {
+            if value.trim().is_empty() {
+                return Err(RoundError::Blank(key));
+            }
+        }
+        let practice = Round::practice();
+        if (&self.competition, &self.round) == (&practice.competition, &practice.round) {
+            return Err(RoundError::Practice);
+        }
+        check_drawn("secret", &self.secret)?;
+        if let Some(beacon) = &self.beacon {
+            check_drawn("beacon", beacon)?;
+            let own = [self.secret.clone(), Sha256(self.commitment().0).bare()];
+            if own.iter().any(|own| own.eq_ignore_ascii_case(beacon)) {
+                return Err(RoundError::OwnBeacon);
+            }
+        }
+        Ok(self)
+    }
+
+    /// What binds to the secret.
+    #[must_use]
+    pub fn commitment(&self) -> Commitment {
+        Commitment(round::commitment(self.secret.as_bytes()))
+    }
+
+    /// What is published before the round.
+    #[must_use]
+    pub fn announcement(&self, protocol: &str, protocol_digest: ProtocolDigest) -> Announcement {
+        Announcement {
+            competition: self.competition.clone(),
+            round: self.round.clone(),
+            commitment: self.commitment(),
+            protocol: protocol.to_owned(),
+            protocol_digest,
+            beacon_source: self.beacon_source.clone(),
+        }
+    }
+
+    /// The round with what chance said.
+    pub fn with_beacon(self, value: &str) -> Result<Self, RoundError> {
+        match self.beacon {
+            Some(_) => Err(RoundError::Drawn),
+            None => Self { beacon: Some(value.to_owned()), ..self }.checked(),
+        }
+    }
+
+    /// The round that can start.
+    pub fn ready(self) -> Result<Round, RoundError> {
+        let Self { competition, round, secret, beacon, .. } = self;
+        Ok(Round { competition, round, secret, beacon: beacon.ok_or(RoundError::NoBeacon)? })
     }
 }
 
@@ -95,30 +203,23 @@ impl Round {
         Self { competition, round, secret, beacon }
     }
 
-    /// Reads the file of a real round.
+    /// Reads the file of a real round that can start.
     pub fn parse(text: &str) -> Result<Self, RoundError> {
-        let round: Self = toml::from_str(text).map_err(|error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-            RoundError::Toml { line: before.matches('\n').count() + 1, what: error.message().to_owned() }
-        })?;
-        round.check()?;
-        Ok(round)
+        RoundFile::parse(text)?.ready()
     }
 
-    fn check(&self) -> Result<(), RoundError> {
-        for (key, value) in [("competition", &self.competition), ("round", &self.round)] {
-            if value.trim().is_empty() {
-                return Err(RoundError::Blank(key));
-            }
+    /// The round that somebody reveals; a finding where its secret is not the one that was committed to, or could have
+    /// been chosen.
+    pub fn revealed(reveal: &Reveal, place: &str) -> Result<Self, Box<Finding>> {
+        let Reveal { competition, round, commitment, secret, beacon } = reveal.clone();
+        let file = RoundFile { competition, round, secret, beacon_source: None, beacon: Some(beacon) };
+        let finding = |key: &str| Finding::new(Rule::Inconsistent, format!("{place} {key}"));
+        let found = file.commitment();
+        if found != commitment {
+            return Err(Box::new(finding("secret").expected(commitment).found(found)));
         }
-        let practice = Self::practice();
-        if (&self.competition, &self.round) == (&practice.competition, &practice.round) {
-            return Err(RoundError::Practice);
-        }
-        check_drawn("secret", &self.secret)?;
-        check_drawn("beacon", &self.beacon)?;
-        let own = [self.secret.clone(), Sha256(self.public().commitment.0).bare()];
-        if own.iter().any(|own| own.eq_ignore_ascii_case(&self.beacon)) { Err(RoundError::OwnBeacon) } else { Ok(()) }
+        let ready = file.checked().and_then(RoundFile::ready);
+        ready.map_err(|error| Box::new(finding("round").expected("a round that nobody could have chosen").found(error)))
     }
 
     /// What a certificate says of it: the commitment, never the secret.
@@ -130,6 +231,13 @@ impl Round {
             commitment: Commitment(round::commitment(self.secret.as_bytes())),
             beacon: self.beacon.clone(),
         }
+    }
+
+    /// What is published when nobody can hand in any more.
+    #[must_use]
+    pub fn reveal(&self) -> Reveal {
+        let statement::Round { competition, round, commitment, beacon } = self.public();
+        Reveal { competition, round, commitment, secret: self.secret.clone(), beacon }
     }
 
     /// The seed of one training: the same for every entry.
@@ -146,6 +254,16 @@ impl Round {
 impl fmt::Debug for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Round").field("public", &self.public()).finish_non_exhaustive()
+    }
+}
+
+/// As [`Round`]'s.
+impl fmt::Debug for RoundFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { competition, round, beacon_source, beacon, .. } = self;
+        let mut shown = f.debug_struct("RoundFile");
+        shown.field("competition", competition).field("round", round).field("commitment", &self.commitment());
+        shown.field("beacon_source", beacon_source).field("beacon", beacon).finish_non_exhaustive()
     }
 }
 
@@ -261,12 +379,42 @@ mod tests {
     }
 
     #[test]
+    fn a_round_is_drawn_committed_to_started_and_revealed() {
+        let source = Some("drand 4242".to_owned());
+        let file = RoundFile::draw("lakes".into(), "1".into(), source, &[0x5e; 32]);
+        assert_eq!(file.unwrap_err(), RoundError::Guessable("secret", "it is made of a few digits only"));
+        let secret: [u8; 32] = std::array::from_fn(|at| (at * 41 + 7) as u8);
+        let file = RoundFile::draw("lakes".into(), "1".into(), Some("drand 4242".to_owned()), &secret).unwrap();
+        assert_eq!(RoundFile::parse(&file.text().unwrap()).unwrap(), file);
+        assert_eq!(file.clone().ready().unwrap_err(), RoundError::NoBeacon);
+        let announced = file.announcement("mini", PROTOCOL);
+        assert_eq!(announced.beacon_source.as_deref(), Some("drand 4242"));
+        assert_eq!(file.clone().with_beacon("none").unwrap_err(), RoundError::NotHexadecimal("beacon"));
+        let file = file.with_beacon(BEACON).unwrap();
+        assert_eq!(file.clone().with_beacon(BEACON).unwrap_err(), RoundError::Drawn);
+        let round = Round::parse(&file.text().unwrap()).unwrap();
+        assert_eq!(round.public().commitment, announced.commitment);
+        let mut reveal = round.reveal();
+        assert_eq!(Round::revealed(&reveal, "reveal.json").unwrap(), round);
+        reveal.secret.replace_range(..1, if reveal.secret.starts_with('0') { "1" } else { "0" });
+        assert_eq!(Round::revealed(&reveal, "reveal.json").unwrap_err().place, "reveal.json secret");
+        let mut chosen = round.reveal();
+        chosen.beacon = "none".into();
+        assert_eq!(Round::revealed(&chosen, "reveal.json").unwrap_err().place, "reveal.json round");
+    }
+
+    #[test]
     fn no_message_holds_the_secret() {
         let broken = Round::parse(&format!("{}\nother = 1\n", text(SECRET, BEACON))).unwrap_err();
         assert!(matches!(&broken, RoundError::Toml { line: 6, .. }), "{broken:?}");
         let unquoted = text(SECRET, BEACON).replace(&format!("\"{SECRET}\""), SECRET);
         let unquoted = Round::parse(&unquoted).unwrap_err();
-        for text in [broken.to_string(), unquoted.to_string(), format!("{:?}", real())] {
+        for text in [
+            broken.to_string(),
+            unquoted.to_string(),
+            format!("{:?}", real()),
+            format!("{:?}", RoundFile::parse(&text(SECRET, BEACON))),
+        ] {
             assert!(!text.contains(SECRET), "{text}");
         }
     }

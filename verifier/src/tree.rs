@@ -13,12 +13,6 @@ pub const CONFIG: &str = "editable/config.toml";
 /// What people call the entry.
 pub const SUBMISSION: &str = "editable/submission.toml";
 
-/// Whether a path is one that participants own.
-#[must_use]
-pub fn is_editable(path: &str) -> bool {
-    path == CONFIG || path == SUBMISSION || (path.starts_with(SOURCES) && path.ends_with(".rs"))
-}
-
 /// The editable files of a submission, by path from the root: `editable/src/lib.rs`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
@@ -78,15 +72,6 @@ mod tests {
         let one = tree(&[(CONFIG, "a=1"), (SUBMISSION, "name = \"a\"")]);
         let two = tree(&[(CONFIG, "a=1"), (SUBMISSION, "name = \"b\"")]);
         assert_eq!(one.digest(), two.digest());
-    }
-
-    #[test]
-    fn only_sources_and_two_files_are_editable() {
-        assert!(is_editable("editable/src/loss/global.rs"));
-        for path in ["editable/src/data.bin", "editable/build.rs", "editable/Cargo.toml", "src/lib.rs", "editable/src"]
-        {
-            assert!(!is_editable(path), "{path}");
-        }
     }
 
     proptest! {

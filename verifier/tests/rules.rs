@@ -59,6 +59,6 @@ fn findings_depend_on_the_bytes_alone() {
     let bytes = with("frozen/a.rs", "fn thawed() {}\n");
     let (manifest, contents) = manifest::pack(&craft::frozen_files());
     let frozen = verifier::frozen::FrozenTree::new(&manifest, &contents).unwrap();
-    let judge = || records::canonical::to_file(&verifier::gate::judge(&bytes, &frozen).unwrap()).unwrap();
+    let judge = || records::canonical::to_file(&verifier::gate::judge(&bytes, &frozen, None).unwrap()).unwrap();
     assert_eq!(judge(), judge());
 }

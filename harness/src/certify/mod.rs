@@ -9,7 +9,7 @@ mod record;
 pub mod statement;
 mod trial;
 
-use std::{fmt::Display, fs, path::Path};
+use std::{fmt::Display, fs, path::Path, sync::Mutex};
 
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
@@ -22,7 +22,6 @@ use records::{
         statement::{Stage, StageValue, Statement},
     },
 };
-use verifier::certificate::STAGES;
 
 use self::{record::once, statement::Known};
 use crate::{
@@ -37,10 +36,9 @@ use crate::{
     libtorch,
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Terminal},
+    terminal::{Paint, Terminal, tick},
     together::Together,
 };
-
 /// One certification.
 pub struct Certification<'a> {
     /// Programs.
@@ -91,7 +89,7 @@ impl<'a> Certification<'a> {
         match self.stages(&mut known, &mut scales, terminal) {
             Ok(()) => {}
             Err(Halt::Fail(findings)) => {
-                let name = next(&known);
+                let name = self.next(&known);
                 self.tell(terminal, name, Paint::Bad, "FAIL", &format!("{} findings", findings.len()));
                 known.stages.push(Stage {
                     name: name.to_owned(),
@@ -144,6 +142,12 @@ impl<'a> Certification<'a> {
         Ok(())
     }
 
+    /// The stage that comes after those that passed.
+    fn next(&self, known: &Known) -> &'static str {
+        let stages = self.law.protocol.track.stages();
+        stages.get(known.stages.len()).or(stages.last()).copied().unwrap_or_default()
+    }
+
     fn pass(&self, known: &mut Known, terminal: &mut Terminal, name: &str, note: String) {
         self.tell(terminal, name, Paint::Good, "pass", &note);
         known.stages.push(Stage { name: name.to_owned(), value: StageValue::Pass, note });
@@ -157,7 +161,7 @@ impl<'a> Certification<'a> {
     }
 
     fn replay(&self, bench: Bench<'_>, terminal: &Terminal, name: &str) -> Went<Golden> {
-        let bar = terminal.progress(name, self.law.protocol.golden.steps);
+        let mut bar = terminal.progress(name, self.law.protocol.golden.steps);
         bench.replay(|_| bar.add(1))
     }
 
@@ -173,15 +177,15 @@ impl<'a> Certification<'a> {
         let digests = digests(scales)?;
         let inputs: Vec<&dyn Display> = digests.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "trial", &inputs, || {
-            let bar = terminal.progress("trial", trial::steps(self));
-            trial::run(self, scales, &bar)
+            let bar = Mutex::new(terminal.progress("trial", trial::steps(self)));
+            trial::run(self, scales, &|| tick(&bar))
         })
     }
 
     /// Does every training, and holds the start of each against its trial.
     fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
-        let bar = terminal.progress("train", total);
+        let bar = Mutex::new(terminal.progress("train", total));
         self.all(scales, |scale, together| -> Went<()> {
             let folder = self.folder.run(scale.run.name());
             resolve::place(&scale.run, &folder)?;
@@ -194,9 +198,8 @@ impl<'a> Certification<'a> {
                 recompute: false,
                 beside: self.jobs.min(scales.len()),
             };
-            let name = scale.run.name().to_string();
-            let trained = launch::train(self.kit, &training, together, |progress| bar.follow(&name, &progress))?;
-            settle(trained).map_err(|halt| halt.within(&name))?;
+            settle(launch::train(self.kit, &training, together, |_| tick(&bar))?)
+                .map_err(|halt| halt.within(&scale.run.name().to_string()))?;
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
@@ -280,11 +283,6 @@ impl<'a> Certification<'a> {
 
 fn digests(scales: &[Scaled<'_>]) -> Result<Vec<String>> {
     scales.iter().map(|scale| Ok(scale.run.digest()?.to_string())).collect()
-}
-
-/// The stage that comes after those that passed.
-fn next(known: &Known) -> &'static str {
-    STAGES.get(known.stages.len()).copied().unwrap_or("golden-after")
 }
 
 fn containment(folder: &Path) -> Result<Vec<String>> {

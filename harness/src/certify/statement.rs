@@ -12,9 +12,10 @@ use records::{
     file::{self, FileError, Links},
     v1::{
         checkpoint::Manifest,
-        evaluation::{self, Score, TaskResult},
+        evaluation::{self, TaskResult},
         golden::Golden,
-        statement::{Against, Certificate, Outcome, Run, Stage, StageValue, Statement, Subject, Submission},
+        statement::{Against, Certificate, Outcome, Run, Score, Stage, StageValue, Statement, Subject, Submission},
+        track::Track,
         transcript::{self, Line},
     },
 };
@@ -59,7 +60,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
         left_behind(job, trained, &mut subject)?;
     }
     for scale in scales {
-        files(&job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
+        files(job.law.protocol.track, &job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
     }
     subject[1..].sort_by(|a, b| a.name.cmp(&b.name));
     Ok(predicate::state(
@@ -163,11 +164,8 @@ fn last_words(folder: &Path) -> Result<()> {
 }
 
 /// Every file of a run that its verdict rests on.
-fn files(home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
-    let mut names: Vec<_> =
-        ["run.json", "model.json", evidence::CONTAINMENT, "transcript.jsonl", "fingerprints.bin", "eval_results.jsonl"]
-            .map(|name| folder.join(name))
-            .to_vec();
+fn files(track: Track, home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
+    let mut names: Vec<_> = track.run_files().iter().map(|name| folder.join(name)).collect();
     let mut checkpoints = vec![folder.join("published")];
     let entries =
         fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
@@ -199,7 +197,12 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     let last: Line = canonical::from_file(lines.last().context("an empty transcript")?)?;
     let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
     let results = results(&folder)?;
-    let scores: Vec<_> = results.iter().map(|(line, result)| Score::of(result, *line)).collect();
+    let shares: Vec<_> = results.iter().map(|(_, result)| result.maxclip.main_metric).collect();
+    let scores = results.into_iter().map(|(line, result)| Score {
+        key: result.key,
+        main_metric: result.maxclip.main_metric,
+        line,
+    });
     Ok(Run {
         scale: scale.scale.name.clone(),
         repeat: scale.run.repeat,
@@ -211,8 +214,8 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
         transcript: transcript::root(&bytes),
         chain: last.chain,
         checkpoint: published.root,
-        mean: evaluation::mean(&scores),
-        scores,
+        scores: scores.collect(),
+        mean: evaluation::mean(&shares),
     })
 }
 

@@ -6,6 +6,7 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Mutex,
     thread::ScopedJoinHandle,
 };
 
@@ -13,7 +14,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Exit, NumericsClass, RunDigest, Verdict,
     file::{self, FileError},
-    v1::{evaluation::Stated, outcome::Outcome, run::ResolvedRun},
+    v1::{evaluation::Fraction, outcome::Outcome, run::ResolvedRun},
 };
 use verifier::object::Form;
 
@@ -31,11 +32,9 @@ use crate::{
     locks::Locked,
     overrides,
     problem::Problem,
-    progress::Progress,
     resolve::{self, Law, Where, Who},
     round::Round,
-    signals,
-    terminal::{Paint, Terminal},
+    terminal::{Paint, Progress, Terminal, tick},
     together::Together,
 };
 
@@ -45,8 +44,8 @@ pub struct Args {
     /// The folder that holds `src/`, `config.toml` and `submission.toml`
     #[arg(default_value = "editable")]
     entry: PathBuf,
-    /// The protocol
-    #[arg(long, default_value = "mini")]
+    /// The protocol: a name, or a file of its organizer that ends with .toml
+    #[arg(long, value_name = "NAME|FILE", default_value = "mini")]
     protocol: String,
     /// The scale
     #[arg(long, default_value = "small")]
@@ -94,7 +93,6 @@ impl Side {
 
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
@@ -109,13 +107,13 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 }
 
 fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
-    let law = Law::named(&args.protocol)?.with_steps(args.steps)?;
+    let law = Law::chosen(&args.protocol)?.with_steps(args.steps)?;
     let scale = law.protocol.scale(&args.scale).ok_or_else(|| {
         let known: Vec<_> = law.protocol.scales.iter().map(|scale| scale.name.as_str()).collect();
         Problem::usage(format!("protocol `{}` has no scale `{}`", args.protocol, args.scale)).hint(known.join(", "))
     })?;
     let home = Home(args.home.clone());
-    let (tried, baseline) = (entry(args)?, Entry::baseline()?);
+    let (tried, baseline) = (entry(args, &law)?, Entry::baseline()?);
 
     let bar = terminal.progress("build", 0);
     let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &law, [&tried, &baseline])?;
@@ -136,7 +134,7 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let alone = (!baseline.kept().exists()).then_some(alone);
     resolve::place(&baseline.resolved, &baseline.folder)?;
     let word = terminal.paint(Paint::Good, "pass");
-    let of = format!("{}-{}", args.protocol, scale.name);
+    let of = format!("{}-{}", law.protocol.name, scale.name);
     terminal.line(format_args!("  check {word}   {} steps of {of}   not a verdict", args.steps));
     let bench = Bench { kit, home: &home, law: &law, data: &scale.data, steps: args.steps };
     let [mine, theirs] = bench.train_both(&tried, &baseline, terminal)?;
@@ -145,8 +143,8 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
 }
 
 /// The entry's folder with the configuration that the command line asks for.
-fn entry(args: &Args) -> Went<Entry> {
-    let mut entry = Entry::folder(&args.entry)?;
+fn entry(args: &Args, law: &Law) -> Went<Entry> {
+    let mut entry = Entry::folder(&args.entry, &law.names()?)?;
     if let Some(path) = &args.config {
         let refuse = |_| Problem::usage(format!("{} is not UTF-8", path.display()));
         entry.config = String::from_utf8(file::read_named(path, CONFIG_BYTES_MAX as u64)?).map_err(refuse)?;
@@ -200,7 +198,7 @@ impl Bench<'_> {
         let kept = baseline.kept().exists();
         let same = tried.run == baseline.run && !kept;
         let beside = if same || kept { 1 } else { 2 };
-        let bar = terminal.progress("train", beside as u64 * self.steps);
+        let bar = Mutex::new(terminal.progress("train", beside as u64 * self.steps));
         if same {
             let outcome = self.train(tried, beside, &bar)?;
             baseline.take(tried)?;
@@ -214,7 +212,7 @@ impl Bench<'_> {
     }
 
     /// Trains and evaluates one side beside others, where that has not been done.
-    fn train(&self, side: &Side, beside: usize, bar: &Progress) -> Went<Outcome> {
+    fn train(&self, side: &Side, beside: usize, bar: &Mutex<Progress>) -> Went<Outcome> {
         let Self { kit, home, law, data, .. } = *self;
         let training = Training {
             folder: side.folder.clone(),
@@ -226,11 +224,10 @@ impl Bench<'_> {
             beside,
         };
         let kept = side.kept();
-        let name = side.entry.about.name.clone();
         if let Ok(bytes) = file::read(&kept) {
             return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
         }
-        let outcome = settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
+        let outcome = settle(launch::train(kit, &training, &Together::default(), |_| tick(bar))?)?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
@@ -252,13 +249,13 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
     for (name, values) in diagnostics(&mine.folder)? {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let scores = |side: &Side| -> Result<BTreeMap<String, Stated>> {
-        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip)).collect())
+    let scores = |side: &Side| -> Result<BTreeMap<String, Fraction>> {
+        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip.main_metric)).collect())
     };
     let base = scores(theirs)?;
-    for (key, score) in scores(mine)? {
+    for (key, share) in scores(mine)? {
         let Some(other) = base.get(&key) else { continue };
-        terminal.line(format_args!("  {key:<28} {}", compare(&score, other)));
+        terminal.line(format_args!("  {key:<28} {}", compare(share, *other)));
     }
     let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
     let ratio = cost(outcome) / cost(other).max(1.0);
@@ -268,11 +265,12 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
 }
 
 /// A score beside the baseline's, with the standard error of the difference.
-fn compare(mine: &Stated, theirs: &Stated) -> String {
-    let difference = mine.value.value() - theirs.value.value();
-    let error = (mine.variance.value() + theirs.variance.value()).sqrt();
+fn compare(mine: Fraction, theirs: Fraction) -> String {
+    let variance = |share: Fraction| share.value() * (1.0 - share.value()) / share.denominator as f64;
+    let difference = mine.value() - theirs.value();
+    let error = (variance(mine) + variance(theirs)).sqrt();
     let word = if difference.abs() < 2.0 * error { ": within noise" } else { "" };
-    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value)
+    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value())
 }
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {

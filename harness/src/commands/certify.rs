@@ -23,7 +23,7 @@ use crate::{
     locks::{Lock, Locked},
     problem::Problem,
     resolve::Law,
-    round, signals,
+    round,
     terminal::{Paint, Terminal},
 };
 
@@ -32,13 +32,13 @@ use crate::{
 pub struct Args {
     /// The submission
     zip: PathBuf,
-    /// The protocol to certify under
-    #[arg(long)]
+    /// The protocol to certify under: a name, or a file of your own that ends with .toml
+    #[arg(long, value_name = "NAME|FILE")]
     protocol: String,
     /// Where data, goldens and entries lie
     #[arg(long, default_value = "runs")]
     home: PathBuf,
-    /// The round's file: competition, round, secret, beacon [default: the practice round]
+    /// The round's file, with its beacon [default: the practice round]
     #[arg(long)]
     round: Option<PathBuf>,
     /// Trainings at once
@@ -59,12 +59,11 @@ pub fn cores() -> usize {
 
 /// Certifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
-    let law = Law::named(&args.protocol)?;
+    let law = Law::chosen(&args.protocol)?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
     let zip = archive::read_zip(&args.zip)?;
-    let judgement = entry::gate(&zip)?;
+    let judgement = entry::gate(&zip, Some(&law.protocol))?;
     if !args.json {
         tell_passed(&judgement.stages, terminal);
     }

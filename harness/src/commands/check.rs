@@ -7,6 +7,7 @@ use records::{Exit, v1::statement::StageValue};
 
 use crate::{
     archive, entry, findings,
+    resolve::Law,
     terminal::{Paint, Terminal},
 };
 
@@ -16,14 +17,18 @@ pub struct Args {
     /// The submission.
     #[arg(value_name = "ZIP")]
     archive: PathBuf,
-    /// The verdict as one line of canonical JSON: it depends on the ZIP and on this release alone.
+    /// The file of an organizer's own protocol, whose name and scales `config.toml` may then have tables for
+    #[arg(long, value_name = "FILE")]
+    protocol: Option<String>,
+    /// The verdict as one line of canonical JSON: it depends on the ZIP, the protocol and this release alone.
     #[arg(long)]
     json: bool,
 }
 
 /// Checks it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let judgement = entry::gate(&archive::read_zip(&args.archive)?)?;
+    let law = args.protocol.as_deref().map(Law::chosen).transpose()?;
+    let judgement = entry::gate(&archive::read_zip(&args.archive)?, law.as_ref().map(|law| &law.protocol))?;
     if args.json {
         terminal.json(&judgement)?;
         return Ok(judgement.exit());

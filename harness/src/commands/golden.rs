@@ -6,10 +6,7 @@ use anyhow::Result;
 use records::{
     Exit, Verdict, canonical,
     file::{self, read_bounded},
-    v1::{
-        golden::{Golden, Recording},
-        progress::Progress,
-    },
+    v1::golden::{Golden, Recording},
 };
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
@@ -24,7 +21,6 @@ use crate::{
     plain::PlainFolder,
     problem::Problem,
     resolve::Law,
-    signals,
     terminal::Terminal,
 };
 
@@ -67,8 +63,8 @@ enum Act {
 /// Which golden, and where.
 #[derive(Debug, clap::Args)]
 struct At {
-    /// The protocol
-    #[arg(long, default_value = "mini")]
+    /// The protocol: a name, or a file of your own that ends with .toml
+    #[arg(long, value_name = "NAME|FILE", default_value = "mini")]
     protocol: String,
     /// Where data, goldens and entries lie
     #[arg(long, default_value = "runs")]
@@ -80,7 +76,6 @@ struct At {
 
 /// Records or replays.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
     match args.act {
         Act::Record { reason, supersede, at } => {
             for text in [Some(&reason), supersede.as_ref()].into_iter().flatten() {
@@ -131,14 +126,14 @@ impl At {
         self,
         terminal: &mut Terminal,
         word: &str,
-        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(Progress)) -> Went<Golden>,
+        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(launch::Tick)) -> Went<Golden>,
     ) -> Result<Exit> {
-        let law = Law::named(&self.protocol)?;
+        let law = Law::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
         let class = launch::class(&kit)?;
         let bench = Bench { kit: &kit, home: &home, law: &law, class };
-        let bar = terminal.progress("golden", law.protocol.golden.steps);
+        let mut bar = terminal.progress("golden", law.protocol.golden.steps);
         let went = act(bench, &mut |_| bar.add(1));
         drop(bar);
         match went {

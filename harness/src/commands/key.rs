@@ -1,17 +1,15 @@
 //! `maxclip key new`: a pair of files, the secret one for its owner's eyes alone.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::Write as _,
-    os::unix::fs::OpenOptionsExt as _,
+    fs,
     path::{Path, PathBuf},
 };
 
 use anyhow::Result;
-use records::{Exit, file::FileError};
+use records::Exit;
 use verifier::keys::{Role, SecretKey};
 
-use crate::{problem::Problem, terminal::Terminal};
+use crate::{private, problem::Problem, terminal::Terminal};
 
 /// Arguments of `maxclip key`.
 #[derive(Debug, clap::Args)]
@@ -44,10 +42,10 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let key = SecretKey::new(&name, role, &seed).map_err(Problem::usage)?;
     let (secret, public) = (with_suffix(&out, "key"), with_suffix(&out, "pub"));
     if fs::symlink_metadata(&public).is_ok() {
-        return Err(taken(&public).into());
+        return Err(private::taken(&public).into());
     }
-    create(&secret, &key.pem().map_err(Problem::fault)?, 0o600)?;
-    create(&public, &format!("{}\n", key.public()), 0o644)?;
+    private::create(&secret, &key.pem().map_err(Problem::fault)?, 0o600)?;
+    private::create(&public, &format!("{}\n", key.public()), 0o644)?;
     terminal.line(format_args!("key        {} {}", key.public().id(), role.word()));
     terminal
         .line(format_args!("secret     {}   for nobody else; not on a machine where entries run", secret.display()));
@@ -59,28 +57,4 @@ fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut path = prefix.as_os_str().to_owned();
     path.push(format!(".{suffix}"));
     path.into()
-}
-
-fn taken(path: &Path) -> Problem {
-    Problem::usage(format!("{} is there already: a key is never overwritten", path.display()))
-}
-
-/// Writes a file that is not there yet; removes what was written where that fails.
-fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let mut file = match OpenOptions::new().write(true).create_new(true).mode(mode).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken(path).into()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let folder = path.parent().unwrap_or(Path::new(".")).display();
-            let problem = Problem::usage(format!("cannot write {}: the folder {folder} is not there", path.display()));
-            return Err(problem.hint(format!("make it first: mkdir -p {folder}")).into());
-        }
-        Err(error) => return Err(FileError::at("write", path)(error).into()),
-    };
-    if let Err(error) = file.write_all(text.as_bytes()).and_then(|()| file.sync_all()) {
-        // The first failure is the one to report.
-        fs::remove_file(path).ok();
-        return Err(FileError::at("write", path)(error).into());
-    }
-    Ok(())
 }

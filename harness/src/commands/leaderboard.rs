@@ -21,6 +21,7 @@ use crate::{
     frozen,
     board::{self, Board, Certified, Row, decimal, tie_note},
     problem::Problem,
+    resolve::Law,
     terminal::{Paint, Terminal},
 };
 
@@ -33,8 +34,8 @@ pub struct Args {
     /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
     #[arg(long, required = true, value_name = "KEYS")]
     trust: Vec<PathBuf>,
-    /// Leave out certificates of other protocols
-    #[arg(long)]
+    /// Leave out certificates of other protocols: a name, or the file of an organizer's own, by which they are judged
+    #[arg(long, value_name = "NAME|FILE")]
     protocol: Option<String>,
     /// Write the page to this file too
     #[arg(long)]
@@ -61,10 +62,13 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             }
         }
     }
-    if let Some(protocol) = &args.protocol {
-        certified.retain(|one| one.statement.predicate.against.protocol == *protocol);
+    let mut own = Vec::new();
+    if let Some(name) = &args.protocol {
+        let law = Law::chosen(name)?;
+        certified.retain(|one| one.statement.predicate.against.protocol_digest == law.digest);
+        own.extend(name.ends_with(".toml").then(|| name.clone()));
     }
-    let release = frozen::release()?;
+    let release = frozen::release_with(&own)?;
     for one in &certified {
         match certificate::conform(&one.statement, &release, certificate::known_round(&one.statement).as_ref()) {
             Verdict::Pass(_) => {}

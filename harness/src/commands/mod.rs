@@ -61,6 +61,10 @@ commands! {
     Certify = certify;
     /// Lists what lies in a home, how far it is and who is at work there.
     Status = status;
+    /// Lists, shows and checks protocols.
+    Protocol = protocol;
+    /// Draws, commits to, starts, reveals and checks a round.
+    Round = round;
     /// Makes a key pair.
     Key = key;
     /// Reads an entry's evidence again and signs its statement.

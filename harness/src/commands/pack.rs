@@ -35,7 +35,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
     let folder = archive::read_folder(&args.folder)?;
     let bytes = archive::zip(&folder.files)?;
-    let judgement = entry::gate(&bytes)?;
+    let judgement = entry::gate(&bytes, None)?;
     if !folder.left_out.is_empty() {
         terminal.say(format_args!("left out: {}", folder.left_out.join(", ")));
     }

@@ -46,6 +46,9 @@ pub struct Args {
     /// A list of public keys that you trust for signed goldens; repeat it for more
     #[arg(long, value_name = "KEYS")]
     trust: Vec<PathBuf>,
+    /// The file of an organizer's own protocol that it was certified under; its model lies beside it
+    #[arg(long, value_name = "FILE")]
+    protocol: Option<String>,
     /// The secret key; its public half lies beside it as .pub
     #[arg(long)]
     key: PathBuf,
@@ -74,7 +77,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     };
-    let release = frozen::release()?;
+    let release = frozen::release_with(args.protocol.as_slice())?;
     let ground = Ground { release: &release, round: Some(&round), goldens: &goldens };
     match certificate::judge(&statement, &PlainFolder::of(&path), &Part::Whole, &ground)? {
         Verdict::Pass(_) => {}

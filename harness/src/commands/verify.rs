@@ -38,6 +38,9 @@ pub struct Args {
     /// the certificate (small, small/1/published)
     #[arg(long, value_name = "PART")]
     only: Option<String>,
+    /// The file of an organizer's own protocol that it was certified under; its model lies beside it
+    #[arg(long, value_name = "FILE")]
+    protocol: Option<String>,
     /// Print the verdict as JSON
     #[arg(long)]
     json: bool,
@@ -47,7 +50,7 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    let (release, goldens) = (frozen::release()?, carried());
+    let (release, goldens) = (frozen::release_with(args.protocol.as_slice())?, carried());
     let ground = Ground { release: &release, round: None, goldens: &goldens };
     let part = args.only.map_or(Part::Kept, Part::Only);
     match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &part, &ground)? {

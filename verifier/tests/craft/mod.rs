@@ -189,7 +189,7 @@ pub fn frozen_files() -> BTreeMap<String, Vec<u8>> {
 pub fn broken_rules(bytes: &[u8]) -> Vec<Rule> {
     let (manifest, contents) = manifest::pack(&frozen_files());
     let frozen = FrozenTree::new(&manifest, &contents).unwrap();
-    let judgement = verifier::gate::judge(bytes, &frozen).unwrap();
+    let judgement = verifier::gate::judge(bytes, &frozen, None).unwrap();
     judgement.findings().map(|finding| finding.rule).collect()
 }
 
