@@ -227,17 +227,14 @@ fn scales(runs: &[Run]) -> Vec<(String, f64, f64)> {
 
 /// The mean of a run's tasks.
 fn run_mean(run: &Run) -> f64 {
-    let sum: f64 = run.scores.iter().map(|score| score.main_metric.value()).sum();
+    let sum: f64 = run.scores.iter().map(|score| score.value.value()).sum();
     sum / (run.scores.len().max(1)) as f64
 }
 
 /// The standard error of a run's mean.
 #[must_use]
 pub fn run_error(run: &Run) -> f64 {
-    let variance = |score: &records::v1::statement::Score| {
-        let share = score.main_metric.value();
-        share * (1.0 - share) / score.main_metric.denominator as f64
-    };
+    let variance = |score: &records::v1::evaluation::Score| score.variance.value();
     run.scores.iter().map(variance).sum::<f64>().sqrt() / run.scores.len().max(1) as f64
 }
 

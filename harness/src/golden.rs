@@ -16,6 +16,7 @@ use records::{
     v1::{
         golden::{Golden, Recording, Superseded},
         names,
+        progress::Progress,
         statement::Statement,
     },
     verdict::Reason,
@@ -60,7 +61,7 @@ impl Bench<'_> {
     ///
     /// A golden that is there already stays where the run is the same one; another one takes its place where
     /// `supersede` says why, and the old one is kept.
-    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(Progress)) -> Went<Golden> {
         let name = Home::golden_name(&self.law.protocol.name, &self.class);
         let _alone = self.home.lock(Locked::Golden(&name))?;
         let baseline = Entry::baseline()?;
@@ -134,7 +135,7 @@ impl Bench<'_> {
     }
 
     /// Runs the baseline again and compares every step.
-    pub fn replay(&self, on_step: impl FnMut(launch::Tick)) -> Went<Golden> {
+    pub fn replay(&self, on_step: impl FnMut(Progress)) -> Went<Golden> {
         // Nobody records another one while this one is compared with.
         let _shared = self.home.share(Locked::Golden(&Home::golden_name(&self.law.protocol.name, &self.class)))?;
         let baseline = Entry::baseline()?;
@@ -151,7 +152,7 @@ impl Bench<'_> {
         }
     }
 
-    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(launch::Tick)) -> Went<PathBuf> {
+    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Went<PathBuf> {
         let protocol = &self.law.protocol;
         datahome::provide(self.home, protocol)?;
         let (_, out) = compile::baseline(self.kit, self.home)?;

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead as _, BufReader},
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -13,13 +14,13 @@ use records::{
     Exit, NumericsClass, Verdict, file,
     v1::{
         outcome::Outcome,
+        progress::Progress,
         protocol::{LANES, Task},
     },
     verdict::{Ending, Reason},
 };
-use serde::Deserialize;
 
-use crate::{frozen, kit::Kit, together::Together};
+use crate::{frozen, kit::Kit, signals, together::Together};
 
 /// One training, as the trainer is asked to do it.
 #[derive(Debug, Clone)]
@@ -40,16 +41,12 @@ pub struct Training {
     pub beside: usize,
 }
 
-/// A line of progress; what it says besides is for other readers.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Tick {}
-
 /// Trains; `on_step` sees every step as it happens. Ended where something beside it halts.
 pub fn train(
     kit: &Kit,
     training: &Training,
     together: &Together,
-    on_step: impl FnMut(Tick),
+    on_step: impl FnMut(Progress),
 ) -> Result<Verdict<Outcome>> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
@@ -104,7 +101,7 @@ pub struct Evaluation {
 }
 
 /// Evaluates.
-pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Tick)) -> Result<Verdict<()>> {
+pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Progress)) -> Result<Verdict<()>> {
     let mut command = pinned(kit, &kit.evaluator);
     command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.home);
     for task in &evaluation.tasks {
@@ -148,14 +145,22 @@ struct Followed {
 }
 
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow(mut command: Command, log: &Path, together: &Together, mut on_line: impl FnMut(Tick)) -> Result<Followed> {
+fn follow(
+    mut command: Command,
+    log: &Path,
+    together: &Together,
+    mut on_line: impl FnMut(Progress),
+) -> Result<Followed> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
+    signals::check()?;
     let stderr = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let mut child =
-        command.stdout(Stdio::piped()).stderr(stderr).spawn().with_context(|| format!("cannot start {program}"))?;
+    // A group of its own: a terminal's SIGINT is ours to pass on, and reaches no worker behind a trainer's back.
+    command.process_group(0).stdout(Stdio::piped()).stderr(stderr);
+    let mut child = command.spawn().with_context(|| format!("cannot start {program}"))?;
+    let running = signals::watched(&child).with_context(|| format!("cannot watch {program}"))?;
     together.enter(&child).with_context(|| format!("cannot watch {program}"))?;
     let stdout = child.stdout.take().context("a child without stdout")?;
     let mut ending = None;
@@ -171,6 +176,8 @@ fn follow(mut command: Command, log: &Path, together: &Together, mut on_line: im
     }
     let status = child.wait().with_context(|| format!("cannot wait for {program}"))?;
     together.leave(&child);
+    drop(running);
+    signals::check()?;
     Ok(Followed { exit: status.code().map_or(Exit::Fault, Exit::from_code), ending })
 }
 

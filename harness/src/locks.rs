@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use records::{Blake3, IdentityDigest, file::FileError};
 
-use crate::{folders::Home, terminal};
+use crate::{folders::Home, signals, terminal};
 
 /// How often a lock that somebody else has is asked for again.
 const MOMENT: Duration = Duration::from_millis(50);
@@ -129,6 +129,7 @@ impl Home {
                 terminal::talk(format_args!("waiting for process {}: it has {what}", said(&mut file)));
                 told = true;
             }
+            signals::check()?;
             thread::sleep(MOMENT);
         }
         if others == Others::Nobody {

@@ -26,9 +26,11 @@ mod overrides;
 mod plain;
 mod private;
 mod problem;
+mod progress;
 mod resolve;
 mod round;
 mod scratch;
+mod signals;
 mod terminal;
 mod together;
 
@@ -39,6 +41,7 @@ use records::Exit;
 
 use crate::{
     commands::Command,
+    problem::Problem,
     terminal::{Colour, Terminal},
 };
 
@@ -54,7 +57,12 @@ fn main() -> ExitCode {
     let colour = Colour::from_environment(set("NO_COLOR"), std::env::var_os("TERM"));
     let mut terminal = Terminal::real(colour);
     let exit = match Cli::try_parse() {
-        Ok(cli) => cli.command.run(&mut terminal).unwrap_or_else(|error| problem::tell(&error, &mut terminal)),
+        Ok(cli) => {
+            let watched =
+                signals::watch(again()).map_err(|error| Problem::fault(format!("no signals: {error}")).into());
+            let done = watched.and_then(|()| cli.command.run(&mut terminal));
+            done.unwrap_or_else(|error| problem::tell(&error, &mut terminal))
+        }
         Err(error) => {
             // What clap prints is help (stdout, 0) or a wrong command line (stderr, 2).
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Pass };
@@ -62,6 +70,17 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// This command, as a shell reads it.
+fn again() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
+    let quoted = |word: OsString| match word.to_string_lossy() {
+        word if !word.is_empty() && word.chars().all(plain) => word.into_owned(),
+        word => format!("'{}'", word.replace('\'', "'\\''")),
+    };
+    let words: Vec<_> = std::iter::once("maxclip".to_owned()).chain(std::env::args_os().skip(1).map(quoted)).collect();
+    words.join(" ")
 }
 
 /// Whether a variable of the environment is set to something.

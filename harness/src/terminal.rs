@@ -1,7 +1,7 @@
 //! The terminal: stdout is data, stderr is talk.
 //!
 //! A reader that went away (`maxclip rules | head`) is not an error and does not change a verdict:
-//! what would be written to it is dropped. Colour and progress appear on a terminal only; every
+//! what would be written to it is dropped. Colour and bars appear on a terminal only; every
 //! message reads without them. Everything that is printed goes through [`records::verdict::escape`] here,
 //! line by line, so that no command can forget it: a name with a newline cannot forge a line, and one with
 //! an escape sequence cannot paint. Our own colours travel beside the text and not in it ([`Painted`]).
@@ -11,22 +11,15 @@ use std::{
     ffi::OsString,
     fmt::{self, Write as _},
     io::{self, IsTerminal as _, Write as _},
-    sync::Mutex,
-    time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use records::{
     canonical,
     verdict::{escape, moves},
 };
 use serde::Serialize;
 
-/// Nothing that ends sooner than this shows a bar.
-const PATIENCE: Duration = Duration::from_millis(250);
-
-/// Between two lines about the same thing, where there is no terminal.
-const SILENCE: Duration = Duration::from_secs(10);
+use crate::progress::Progress;
 
 /// Whether colour is welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,75 +126,9 @@ impl Terminal {
         self.colour_out
     }
 
-    /// A bar on stderr that shows itself after 250 ms, and never without a terminal. `len` 0 is a spinner, which
-    /// turns by itself.
+    /// What takes a while, counted on stderr: see [`Progress`]. `len` 0 is what has no known length.
     pub fn progress(&self, label: &str, len: u64) -> Progress {
-        let bar = if len == 0 { ProgressBar::no_length() } else { ProgressBar::new(len) };
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-        let template = if len == 0 {
-            "    {prefix:<10} {spinner} {elapsed}"
-        } else {
-            "    {prefix:<10} {bar:24} {pos}/{len} {eta} left"
-        };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
-        }
-        bar.set_prefix(escape(label));
-        if len == 0 && self.bars {
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-            bar.enable_steady_tick(PATIENCE);
-        }
-        let now = Instant::now();
-        Progress { bar, bars: self.bars, started: now, said: now }
-    }
-}
-
-/// What takes a while, counted; erased when dropped.
-#[derive(Debug)]
-pub struct Progress {
-    bar: ProgressBar,
-    bars: bool,
-    started: Instant,
-    said: Instant,
-}
-
-impl Progress {
-    /// Goes to a place; without a terminal it says so on a line of talk, every ten seconds.
-    pub fn reach(&mut self, place: u64) {
-        self.bar.set_position(place);
-        self.show();
-        if !self.bars && self.said.elapsed() >= SILENCE {
-            self.said = Instant::now();
-            let (label, length) = (self.bar.prefix(), self.bar.length().unwrap_or_default());
-            let left = self.started.elapsed().as_secs() * length.saturating_sub(place) / place.max(1);
-            writeln!(io::stderr().lock(), "{label}: {place} of {length}, {left} s left").ok();
-        }
-    }
-
-    /// Goes on by `count`.
-    pub fn add(&mut self, count: u64) {
-        self.bar.inc(count);
-        self.show();
-    }
-
-    fn show(&mut self) {
-        if self.bars && self.bar.is_hidden() && self.started.elapsed() >= PATIENCE {
-            self.bar.set_draw_target(ProgressDrawTarget::stderr());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// One more, from any thread.
-pub fn tick(bar: &Mutex<Progress>) {
-    // A thread that panicked while it drew took the bar with it, and nothing else.
-    if let Ok(mut bar) = bar.lock() {
-        bar.add(1);
+        Progress::new(label, len, self.bars)
     }
 }
 

@@ -166,6 +166,40 @@ fn rounds_and_a_forged_tree_share_a_home_and_every_certificate_verifies() {
     assert!(!status.out.contains("at work"), "{}", status.out);
 }
 
+/// Sends a signal to a program that we started.
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_signal_ends_what_runs_says_how_to_go_on_and_leaves_nothing_behind() {
+    let bench = Bench::new();
+    let record: &[&str] = &["golden", "record", "--reason", "a test", "--home", "home"];
+    for (name, code) in [("-INT", 130), ("-TERM", 143)] {
+        let mut command = Command::new(programs().join("maxclip"));
+        command.env_clear().current_dir(bench.0.path()).args(record).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // The hit must land on a trainer at work: one that has written steps and is not done.
+        let training = || {
+            let Ok(scratch) = fs::read_dir(bench.path("home/scratch")) else { return None };
+            let mut works = scratch.map(|entry| entry.unwrap().path().join("work/golden"));
+            works.find(|work| fs::read(work.join("transcript.jsonl")).is_ok_and(|bytes| bytes.len() > 100))
+        };
+        while training().is_none() {
+            assert!(child.try_wait().unwrap().is_none(), "ended before it trained");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        signal(&child, name);
+        let ended = ended(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, Some(code), "{}{}", ended.out, ended.err);
+        let again = "to go on: maxclip golden record --reason 'a test' --home home";
+        assert!(ended.err.contains(again), "{}", ended.err);
+        assert!(!bench.path("home/golden").exists());
+        assert_eq!(fs::read_dir(bench.path("home/scratch")).unwrap().count(), 0);
+    }
+    bench.passes(record);
+}
+
 #[test]
 fn goldens_and_certifications_of_one_entry_run_at_once_in_a_fresh_home() {
     let bench = Bench::new();

@@ -6,7 +6,7 @@
 use records::{
     Exit, Finding, Reason, Rule, SeedDigest, TreeDigest, Verdict,
     v1::{
-        evaluation::{self, Fraction},
+        evaluation,
         golden::Golden,
         names::RunName,
         protocol::Scale,
@@ -75,14 +75,11 @@ fn is_of(key: &str, folder: &str) -> bool {
 }
 
 fn check_mean(run: &Run) -> Option<Finding> {
-    let finding = inconsistent(format!("{} mean", run.name()));
-    let impossible = |share: &Fraction| share.denominator == 0 || share.numerator > share.denominator;
-    if let Some(score) = run.scores.iter().find(|score| impossible(&score.main_metric)) {
-        return Some(finding.expected("shares between 0 and 1").found(&score.key));
+    if let Some((score, (rule, found))) = run.scores.iter().find_map(|score| Some((score, score.impossible()?))) {
+        return Some(inconsistent(format!("{} scores {}", run.name(), score.key)).expected(rule).found(found));
     }
-    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
-    let mean = evaluation::mean(&shares);
-    (mean != run.mean).then(|| finding.expected(mean).found(&run.mean))
+    let mean = evaluation::mean(&run.scores);
+    (mean != run.mean).then(|| inconsistent(format!("{} mean", run.name())).expected(mean).found(&run.mean))
 }
 
 /// Holds a statement, its trainings' seeds included, to the round that it is judged in.

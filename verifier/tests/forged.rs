@@ -9,9 +9,9 @@ use folder::{Folder, Law, Wish, certificate, failed, files, judged, key, passed,
 use records::{
     Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
     v1::{
-        evaluation::{self, TaskResult},
+        evaluation::{self, Real, Score, Stated, TaskResult},
         golden::Golden,
-        statement::{Outcome, Run, Score, Statement},
+        statement::{Outcome, Run, Statement},
     },
 };
 use verifier::{
@@ -61,12 +61,10 @@ fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change:
     (*file, run.scores) = (Vec::new(), Vec::new());
     for result in results {
         let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        let main_metric = result.maxclip.main_metric;
-        run.scores.push(Score { key: result.key, main_metric, line: Blake3::of(&line) });
+        run.scores.push(Score::of(&result, Blake3::of(&line)));
         file.extend(line);
     }
-    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
-    run.mean = evaluation::mean(&shares);
+    run.mean = evaluation::mean(&run.scores);
 }
 
 fn golden(folder: &mut Folder, change: impl Fn(&mut Golden)) {
@@ -157,6 +155,29 @@ fn tasks_are_the_protocols_once_each() {
     assert_places(&renamed, &["large/1 scores"]);
     assert_eq!(renamed[0].expected, "shapes-classification, shapes-retrieval");
     assert_eq!(renamed[0].found, "imagenet1k, shapes-retrieval");
+}
+
+#[test]
+fn scores_are_possible_and_those_that_datacomps_tools_read() {
+    let changes: [(fn(&mut Stated), &str); 3] = [
+        (|stated| stated.variance = Real::new(-0.001).unwrap(), "a variance of at least 0"),
+        (|stated| stated.items = 0, "at least one item"),
+        (|stated| stated.blocks[5] = Real::new(0.9).unwrap(), "blocks that add up to the value"),
+    ];
+    for (change, expected) in changes {
+        let findings = refused(&wish(), |statement, folder| {
+            results(statement, folder, 1, |results| change(&mut results[0].maxclip));
+        });
+        assert_places(&findings, &["medium/1 scores shapes-classification"]);
+        assert_eq!(findings[0].expected, expected);
+    }
+    let decimal = refused(&wish(), |statement, folder| {
+        results(statement, folder, 1, |results| {
+            let near = results[0].maxclip.value.value() + 1e-15;
+            results[0].metrics.insert("main_metric".to_owned(), near.into());
+        });
+    });
+    assert_places(&decimal, &["medium/1/eval_results.jsonl:1 shapes-classification metrics.main_metric"]);
 }
 
 #[test]

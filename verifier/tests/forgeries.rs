@@ -13,9 +13,9 @@ use records::{
     Blake3, DataRoot, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest, Sha256, TreeDigest, Verdict,
     WorkerDigest, canonical,
     v1::{
-        evaluation::{self, TaskResult},
+        evaluation::{self, Real, Score, TaskResult},
         golden::Golden,
-        statement::{Outcome, Run, Score, StageValue, Statement, Subject},
+        statement::{Outcome, Run, StageValue, Statement, Subject},
     },
 };
 use verifier::{
@@ -53,12 +53,16 @@ fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change:
     (*file, run.scores) = (Vec::new(), Vec::new());
     for result in results {
         let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        let main_metric = result.maxclip.main_metric;
-        run.scores.push(Score { key: result.key, main_metric, line: Blake3::of(&line) });
+        run.scores.push(Score::of(&result, Blake3::of(&line)));
         file.extend(line);
     }
-    let shares: Vec<_> = run.scores.iter().map(|score| score.main_metric).collect();
-    run.mean = evaluation::mean(&shares);
+    run.mean = evaluation::mean(&run.scores);
+}
+
+/// As far above a score as the next item, in the first block.
+fn raised(value: &mut Real, block: &mut Real) {
+    let more = |real: &Real| Real::new(real.value() + 1.0 / 500.0).unwrap();
+    (*value, *block) = (more(value), more(block));
 }
 
 fn golden(folder: &mut Folder, change: fn(&mut Golden)) {
@@ -115,11 +119,21 @@ const FORGERIES: &[(&str, Forgery, &str)] = &[
     ("task in place of another", Said(|s, f| results(s, f, 0, |results| results[1] = results[0].clone())), "small/1 scores"),
     ("score raised in the statement", Said(|s, _| {
         let run = &mut s.predicate.runs[0];
-        run.scores[0].main_metric.numerator += 1;
-        run.mean = evaluation::mean(&run.scores.iter().map(|score| score.main_metric).collect::<Vec<_>>());
-    }), "small/1/eval_results.jsonl:1 shapes-classification main_metric"),
-    ("score raised past its items", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.main_metric.numerator = 501)), "small/1 mean"),
-    ("score raised beside its metrics", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.main_metric.numerator += 5)), "small/1/eval_results.jsonl:1 shapes-classification metrics.main_metric"),
+        let score = &mut run.scores[0];
+        raised(&mut score.value, &mut score.blocks[0]);
+        run.mean = evaluation::mean(&run.scores);
+    }), "small/1/eval_results.jsonl:1 shapes-classification value"),
+    ("score raised past one", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.value = Real::new(1.002).unwrap())), "small/1 scores shapes-classification"),
+    ("score raised past its blocks", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.value = Real::new(0.9).unwrap())), "small/1 scores shapes-classification"),
+    ("score raised beside its metrics", Said(|s, f| results(s, f, 0, |results| {
+        let stated = &mut results[0].maxclip;
+        raised(&mut stated.value, &mut stated.blocks[0]);
+    })), "small/1/eval_results.jsonl:1 shapes-classification metrics.main_metric"),
+    ("standard error left out", Said(|s, _| s.predicate.runs[0].scores[0].variance = Real::ZERO), "small/1/eval_results.jsonl:1 shapes-classification variance"),
+    ("score of no item", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.items = 0)), "small/1 scores shapes-classification"),
+    ("items added", Said(|s, _| s.predicate.runs[0].scores[0].items = 50_000), "small/1/eval_results.jsonl:1 shapes-classification items"),
+    ("ties left out", Said(|s, _| s.predicate.runs[0].scores[0].ties = 0), "small/1/eval_results.jsonl:1 shapes-classification ties"),
+    ("blocks swapped", Said(|s, _| s.predicate.runs[0].scores[0].blocks.swap(0, 15)), "small/1/eval_results.jsonl:1 shapes-classification blocks[0]"),
     ("score of another checkpoint", Said(|s, f| results(s, f, 0, |results| results[0].maxclip.checkpoint.0[0] ^= 1)), "small/1/eval_results.jsonl:1 shapes-classification checkpoint"),
     ("line of results", Said(|s, _| s.predicate.runs[0].scores[0].line.0[0] ^= 1), "small/1/eval_results.jsonl:1 shapes-classification"),
     ("mean raised", Said(|s, _| s.predicate.runs[0].mean = "0.900000".into()), "small/1 mean"),

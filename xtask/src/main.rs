@@ -10,6 +10,7 @@ mod kit;
 mod peers;
 mod setup;
 mod shell;
+mod soak;
 mod tables;
 mod test;
 
@@ -36,6 +37,8 @@ enum Task {
     Emoji(emoji::Args),
     /// Compare with open_clip, CLIP_benchmark and Pillow, run for real
     Peers(peers::Args),
+    /// Share homes between programs many times, and compare with one after the other
+    Soak(soak::Args),
     /// Measure ratios against a peer in the same run
     Bench(bench::Args),
     /// Write the tables of characters that captions are cleaned with, out of Python 3.10
@@ -62,6 +65,7 @@ fn run(task: Task) -> Result<()> {
         Task::Golden(args) => golden::run(checkout, &args),
         Task::Emoji(args) => emoji::run(checkout, args),
         Task::Peers(args) => peers::run(checkout, args),
+        Task::Soak(args) => soak::run(checkout, &args),
         Task::Bench(args) => bench::run(checkout, &args),
         Task::Tables(args) => tables::run(checkout, &args),
     }

@@ -10,8 +10,7 @@
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
 
 use clip::{Clip, ModelConfig, NamedValues, Values, values};
-use records::v1::evaluation::Fraction;
-use tasks::{Features, Score, score};
+use tasks::{Features, Inputs, Metrics, classification, retrieval};
 use tch::{Kind, Tensor};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
@@ -67,13 +66,13 @@ fn scores(folder: &Path) -> Done {
     let owners: Vec<usize> = whole("owners")?.into_iter().map(|at| at as usize).collect();
     let classifier = rows("classes")?.classifier(whole("templates")?[0] as usize)?;
     let found = [
-        score::retrieval(&images, &rows("texts")?, &owners)?,
-        score::classification(&images, &whole("labels")?, &classifier)?,
+        classification(&images, &whole("labels")?, &Inputs::distinct(classifier))?,
+        retrieval(&Inputs::distinct(images), &Inputs::distinct(rows("texts")?), &owners)?,
     ];
     let all: BTreeMap<String, Option<f64>> = found
         .into_iter()
-        .flat_map(|Score { metrics }| metrics)
-        .map(|(name, share)| (name, share.map(Fraction::value)))
+        .flat_map(|Metrics(metrics)| metrics)
+        .map(|(name, scored)| (name, scored.map(|scored| scored.value)))
         .collect();
     println!("{}", serde_json::to_string(&all)?);
     Ok(())

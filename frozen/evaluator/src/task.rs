@@ -3,8 +3,11 @@
 use std::io::Write as _;
 
 use data::pixels;
-use records::{Blake3, DataRoot, v1::evaluation::TaskResult};
-use tasks::{FeatureError, Features, Kind, Score, Target, Task, score};
+use records::{
+    Blake3, DataRoot,
+    v1::{evaluation::TaskResult, progress},
+};
+use tasks::{FeatureError, Features, Inputs, Kind, Metrics, Sample, Target, Task, classification, retrieval};
 
 use crate::{
     encode::{Encoded, Encoder},
@@ -26,7 +29,8 @@ impl Progress {
 
     fn add(&mut self, images: usize) {
         self.done += images as u64;
-        let line = serde_json::json!({ "task": self.task, "done": self.done, "of": self.of });
+        let line = progress::Task { task: self.task.clone(), done: self.done, of: self.of };
+        let Ok(line) = serde_json::to_string(&progress::Progress::Task(line)) else { return };
         let mut stdout = std::io::stdout().lock();
         // A reader that has gone away must not stop an evaluation: the result is a file.
         writeln!(stdout, "{line}").and_then(|()| stdout.flush()).ok();
@@ -42,12 +46,12 @@ pub fn score(
     progress: Progress,
 ) -> Result<TaskResult, Halt> {
     let mut rows = Rows::new(task, encoder, progress);
-    let data = task.visit(|sample| rows.add(&sample.key, &sample.image, sample.target))?;
+    let data = task.visit(|sample| rows.add(sample))?;
     if data != root {
         return Err(Halt::OtherData { task: task.about.key.clone(), expected: root, found: data });
     }
-    let score = rows.finish()?;
-    Ok(score.result(&task.about, checkpoint, data).map_err(Fault::Score)?)
+    let metrics = rows.finish()?;
+    Ok(metrics.result(&task.about, checkpoint, data).map_err(Fault::Score)?)
 }
 
 /// What has been encoded of a task's samples, and what waits for a full batch.
@@ -58,42 +62,32 @@ struct Rows<'a> {
     pixels: Vec<u8>,
     waiting: usize,
     images: Features,
-    labels: Vec<u32>,
-    captions: Vec<String>,
-    image_of_caption: Vec<usize>,
+    samples: Vec<Seen>,
+}
+
+/// What is known of a sample besides its pixels.
+struct Seen {
+    key: String,
+    image: Blake3,
+    target: Target,
 }
 
 impl<'a> Rows<'a> {
     fn new(task: &'a Task, encoder: &'a Encoder, progress: Progress) -> Self {
-        Self {
-            task,
-            encoder,
-            progress,
-            pixels: Vec::new(),
-            waiting: 0,
-            images: encoder.features(),
-            labels: Vec::new(),
-            captions: Vec::new(),
-            image_of_caption: Vec::new(),
-        }
+        let images = encoder.features();
+        Self { task, encoder, progress, pixels: Vec::new(), waiting: 0, images, samples: Vec::new() }
     }
 
-    fn add(&mut self, key: &str, image: &[u8], target: Target) -> Result<(), Halt> {
-        let image = pixels::decode(image).map_err(|error| Halt::Image {
+    fn add(&mut self, sample: Sample) -> Result<(), Halt> {
+        let Sample { key, image: bytes, target } = sample;
+        let image = pixels::decode(&bytes).map_err(|error| Halt::Image {
             task: self.task.about.key.clone(),
-            key: key.to_owned(),
+            key: key.clone(),
             why: error.to_string(),
         })?;
-        let row = self.images.len() + self.waiting;
         self.pixels.extend(pixels::resize_crop(&image, self.encoder.side() as u32));
         self.waiting += 1;
-        match target {
-            Target::Class(label) => self.labels.push(label),
-            Target::Captions(captions) => {
-                self.image_of_caption.extend(captions.iter().map(|_| row));
-                self.captions.extend(captions);
-            }
-        }
+        self.samples.push(Seen { key, image: Blake3::of(&bytes), target });
         if self.waiting == self.encoder.batch() { self.flush() } else { Ok(()) }
     }
 
@@ -106,21 +100,51 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Score, Halt> {
+    fn finish(mut self) -> Result<Metrics, Halt> {
         if self.waiting > 0 {
             self.flush()?;
         }
-        let score = match self.task.about.kind {
-            Kind::Classification => {
-                let prompts: Vec<_> = self.task.prompts().collect();
-                let texts = self.texts(&prompts)?;
-                let classifier = texts.classifier(self.task.templates.len());
-                let classifier = classifier.map_err(|source| refused(self.task, "text", source))?;
-                score::classification(&self.images, &self.labels, &classifier)
-            }
-            Kind::Retrieval => score::retrieval(&self.images, &self.texts(&self.captions)?, &self.image_of_caption),
+        self.sort();
+        match self.task.about.kind {
+            Kind::Classification => self.classify(),
+            Kind::Retrieval => self.retrieve(),
+        }
+    }
+
+    /// Puts the samples into the order of their keys: which shard one lies in must not decide its block, nor
+    /// which of two identical inputs is the first.
+    fn sort(&mut self) {
+        let mut order: Vec<_> = (0..self.samples.len()).collect();
+        order.sort_by(|&a, &b| self.samples[a].key.cmp(&self.samples[b].key));
+        self.images = self.images.reordered(&order);
+        self.samples.sort_by(|a, b| a.key.cmp(&b.key));
+    }
+
+    fn classify(&self) -> Result<Metrics, Halt> {
+        let prompts: Vec<_> = self.task.prompts().collect();
+        let classifier = self.texts(&prompts)?.classifier(self.task.templates.len());
+        let classifier = classifier.map_err(|source| refused(self.task, "text", source))?;
+        let classes = Inputs::new(classifier, &self.task.classes).map_err(Fault::Score)?;
+        let label = |sample: &Seen| match sample.target {
+            Target::Class(label) => Some(label),
+            Target::Captions(_) => None,
         };
-        Ok(score.map_err(Fault::Score)?)
+        let labels: Vec<_> = self.samples.iter().filter_map(label).collect();
+        Ok(classification(&self.images, &labels, &classes).map_err(Fault::Score)?)
+    }
+
+    fn retrieve(self) -> Result<Metrics, Halt> {
+        let (mut captions, mut image_of_caption) = (Vec::new(), Vec::new());
+        for (row, sample) in self.samples.iter().enumerate() {
+            if let Target::Captions(own) = &sample.target {
+                image_of_caption.extend(own.iter().map(|_| row));
+                captions.extend_from_slice(own);
+            }
+        }
+        let texts = Inputs::new(self.texts(&captions)?, &captions).map_err(Fault::Score)?;
+        let prints = self.samples.iter().map(|sample| sample.image);
+        let images = Inputs::new(self.images, prints).map_err(Fault::Score)?;
+        Ok(retrieval(&images, &texts, &image_of_caption).map_err(Fault::Score)?)
     }
 
     fn texts(&self, texts: &[String]) -> Result<Features, Halt> {

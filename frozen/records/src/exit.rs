@@ -16,6 +16,10 @@ pub enum Exit {
     Inconclusive = 3,
     /// Our own fault: a bug, a full disk, a broken machine. Never says anything about a submission.
     Fault = 70,
+    /// SIGINT ended it: what has been done is kept.
+    Interrupted = 130,
+    /// SIGTERM ended it: what has been done is kept.
+    Terminated = 143,
 }
 
 impl Exit {
@@ -33,6 +37,8 @@ impl Exit {
             1 => Self::Fail,
             2 => Self::Usage,
             3 => Self::Inconclusive,
+            130 => Self::Interrupted,
+            143 => Self::Terminated,
             _ => Self::Fault,
         }
     }

@@ -1,137 +1,99 @@
-//! Means of main metrics: a protocol's own, and DataComp's five published ones.
+//! Means of scores: over all tasks of a run, and DataComp's published ones where all their tasks are there.
 
-use std::collections::BTreeMap;
+use records::v1::evaluation::Score;
 
-use records::v1::evaluation::TaskResult;
+use crate::list::{DATACOMP, Group};
 
-use crate::list::{DATACOMP, Group, Listed};
-
-/// Rows that no mean can be taken of.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AggregateError {
-    /// Two rows of one key.
-    #[error("two rows have the key `{0}`")]
-    Twice(String),
-    /// A task without a row.
-    #[error("no row has the key `{0}`")]
-    Missing(String),
-    /// A row that does not agree with itself.
-    #[error("`{key}`: {why}")]
-    Row {
-        /// The row's key.
-        key: String,
-        /// What does not agree.
-        why: String,
-    },
-}
-
-/// DataComp's published means.
+/// The unweighted mean of some scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DataComp {
-    /// ImageNet 1k.
-    pub imagenet: f64,
-    /// Mean of the six shifted ImageNets.
-    pub shifts: f64,
-    /// Mean of the thirteen VTAB tasks.
-    pub vtab: f64,
-    /// Mean of the three retrieval tasks.
-    pub retrieval: f64,
-    /// Mean of all 38; groups are not averaged again.
-    pub average: f64,
+pub struct Aggregate {
+    /// `mean` of all tasks; `ImageNet`, `ImageNet shifts`, `VTAB`, `retrieval` as DataComp publishes them.
+    pub name: &'static str,
+    /// The mean, added in the tasks' order.
+    pub value: f64,
+    /// Its variance as an estimate over items: tasks share none.
+    pub variance: f64,
 }
 
-/// The unweighted mean of the main metrics of these keys, added in this order.
+/// The mean of all tasks, then each of DataComp's groups whose tasks are all among them; nothing of no score.
 ///
-/// - Errors: [`AggregateError`]; also where a row's `main_metric` is not the value of its exact fraction.
-pub fn mean(results: &[TaskResult], keys: &[&str]) -> Result<f64, AggregateError> {
-    let values = values(results)?;
-    let sum = keys.iter().try_fold(0.0, |sum, &key| match values.get(key) {
-        Some(value) => Ok(sum + value),
-        None => Err(AggregateError::Missing(key.to_owned())),
-    })?;
-    Ok(sum / keys.len().max(1) as f64)
-}
-
-/// The published means; all 38 rows that count must be there.
-pub fn datacomp(results: &[TaskResult]) -> Result<DataComp, AggregateError> {
-    let of = |counts: &dyn Fn(&Listed) -> bool| {
-        let keys: Vec<_> = DATACOMP.iter().filter(|task| counts(task)).map(|task| task.key).collect();
-        mean(results, &keys)
+/// Over DataComp's 38 tasks the mean of all is its average: groups are not averaged again.
+#[must_use]
+pub fn aggregates(scores: &[Score]) -> Vec<Aggregate> {
+    let groups = [
+        ("ImageNet", Group::ImageNet),
+        ("ImageNet shifts", Group::Shifts),
+        ("VTAB", Group::Vtab),
+        ("retrieval", Group::Retrieval),
+    ];
+    let of_group = |(name, group): (&'static str, Group)| {
+        let keys = DATACOMP.iter().filter(|task| task.group == group).map(|task| task.key);
+        let members = keys.map(|key| scores.iter().find(|score| score.key == key)).collect::<Option<Vec<_>>>()?;
+        mean(name, &members)
     };
-    let group = |group| of(&move |task: &Listed| task.group == group);
-    Ok(DataComp {
-        imagenet: group(Group::ImageNet)?,
-        shifts: group(Group::Shifts)?,
-        vtab: group(Group::Vtab)?,
-        retrieval: group(Group::Retrieval)?,
-        average: of(&Listed::counts)?,
-    })
+    let all: Vec<_> = scores.iter().collect();
+    mean("mean", &all).into_iter().chain(groups.into_iter().filter_map(of_group)).collect()
 }
 
-fn values(results: &[TaskResult]) -> Result<BTreeMap<&str, f64>, AggregateError> {
-    let mut values = BTreeMap::new();
-    for result in results {
-        let exact = result.maxclip.main_metric;
-        let refuse = |why: String| Err(AggregateError::Row { key: result.key.clone(), why });
-        if exact.denominator == 0 || exact.numerator > exact.denominator {
-            return refuse(format!("{} of {} is not a share", exact.numerator, exact.denominator));
-        }
-        let written = result.metrics.get("main_metric").and_then(serde_json::Value::as_f64);
-        if written.map(f64::to_bits) != Some(exact.value().to_bits()) {
-            return refuse(format!("main_metric is not {}/{}", exact.numerator, exact.denominator));
-        }
-        if values.insert(result.key.as_str(), exact.value()).is_some() {
-            return Err(AggregateError::Twice(result.key.clone()));
-        }
-    }
-    Ok(values)
+fn mean(name: &'static str, scores: &[&Score]) -> Option<Aggregate> {
+    let count = scores.len() as f64;
+    let sum = |of: fn(&Score) -> f64| scores.iter().map(|score| of(score)).sum::<f64>();
+    let value = sum(|score| score.value.value()) / count;
+    let variance = sum(|score| score.variance.value()) / (count * count);
+    (!scores.is_empty()).then_some(Aggregate { name, value, variance })
 }
 
 #[cfg(test)]
 mod tests {
     use records::{
-        Blake3, DataRoot,
-        v1::evaluation::{Exact, Fraction},
+        Blake3,
+        v1::evaluation::{BLOCKS, Real},
     };
 
     use super::*;
 
-    fn result(key: &str, numerator: u64, denominator: u64) -> TaskResult {
-        let main_metric = Fraction { numerator, denominator };
-        let maxclip = Exact { main_metric, checkpoint: Blake3([0; 32]), data: DataRoot([0; 32]) };
-        let metrics = [("main_metric".to_owned(), main_metric.value().into())].into_iter().collect();
-        TaskResult { key: key.to_owned(), dataset: key.to_owned(), metrics, maxclip }
+    fn score(key: &str, value: f64, variance: f64) -> Score {
+        let real = |value| Real::new(value).unwrap();
+        Score {
+            key: key.to_owned(),
+            value: real(value),
+            variance: real(variance),
+            items: 64,
+            blocks: [real(value / 16.0); BLOCKS],
+            ties: 0,
+            line: Blake3([0; 32]),
+        }
+    }
+
+    fn names(scores: &[Score]) -> Vec<&'static str> {
+        aggregates(scores).iter().map(|aggregate| aggregate.name).collect()
     }
 
     #[test]
     fn a_protocol_takes_the_plain_mean_of_its_tasks() {
-        let rows = [result("a", 1, 2), result("b", 1, 4), result("c", 1, 1)];
-        assert_eq!(mean(&rows, &["a", "b"]), Ok(0.375));
-        assert_eq!(mean(&rows, &["a", "d"]), Err(AggregateError::Missing("d".to_owned())));
+        let scores = [score("a", 0.5, 0.0625), score("b", 0.25, 0.1875)];
+        assert_eq!(aggregates(&scores), [Aggregate { name: "mean", value: 0.375, variance: 0.0625 }]);
+        assert_eq!(aggregates(&[]), []);
     }
 
     #[test]
-    fn rows_that_lie_are_refused() {
-        let mut row = result("a", 1, 2);
-        row.metrics.insert("main_metric".to_owned(), 0.6.into());
-        assert!(matches!(mean(&[row], &["a"]), Err(AggregateError::Row { .. })));
-        assert!(matches!(mean(&[result("a", 3, 2)], &["a"]), Err(AggregateError::Row { .. })));
-        assert!(matches!(mean(&[result("a", 0, 0)], &["a"]), Err(AggregateError::Row { .. })));
-        let twice = [result("a", 1, 2), result("a", 1, 2)];
-        assert_eq!(mean(&twice, &["a"]), Err(AggregateError::Twice("a".to_owned())));
+    fn imagenet_stands_beside_the_mean_where_it_is() {
+        let scores = [score("a", 0.5, 0.0), score("imagenet1k", 0.25, 0.125)];
+        assert_eq!(aggregates(&scores)[1], Aggregate { name: "ImageNet", value: 0.25, variance: 0.125 });
     }
 
     #[test]
-    fn the_average_is_over_38_tasks_and_needs_them_all() {
+    fn a_group_needs_all_its_tasks_and_the_average_is_over_38() {
         // Task number n scores n / 64: exact in binary.
-        let mut rows: Vec<_> =
-            DATACOMP.iter().enumerate().map(|(at, task)| result(task.key, at as u64 + 1, 64)).collect();
-        let means = datacomp(&rows).unwrap();
-        assert_eq!(means.imagenet, 12.0 / 64.0);
-        assert_eq!(means.shifts, (13 + 14 + 15 + 16 + 17 + 20) as f64 / 64.0 / 6.0);
-        assert_eq!(means.retrieval, (31 + 32 + 33) as f64 / 64.0 / 3.0);
-        assert_eq!(means.average, (38 * 39 / 2) as f64 / 64.0 / 38.0);
-        rows.retain(|row| row.key != "cars");
-        assert_eq!(datacomp(&rows), Err(AggregateError::Missing("cars".to_owned())));
+        let counted = DATACOMP.iter().filter(|task| task.counts()).enumerate();
+        let mut scores: Vec<_> = counted.map(|(at, task)| score(task.key, (at + 1) as f64 / 64.0, 0.0)).collect();
+        let means: Vec<_> = aggregates(&scores).iter().map(|aggregate| aggregate.value).collect();
+        let shifts = (13 + 14 + 15 + 16 + 17 + 20) as f64 / 64.0 / 6.0;
+        let vtab = (1 + 3 + 4 + 5 + 7 + 8 + 18 + 21 + 22 + 24 + 26 + 29 + 30) as f64 / 64.0 / 13.0;
+        let expected =
+            [(38 * 39 / 2) as f64 / 64.0 / 38.0, 12.0 / 64.0, shifts, vtab, (31 + 32 + 33) as f64 / 64.0 / 3.0];
+        assert_eq!(means, expected);
+        scores.retain(|score| score.key != "vtab/dtd");
+        assert_eq!(names(&scores), ["mean", "ImageNet", "ImageNet shifts", "retrieval"]);
     }
 }

@@ -101,6 +101,12 @@ impl Features {
         &self.values[index * self.width..(index + 1) * self.width]
     }
 
+    /// The rows in another order: row `i` of the result is row `order[i]`. Panics where there is no such row.
+    #[must_use]
+    pub fn reordered(&self, order: &[usize]) -> Self {
+        Self { width: self.width, values: order.iter().flat_map(|&at| self.row(at)).copied().collect() }
+    }
+
     /// The zero-shot classifier: the mean of each class's text features, of unit length.
     ///
     /// - Shapes: `self` is `[C * templates, D]`, a class's templates one after the other; the result `[C, D]`.
@@ -129,8 +135,7 @@ impl Features {
 
 /// The inner product of two rows in f64, over eight sums by index modulo 8, added pairwise.
 ///
-/// Products of f32 are exact in f64, so equal rows score equally wherever they stand: duplicate class
-/// names are exact ties. The order of additions is fixed here and is the same on every processor.
+/// Products of f32 are exact in f64, so equal rows score equally wherever they stand. The order of additions is fixed here and is the same on every processor.
 #[must_use]
 #[multiversion(targets("x86_64+avx2", "x86_64+avx512f"))]
 pub fn dot(left: &[f32], right: &[f32]) -> f64 {

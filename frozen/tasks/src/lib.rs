@@ -1,18 +1,35 @@
 //! The evaluation tasks: how their data lie on disk, how features become scores, how scores become means.
 //!
-//! Everything here is exact: a score is a share of counted hits, ties count against the model, and neither
-//! the order of samples nor their cut into shards can change one. Links no libtorch: whoever has the
-//! features can compute the scores again. Sees no model, no run and no clock.
+//! A metric is a [`Scored`]: its value and what each independent item says of it, from which one place makes
+//! the variance and the blocks that a certificate states. Equal similarities of different inputs count against
+//! the model, so constant features score nothing; those of identical inputs go to the first, as in the
+//! reference. Links no libtorch: whoever has the features can compute the scores again. Sees no model, no run
+//! and no clock.
+//!
+//! Items, classes and captions come in the order of the samples' keys, so that neither the order of samples
+//! in shards nor their cut into shards can change a score or a block.
 //!
 //! Source: DataComp's evaluation (arXiv:2304.14108) on CLIP_benchmark 1.4.0's data layout.
 
 pub mod aggregate;
+pub mod classification;
+pub mod f1;
 pub mod features;
+pub mod inputs;
+pub mod jaccard;
 pub mod layout;
 pub mod list;
+pub mod retrieval;
 pub mod score;
+pub mod scored;
 
+pub use classification::classification;
+pub use f1::macro_f1;
 pub use features::{FeatureError, Features};
+pub use inputs::Inputs;
+pub use jaccard::{Choice, mean_jaccard};
 pub use layout::{About, Kind, LayoutError, Sample, Target, Task};
 pub use list::{DATACOMP, Group, Listed, Routine};
-pub use score::{Score, ScoreError};
+pub use retrieval::retrieval;
+pub use score::{Metrics, ScoreError};
+pub use scored::Scored;

@@ -14,10 +14,10 @@ use records::{
     file::{self, FileError},
     v1::{
         outcome::{Ending, Outcome, Usage},
-        transcript::{Header, Line, TRANSCRIPT_FORMAT},
+        progress::{Progress, Step},
+        transcript::{Float, Header, Line, TRANSCRIPT_FORMAT},
     },
 };
-use serde::Serialize;
 
 use crate::{
     alone,
@@ -245,19 +245,11 @@ fn containment(workers: &[Worker]) -> Vec<&String> {
     first.iter().filter(|wall| workers.iter().all(|worker| worker.containment().contains(wall))).collect()
 }
 
-#[derive(Serialize)]
-struct Progress<'a> {
-    step: u64,
-    steps: u64,
-    loss: f32,
-    diagnostics: std::collections::BTreeMap<&'a str, f32>,
-}
-
 /// One line on stdout; a reader that has gone away does not end the run.
 fn report(line: &Line, steps: u64) {
-    let diagnostics =
-        line.diagnostics.iter().map(|(name, value)| (name.as_str(), value.value().unwrap_or(f32::NAN))).collect();
-    let progress = Progress { step: line.step, steps, loss: line.loss.value().unwrap_or(f32::NAN), diagnostics };
+    let finite = |value: &Float| value.value().filter(|value| value.is_finite());
+    let diagnostics = line.diagnostics.iter().map(|(name, value)| (name.clone(), finite(value))).collect();
+    let progress = Progress::Step(Step { step: line.step, steps, loss: finite(&line.loss), diagnostics });
     if let Ok(text) = serde_json::to_string(&progress) {
         writeln!(std::io::stdout(), "{text}").ok();
     }

@@ -9,7 +9,7 @@ mod record;
 pub mod statement;
 mod trial;
 
-use std::{fmt::Display, fs, path::Path, sync::Mutex};
+use std::{fmt::Display, fs, path::Path};
 
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
@@ -36,7 +36,7 @@ use crate::{
     libtorch,
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Terminal, tick},
+    terminal::{Paint, Terminal},
     together::Together,
 };
 /// One certification.
@@ -161,7 +161,7 @@ impl<'a> Certification<'a> {
     }
 
     fn replay(&self, bench: Bench<'_>, terminal: &Terminal, name: &str) -> Went<Golden> {
-        let mut bar = terminal.progress(name, self.law.protocol.golden.steps);
+        let bar = terminal.progress(name, self.law.protocol.golden.steps);
         bench.replay(|_| bar.add(1))
     }
 
@@ -177,15 +177,15 @@ impl<'a> Certification<'a> {
         let digests = digests(scales)?;
         let inputs: Vec<&dyn Display> = digests.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "trial", &inputs, || {
-            let bar = Mutex::new(terminal.progress("trial", trial::steps(self)));
-            trial::run(self, scales, &|| tick(&bar))
+            let bar = terminal.progress("trial", trial::steps(self));
+            trial::run(self, scales, &bar)
         })
     }
 
     /// Does every training, and holds the start of each against its trial.
     fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
-        let bar = Mutex::new(terminal.progress("train", total));
+        let bar = terminal.progress("train", total);
         self.all(scales, |scale, together| -> Went<()> {
             let folder = self.folder.run(scale.run.name());
             resolve::place(&scale.run, &folder)?;
@@ -198,8 +198,9 @@ impl<'a> Certification<'a> {
                 recompute: false,
                 beside: self.jobs.min(scales.len()),
             };
-            settle(launch::train(self.kit, &training, together, |_| tick(&bar))?)
-                .map_err(|halt| halt.within(&scale.run.name().to_string()))?;
+            let name = scale.run.name().to_string();
+            let trained = launch::train(self.kit, &training, together, |progress| bar.follow(&name, &progress))?;
+            settle(trained).map_err(|halt| halt.within(&name))?;
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {

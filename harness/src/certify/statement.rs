@@ -12,9 +12,9 @@ use records::{
     file::{self, FileError, Links},
     v1::{
         checkpoint::Manifest,
-        evaluation::{self, TaskResult},
+        evaluation::{self, Score, TaskResult},
         golden::Golden,
-        statement::{Against, Certificate, Outcome, Run, Score, Stage, StageValue, Statement, Subject, Submission},
+        statement::{Against, Certificate, Outcome, Run, Stage, StageValue, Statement, Subject, Submission},
         track::Track,
         transcript::{self, Line},
     },
@@ -197,12 +197,7 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     let last: Line = canonical::from_file(lines.last().context("an empty transcript")?)?;
     let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
     let results = results(&folder)?;
-    let shares: Vec<_> = results.iter().map(|(_, result)| result.maxclip.main_metric).collect();
-    let scores = results.into_iter().map(|(line, result)| Score {
-        key: result.key,
-        main_metric: result.maxclip.main_metric,
-        line,
-    });
+    let scores: Vec<_> = results.iter().map(|(line, result)| Score::of(result, *line)).collect();
     Ok(Run {
         scale: scale.scale.name.clone(),
         repeat: scale.run.repeat,
@@ -214,8 +209,8 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
         transcript: transcript::root(&bytes),
         chain: last.chain,
         checkpoint: published.root,
-        scores: scores.collect(),
-        mean: evaluation::mean(&shares),
+        mean: evaluation::mean(&scores),
+        scores,
     })
 }
 

@@ -14,6 +14,7 @@ use crate::{
     compile,
     halt::{Halt, Went, settle},
     launch::{self, Training},
+    progress::Progress,
     resolve,
     together::Together,
 };
@@ -22,10 +23,10 @@ use crate::{
 pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "recomputed"];
 
 /// Runs the trial of every training; gives the digest of each plain prefix.
-pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], on_step: &(impl Fn() + Sync)) -> Went<Vec<Blake3>> {
+pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], bar: &Progress) -> Went<Vec<Blake3>> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
     job.all(&pairs, |(scale, variant), together| {
-        one(job, scale, variant, together, on_step).map_err(|halt| halt.within(&format!("{}, trial", scale.run.name())))
+        one(job, scale, variant, together, bar).map_err(|halt| halt.within(&format!("{}, trial", scale.run.name())))
     })
     .map_err(once_each)?;
     let (mut starts, mut findings) = (Vec::new(), Vec::new());
@@ -56,13 +57,7 @@ pub fn steps(job: &Certification<'_>) -> u64 {
     job.law.protocol.trial.steps * (job.law.protocol.runs().count() * VARIANTS.len()) as u64
 }
 
-fn one(
-    job: &Certification<'_>,
-    scale: &Scaled<'_>,
-    variant: &str,
-    together: &Together,
-    on_step: &impl Fn(),
-) -> Went<()> {
+fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, together: &Together, bar: &Progress) -> Went<()> {
     let steps = job.law.protocol.trial.steps;
     let folder = job.folder.trial(scale.run.name(), variant);
     if folder.exists() {
@@ -80,9 +75,9 @@ fn one(
     };
     if variant == "resumed" {
         let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };
-        settle(launch::train(job.kit, &half, together, |_| on_step())?)?;
+        settle(launch::train(job.kit, &half, together, |_| bar.add(1))?)?;
     }
-    settle(launch::train(job.kit, &training, together, |_| on_step())?)?;
+    settle(launch::train(job.kit, &training, together, |_| bar.add(1))?)?;
     let checkpoints = folder.join("checkpoints");
     fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display()))?;
     Ok(())

@@ -6,7 +6,6 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Mutex,
     thread::ScopedJoinHandle,
 };
 
@@ -14,7 +13,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Exit, NumericsClass, RunDigest, Verdict,
     file::{self, FileError},
-    v1::{evaluation::Fraction, outcome::Outcome, run::ResolvedRun},
+    v1::{evaluation::Stated, outcome::Outcome, run::ResolvedRun},
 };
 use verifier::object::Form;
 
@@ -32,9 +31,11 @@ use crate::{
     locks::Locked,
     overrides,
     problem::Problem,
+    progress::Progress,
     resolve::{self, Law, Where, Who},
     round::Round,
-    terminal::{Paint, Progress, Terminal, tick},
+    signals,
+    terminal::{Paint, Terminal},
     together::Together,
 };
 
@@ -93,6 +94,7 @@ impl Side {
 
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let _patience = signals::patiently();
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
@@ -198,7 +200,7 @@ impl Bench<'_> {
         let kept = baseline.kept().exists();
         let same = tried.run == baseline.run && !kept;
         let beside = if same || kept { 1 } else { 2 };
-        let bar = Mutex::new(terminal.progress("train", beside as u64 * self.steps));
+        let bar = terminal.progress("train", beside as u64 * self.steps);
         if same {
             let outcome = self.train(tried, beside, &bar)?;
             baseline.take(tried)?;
@@ -212,7 +214,7 @@ impl Bench<'_> {
     }
 
     /// Trains and evaluates one side beside others, where that has not been done.
-    fn train(&self, side: &Side, beside: usize, bar: &Mutex<Progress>) -> Went<Outcome> {
+    fn train(&self, side: &Side, beside: usize, bar: &Progress) -> Went<Outcome> {
         let Self { kit, home, law, data, .. } = *self;
         let training = Training {
             folder: side.folder.clone(),
@@ -224,10 +226,11 @@ impl Bench<'_> {
             beside,
         };
         let kept = side.kept();
+        let name = side.entry.about.name.clone();
         if let Ok(bytes) = file::read(&kept) {
             return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
         }
-        let outcome = settle(launch::train(kit, &training, &Together::default(), |_| tick(bar))?)?;
+        let outcome = settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
@@ -249,13 +252,13 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
     for (name, values) in diagnostics(&mine.folder)? {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let scores = |side: &Side| -> Result<BTreeMap<String, Fraction>> {
-        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip.main_metric)).collect())
+    let scores = |side: &Side| -> Result<BTreeMap<String, Stated>> {
+        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip)).collect())
     };
     let base = scores(theirs)?;
-    for (key, share) in scores(mine)? {
+    for (key, score) in scores(mine)? {
         let Some(other) = base.get(&key) else { continue };
-        terminal.line(format_args!("  {key:<28} {}", compare(share, *other)));
+        terminal.line(format_args!("  {key:<28} {}", compare(&score, other)));
     }
     let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
     let ratio = cost(outcome) / cost(other).max(1.0);
@@ -265,12 +268,11 @@ fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, termin
 }
 
 /// A score beside the baseline's, with the standard error of the difference.
-fn compare(mine: Fraction, theirs: Fraction) -> String {
-    let variance = |share: Fraction| share.value() * (1.0 - share.value()) / share.denominator as f64;
-    let difference = mine.value() - theirs.value();
-    let error = (variance(mine) + variance(theirs)).sqrt();
+fn compare(mine: &Stated, theirs: &Stated) -> String {
+    let difference = mine.value.value() - theirs.value.value();
+    let error = (mine.variance.value() + theirs.variance.value()).sqrt();
     let word = if difference.abs() < 2.0 * error { ": within noise" } else { "" };
-    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value())
+    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value)
 }
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {

@@ -23,7 +23,7 @@ use crate::{
     locks::{Lock, Locked},
     problem::Problem,
     resolve::Law,
-    round,
+    round, signals,
     terminal::{Paint, Terminal},
 };
 
@@ -59,6 +59,7 @@ pub fn cores() -> usize {
 
 /// Certifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let _patience = signals::patiently();
     let law = Law::chosen(&args.protocol)?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);

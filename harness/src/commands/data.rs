@@ -65,7 +65,7 @@ fn act(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         }
         Act::Verify { folder } => {
             let set = Dataset::open(&folder)?;
-            let mut bar = terminal.progress("verify", set.len());
+            let bar = terminal.progress("verify", set.len());
             set.verify(&mut |done| bar.reach(done))?;
             drop(bar);
             terminal.line(format_args!("{} samples   {}", set.len(), set.root()));

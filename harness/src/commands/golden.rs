@@ -6,7 +6,10 @@ use anyhow::Result;
 use records::{
     Exit, Verdict, canonical,
     file::{self, read_bounded},
-    v1::golden::{Golden, Recording},
+    v1::{
+        golden::{Golden, Recording},
+        progress::Progress,
+    },
 };
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
@@ -21,6 +24,7 @@ use crate::{
     plain::PlainFolder,
     problem::Problem,
     resolve::Law,
+    signals,
     terminal::Terminal,
 };
 
@@ -76,6 +80,7 @@ struct At {
 
 /// Records or replays.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let _patience = signals::patiently();
     match args.act {
         Act::Record { reason, supersede, at } => {
             for text in [Some(&reason), supersede.as_ref()].into_iter().flatten() {
@@ -126,14 +131,14 @@ impl At {
         self,
         terminal: &mut Terminal,
         word: &str,
-        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(launch::Tick)) -> Went<Golden>,
+        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(Progress)) -> Went<Golden>,
     ) -> Result<Exit> {
         let law = Law::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
         let class = launch::class(&kit)?;
         let bench = Bench { kit: &kit, home: &home, law: &law, class };
-        let mut bar = terminal.progress("golden", law.protocol.golden.steps);
+        let bar = terminal.progress("golden", law.protocol.golden.steps);
         let went = act(bench, &mut |_| bar.add(1));
         drop(bar);
         match went {

@@ -185,8 +185,8 @@ fn row(index: usize, told: &Told, tasks: &[String]) -> RunRow {
     let loss = |line: Option<&Line>| line.map_or_else(String::new, |line| escape(&line.loss.read));
     let score = |task: &String| {
         let result = told.results.iter().find(|result| result.key == *task)?;
-        let exact = result.maxclip.main_metric;
-        Some(format!("{} ({} of {})", decimal(exact.value()), exact.numerator, exact.denominator))
+        let stated = &result.maxclip;
+        Some(format!("{} ±{}", decimal(stated.value.value()), decimal(stated.variance.value().sqrt())))
     };
     let RGBColor(r, g, b) = COLOURS[index % COLOURS.len()];
     RunRow {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use records::{Exit, Verdict, file::read_named, v1::statement::{Certificate, Outcome, StageValue, Statement}};
+use tasks::aggregate::aggregates;
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
@@ -119,9 +120,13 @@ fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
             run.steps
         ));
         for score in &run.scores {
-            let share = board::decimal(score.main_metric.value());
-            let (hits, trials) = (score.main_metric.numerator, score.main_metric.denominator);
-            terminal.line(format_args!("             {share:>8}   {hits} of {trials}   {}", score.key));
+            let value = estimate(score.value.value(), score.variance.value());
+            let (items, ties) = (score.items, score.ties);
+            terminal.line(format_args!("  {:<10} {value:>14}   {items} items, {ties} ties   {}", "", score.key));
+        }
+        for aggregate in aggregates(&run.scores).into_iter().skip(1) {
+            let value = estimate(aggregate.value, aggregate.variance);
+            terminal.line(format_args!("  {:<10} {value:>14}   DataComp's {}", "", aggregate.name));
         }
     }
     let (mean, error) = board::mean(&predicate.runs);
@@ -131,6 +136,11 @@ fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
         format!("{} ±{}", board::decimal(mean), board::decimal(error))
     ));
     terminal.line("");
+}
+
+/// A value and its standard error.
+fn estimate(value: f64, variance: f64) -> String {
+    format!("{} ±{}", board::decimal(value), board::decimal(variance.sqrt()))
 }
 
 fn tell_stages(predicate: &Certificate, terminal: &mut Terminal) {

@@ -3,15 +3,12 @@
 use records::{
     Blake3, Finding, Rule,
     v1::{
-        evaluation::{self, TaskResult},
-        statement::{Run, Score},
+        evaluation::{Real, Score, TaskResult},
+        statement::Run,
     },
 };
 
 use super::Scored;
-
-/// How far the decimal `main_metric`, which DataComp's tools read, may be from the exact share.
-const DECIMAL_TOLERANCE: f64 = 1e-6;
 
 /// Checks every line against the certificate's score of its task; gives the data that each rests on.
 pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>) {
@@ -48,21 +45,24 @@ pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>)
 fn check_result(result: &TaskResult, score: &Score, run: &Run, place: &str) -> Vec<Finding> {
     let wrong = |what: &str| Finding::new(Rule::Inconsistent, format!("{place} {what}"));
     let mut findings = Vec::new();
-    if result.key != score.key {
-        findings.push(wrong("key").expected(&score.key).found(&result.key));
+    let mut hold = |what: &str, said: String, found: String| {
+        if said != found {
+            findings.push(wrong(what).expected(said).found(found));
+        }
+    };
+    let found = Score::of(result, score.line);
+    hold("key", score.key.clone(), found.key);
+    hold("value", score.value.to_string(), found.value.to_string());
+    hold("variance", score.variance.to_string(), found.variance.to_string());
+    hold("items", score.items.to_string(), found.items.to_string());
+    hold("ties", score.ties.to_string(), found.ties.to_string());
+    for (block, (said, found)) in score.blocks.iter().zip(found.blocks).enumerate() {
+        hold(&format!("blocks[{block}]"), said.to_string(), found.to_string());
     }
-    let exact = result.maxclip.main_metric;
-    if exact != score.main_metric {
-        let text = |share: evaluation::Fraction| format!("{} of {}", share.numerator, share.denominator);
-        findings.push(wrong("main_metric").expected(text(score.main_metric)).found(text(exact)));
-    }
-    if result.maxclip.checkpoint != run.checkpoint {
-        findings.push(wrong("checkpoint").expected(run.checkpoint).found(result.maxclip.checkpoint));
-    }
-    let decimal = result.metrics.get("main_metric").and_then(serde_json::Value::as_f64);
-    if !decimal.is_some_and(|decimal| (decimal - exact.value()).abs() <= DECIMAL_TOLERANCE) {
-        let found = decimal.map_or_else(|| "none".to_owned(), |decimal| decimal.to_string());
-        findings.push(wrong("metrics.main_metric").expected(exact.value()).found(found));
-    }
+    hold("checkpoint", run.checkpoint.to_string(), result.maxclip.checkpoint.to_string());
+    // What DataComp's tools read. Both are doubles and both texts are read exactly.
+    let decimal = result.metrics.get("main_metric").and_then(serde_json::Value::as_f64).and_then(Real::new);
+    let decimal = decimal.map_or_else(|| "none".to_owned(), |decimal| decimal.to_string());
+    hold("metrics.main_metric", score.value.to_string(), decimal);
     findings
 }

@@ -12,14 +12,14 @@ use records::{
     TreeDigest, Verdict, WorkerDigest, canonical,
     v1::{
         checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
-        evaluation::{self, Exact, Fraction, TaskResult},
+        evaluation::{self, BLOCKS, Real, Score, Stated, TaskResult},
         golden::Golden,
         names::RunName,
         protocol::{Protocol, Task},
         run::{RUN_FORMAT, ResolvedRun},
         statement::{
-            Against, Certificate, Entry, Envelope, Outcome, PAYLOAD_TYPE, Run, Score, Signature, Stage, StageValue,
-            Statement, Subject, Submission,
+            Against, Certificate, Entry, Envelope, Outcome, PAYLOAD_TYPE, Run, Signature, Stage, StageValue, Statement,
+            Subject, Submission,
         },
         track::Track,
         transcript::{self, Header, Line, TRANSCRIPT_FORMAT, row_digest},
@@ -335,7 +335,6 @@ fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
     put("checkpoints/last/manifest.json", canonical::to_file(&manifest).unwrap());
     let (results, scores) = results(&protocol, hits, manifest.root);
     put("eval_results.jsonl", results);
-    let shares: Vec<_> = scores.iter().map(|score| score.main_metric).collect();
     Run {
         scale: name.scale.into(),
         repeat: name.repeat,
@@ -347,8 +346,8 @@ fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
         transcript: root,
         chain,
         checkpoint: manifest.root,
+        mean: evaluation::mean(&scores),
         scores,
-        mean: evaluation::mean(&shares),
     }
 }
 
@@ -426,20 +425,37 @@ fn checkpoint(step: u64, chain: Blake3) -> (Vec<u8>, Manifest) {
     (model, manifest)
 }
 
+/// So many hits of 500 images, the first ones.
+fn stated(hits: u64, checkpoint: Blake3, data: DataRoot) -> Stated {
+    let real = |value: f64| Real::new(value).unwrap();
+    let share = hits as f64 / 500.0;
+    let mut blocks = [0; BLOCKS];
+    (0..hits as usize).for_each(|at| blocks[at % BLOCKS] += 1);
+    Stated {
+        value: real(share),
+        variance: real(share * (1.0 - share) / 499.0),
+        items: 500,
+        blocks: blocks.map(|hits| real(f64::from(hits) / 500.0)),
+        ties: 2,
+        checkpoint,
+        data,
+    }
+}
+
 fn results(protocol: &Protocol, hits: u64, checkpoint: Blake3) -> (Vec<u8>, Vec<Score>) {
     let mut file = Vec::new();
     let mut scores = Vec::new();
     for Task { name: task, root } in &protocol.evaluation.tasks {
-        let main_metric = Fraction { numerator: hits, denominator: 500 };
-        let metrics = json!({"acc1": main_metric.value(), "main_metric": main_metric.value(), "acc5": null});
+        let stated = stated(hits, checkpoint, *root);
+        let metrics = json!({"acc1": stated.value.value(), "main_metric": stated.value.value(), "acc5": null});
         let result = TaskResult {
             key: task.clone(),
             dataset: task.to_uppercase(),
             metrics: metrics.as_object().unwrap().clone(),
-            maxclip: Exact { main_metric, checkpoint, data: *root },
+            maxclip: stated,
         };
         let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        scores.push(Score { key: task.clone(), main_metric, line: Blake3::of(&line) });
+        scores.push(Score::of(&result, Blake3::of(&line)));
         file.extend(line);
     }
     (file, scores)

@@ -112,9 +112,11 @@ mod tests {
         let outcome = r#"{"outcome":"done","steps":1,"findings":[],"usage":{"steps":1,"questions":9,"worker_cpu_micros":500000,
             "loss_cpu_micros":0,"update_cpu_micros":0,"worker_max_rss_kib":0,"trainer_cpu_micros":2000000}}"#;
         let digest = "0".repeat(64);
+        let blocks = vec![r#""0.03125""#; 16].join(",");
         let line = |metrics: &str| {
             format!(
-                "{{\"key\":\"k\",\"dataset\":\"d\",\"metrics\":{{{metrics}}},\"maxclip\":{{\"main_metric\":{{\"numerator\":1,\"denominator\":2}},\
+                "{{\"key\":\"k\",\"dataset\":\"d\",\"metrics\":{{{metrics}}},\"maxclip\":{{\"value\":\"0.5\",\
+                 \"variance\":\"0.0025\",\"items\":101,\"blocks\":[{blocks}],\"ties\":0,\
                  \"checkpoint\":\"b3:{digest}\",\"data\":\"data:{digest}\"}}}}\n"
             )
         };

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod kit;
 pub mod names;
 pub mod outcome;
+pub mod progress;
 pub mod protocol;
 pub mod round;
 pub mod run;

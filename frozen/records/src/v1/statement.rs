@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Blake3, Commitment, DataRoot, Finding, FrozenDigest, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest,
     RunDigest, SeedDigest, Sha256, TreeDigest, WorkerDigest,
-    v1::{evaluation::Fraction, names::RunName},
+    v1::{evaluation::Score, names::RunName},
     verdict::Reason,
 };
 
@@ -234,18 +234,6 @@ impl Run {
     pub fn name(&self) -> RunName<'_> {
         RunName { scale: &self.scale, repeat: self.repeat }
     }
-}
-
-/// One task's main metric.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Score {
-    /// The task's key.
-    pub key: String,
-    /// The exact value.
-    pub main_metric: Fraction,
-    /// BLAKE3 of the task's line in `eval_results.jsonl`, newline included: says which line a change is in.
-    pub line: Blake3,
 }
 
 /// The envelope, as the file `certificate.json` holds it, in canonical form.

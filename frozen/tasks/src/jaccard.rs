@@ -1,0 +1,42 @@
+//! The mean Jaccard index of choices, WinoGAViL's main metric.
+
+use crate::{score::ScoreError, scored::Scored};
+
+/// What was chosen of some candidates, and what should have been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// For each candidate, whether it was chosen.
+    pub chosen: Vec<bool>,
+    /// For each candidate, whether it belongs to the cue.
+    pub right: Vec<bool>,
+}
+
+impl Choice {
+    /// Candidates that are chosen and right, of those that are either.
+    fn index(&self) -> f64 {
+        let count = |of: fn(bool, bool) -> bool| {
+            self.chosen.iter().zip(&self.right).filter(|&(&chosen, &right)| of(chosen, right)).count() as f64
+        };
+        count(|chosen, right| chosen && right) / count(|chosen, right| chosen || right)
+    }
+}
+
+/// The mean over choices; the independent item is a choice, its influence its own index.
+///
+/// - Shapes: a choice's two lists are equally long, and at least one candidate is right. `ties` are those of the similarities that were chosen by.
+/// - Errors: [`ScoreError::Empty`], [`ScoreError::Count`].
+pub fn mean_jaccard(choices: &[Choice], ties: u64) -> Result<Scored, ScoreError> {
+    if choices.is_empty() {
+        return Err(ScoreError::Empty("choices"));
+    }
+    if let Some(odd) = choices.iter().find(|choice| choice.chosen.len() != choice.right.len()) {
+        let right = format!("{} candidates", odd.right.len());
+        return Err(ScoreError::Count { what: "answers", left: odd.chosen.len(), right });
+    }
+    if choices.iter().any(|choice| !choice.right.contains(&true)) {
+        return Err(ScoreError::Empty("right candidates"));
+    }
+    let influences: Vec<f64> = choices.iter().map(Choice::index).collect();
+    let value = influences.iter().sum::<f64>() / choices.len() as f64;
+    Ok(Scored { value, influences, strata: Vec::new(), ties })
+}
