@@ -9,6 +9,7 @@ mod certify;
 mod commands;
 mod compile;
 mod curve;
+mod cut;
 mod datahome;
 mod disk;
 mod entry;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod bench;
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
 mod release;
@@ -9,61 +10,17 @@ mod release;
 use std::{
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
+use bench::{Bench, fastclip};
 use folder::{Wish, certificate, failed, key, passed, real_round, signed};
 use records::{
     canonical,
     v1::statement::{Envelope, Signature, Statement},
 };
 use release::entry;
-use snapbox::{assert_data_eq, cmd::Command};
-
-/// A folder of its own, an empty environment, and the program.
-struct Bench(tempfile::TempDir);
-
-impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        fs::write(bench.path("demo.pub"), format!("{}\n", key("demo", 1).public())).unwrap();
-        fs::write(bench.path("demo.key"), key("demo", 1).pem().unwrap()).unwrap();
-        fs::write(bench.path("other.pub"), format!("{}\n", key("demo", 2).public())).unwrap();
-        release::record(&bench.path("golden"));
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Runs the program; gives its exit code and stdout, then stderr.
-    fn maxclip(&self, args: &[&str]) -> (i32, String) {
-        let program = env!("CARGO_BIN_EXE_maxclip");
-        let output = Command::new(program).env_clear().current_dir(self.0.path()).args(args).output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
-    }
-
-    fn write(&self, folder: &str, statement: &Statement, files: &folder::Folder) {
-        for (name, bytes) in &files.0 {
-            let path = self.path(folder).join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        fs::write(self.path(folder).join("statement.json"), canonical::to_file(statement).unwrap()).unwrap();
-    }
-
-    fn signed(&self, folder: &str, wish: &Wish) {
-        let (statement, files) = passed(wish);
-        self.write(folder, &statement, &files);
-        fs::write(self.path(folder).join("certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
-    }
-}
-
-fn fastclip() -> Wish {
-    entry("FastCLIP-v3", [185, 210, 222])
-}
+use snapbox::assert_data_eq;
 
 fn flip(path: &Path, at: usize, bit: u32) {
     let mut bytes = fs::read(path).unwrap();
