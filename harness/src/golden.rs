@@ -27,7 +27,6 @@ use verifier::{
 };
 
 use crate::{
-    certify::prefix,
     compile, datahome,
     entry::Entry,
     folders::Home,
@@ -41,6 +40,7 @@ use crate::{
     round::Round,
     scratch::Scratch,
     together::Together,
+    traces,
 };
 
 /// What recording and replaying need.
@@ -142,7 +142,7 @@ impl Bench<'_> {
         let scratch = Scratch::new(self.home)?;
         let (golden, folder) = self.find(&baseline, &scratch.at("carried"))?;
         let run = self.train(&baseline, &scratch.at("replay"), on_step)?;
-        match prefix::compare(&folder, &run, golden.steps)?.first() {
+        match traces::parting(&folder, &run, golden.steps)?.first() {
             None => Ok(golden),
             Some(first) => Err(Halt::Inconclusive(Reason {
                 why: format!("this machine does not repeat the golden: {} ({})", first.place, first.found),

@@ -34,6 +34,7 @@ mod scratch;
 mod signals;
 mod terminal;
 mod together;
+mod traces;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -17,7 +17,11 @@ use bench::{Bench, fastclip};
 use folder::{Wish, certificate, failed, key, passed, real_round, signed};
 use records::{
     canonical,
-    v1::statement::{Envelope, Signature, Statement},
+    v1::{
+        checkpoint::Manifest,
+        statement::{Envelope, Signature, Statement},
+        transcript::{Header, Line},
+    },
 };
 use release::entry;
 use snapbox::assert_data_eq;
@@ -433,11 +437,20 @@ fn a_part_is_looked_at_alone_and_a_folder_that_is_not_there_is_said_once() {
 fn checkpoints_are_pruned_by_rule_and_by_nothing_else() {
     let bench = Bench::new();
     let (mut statement, mut files) = passed(&fastclip());
-    for step in ["000", "001", "002", "003", "004", "005"] {
-        for file in ["manifest.json", "model.safetensors"] {
-            let bytes = files.0[&format!("small/1/checkpoints/last/{file}")].clone();
-            files.0.insert(format!("small/1/checkpoints/{step}/{file}"), bytes);
-        }
+    // The same weights at five places of the 96 steps.
+    let last = "small/1/checkpoints/96";
+    let manifest: Manifest = canonical::from_file(&files.0[&format!("{last}/manifest.json")]).unwrap();
+    let weights = files.0[&format!("{last}/model.safetensors")].clone();
+    let transcript = files.0["small/1/transcript.jsonl"].clone();
+    let lines: Vec<_> = transcript.split_inclusive(|byte| *byte == b'\n').collect();
+    for step in [0, 24, 48, 72] {
+        let chain = match step {
+            0 => canonical::from_file::<Header>(lines[0]).unwrap().chain().unwrap(),
+            _ => canonical::from_file::<Line>(lines[step]).unwrap().chain,
+        };
+        let manifest = Manifest { step: step as u64, chain, ..manifest.clone() };
+        files.0.insert(format!("small/1/checkpoints/{step}/manifest.json"), canonical::to_file(&manifest).unwrap());
+        files.0.insert(format!("small/1/checkpoints/{step}/model.safetensors"), weights.clone());
     }
     statement.subject.truncate(1);
     statement.subject.extend(folder::files(&files));
@@ -446,7 +459,7 @@ fn checkpoints_are_pruned_by_rule_and_by_nothing_else() {
     let verify = || bench.maxclip(&["verify", "entry/certificate.json", "--trust", "demo.pub"]);
     assert_eq!(verify().0, 0);
     assert_eq!(bench.maxclip(&["prune", "entry", "--dry-run"]).0, 0);
-    assert!(bench.path("entry/small/1/checkpoints/001").exists());
+    assert!(bench.path("entry/small/1/checkpoints/24").exists());
     let (code, text) = bench.maxclip(&["prune", "entry"]);
     assert!(code == 0 && text.contains("pruned   3 checkpoints"), "{text}");
     let (code, text) = verify();
@@ -456,7 +469,7 @@ fn checkpoints_are_pruned_by_rule_and_by_nothing_else() {
     let (code, text) = bench.maxclip(&["sign", "entry", "--golden", "golden", "--key", "demo.key"]);
     assert!(code == 1 && text.contains("file-missing"), "{text}");
     fs::write(bench.path("entry/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
-    fs::remove_dir_all(bench.path("entry/small/1/checkpoints/004")).unwrap();
+    fs::remove_dir_all(bench.path("entry/small/1/checkpoints/96")).unwrap();
     let (code, text) = verify();
-    assert!(code == 1 && text.contains("small/1/checkpoints/004/manifest.json"), "{text}");
+    assert!(code == 1 && text.contains("small/1/checkpoints/96/manifest.json"), "{text}");
 }

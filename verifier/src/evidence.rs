@@ -3,29 +3,31 @@
 //!
 //! A run folder was written by a stranger. Files come through [`Files`], which opens plain files below
 //! the certificate's folder and nothing else. The certificate says how long each one is: a file of another
-//! length is a finding and is not read; what is only hashed is never held whole.
+//! length is a finding and is not read. Transcripts, fingerprints and tensors are read once, by window, and hashed in
+//! the same pass; only small files are held whole.
 
 pub mod part;
 mod scores;
 mod sources;
 
 use std::{
-    collections::BTreeMap,
-    io::{self, Read},
+    collections::{BTreeMap, BTreeSet},
+    io,
 };
 
+use ::evidence::{Hashed, Source, checkpoint::read_file, steps::row_at};
 use records::{
-    Blake3, DataRoot, Finding, ProtocolDigest, Rule, RunDigest, Sha256, Verdict, canonical,
+    Blake3, DataRoot, Finding, ProtocolDigest, Rule, RunDigest, Sha256, canonical,
     canonical::CanonicalError,
     file::read_opened,
     v1::{
-        checkpoint::{MANIFEST_BYTES_MAX, Manifest},
+        checkpoint::{MANIFEST, MANIFEST_BYTES_MAX, Manifest, STATE, TensorFile, WEIGHTS},
         golden::Golden,
         names::RunName,
         run::ResolvedRun,
         statement::{Run, Statement, Subject},
         track::Track,
-        transcript,
+        transcript::{FINGERPRINTS, TRANSCRIPT, row_digest},
     },
 };
 
@@ -33,7 +35,7 @@ use self::part::Part;
 use crate::{
     checkpoint,
     intake::ARCHIVE_BYTES_MAX,
-    transcript::{Evidence, Names},
+    transcript::{Kept, Names, Walked, walk},
 };
 
 /// The longest file of a name, in bytes: a certificate that names a longer one does not hold.
@@ -42,15 +44,15 @@ pub fn bytes_max(name: &str) -> u64 {
     match name.rsplit('/').next().unwrap_or_default() {
         GOLDEN | CONTAINMENT => 64 << 10,
         "run.json" | "model.json" => 4 << 20,
-        "manifest.json" => MANIFEST_BYTES_MAX,
+        MANIFEST => MANIFEST_BYTES_MAX,
         "eval_results.jsonl" => 16 << 20,
         // What intake refuses unread is kept as far as it was read: one byte more.
         _ if name == ARCHIVE => ARCHIVE_BYTES_MAX as u64 + 1,
         // What a compiler may write at once.
         _ if name == OBJECT => 256 << 20,
         // A million steps of 500 bytes; a hundred thousand rows of 5,000 fingerprints.
-        "transcript.jsonl" => 512 << 20,
-        "fingerprints.bin" => 4 << 30,
+        TRANSCRIPT => 512 << 20,
+        FINGERPRINTS => 4 << 30,
         // A checkpoint of a billion parameters with its state.
         _ => 16 << 30,
     }
@@ -90,7 +92,7 @@ pub struct Opened<'a> {
     /// Its length in bytes.
     pub size: u64,
     /// Its bytes.
-    pub content: Box<dyn Read + 'a>,
+    pub content: Box<dyn Source + 'a>,
 }
 
 /// What was looked at.
@@ -140,16 +142,16 @@ pub struct Scored {
 ///
 /// Errors: a file that this machine could not read.
 pub fn check(statement: &Statement, files: &dyn Files, part: &Part) -> Result<Looked, ReadError> {
-    let mut desk = Desk::new(statement, files, part);
-    desk.set_pruned_aside(statement)?;
-    desk.check_archive()?;
-    desk.check_golden(statement)?;
-    desk.check_object(statement)?;
+    let mut examination = Examination::new(statement, files, part);
+    examination.set_pruned_aside(statement)?;
+    examination.check_archive()?;
+    examination.check_golden(statement)?;
+    examination.check_object(statement)?;
     for run in &statement.predicate.runs {
-        desk.check_run(statement, run)?;
+        examination.check_run(statement, run)?;
     }
-    desk.check_rest()?;
-    let Desk { counts, findings, runs, scored, golden, archive, .. } = desk;
+    examination.check_rest()?;
+    let Examination { counts, findings, runs, scored, golden, archive, .. } = examination;
     Ok(Looked { counts, findings, runs, scored, golden, archive })
 }
 
@@ -165,8 +167,8 @@ pub fn nothing_there(statement: &Statement, files: &dyn Files) -> Result<bool, R
     Ok(true)
 }
 
-/// What lies on the table: files still to be looked at, and what was found.
-struct Desk<'a> {
+/// A statement's files on their way through: those still to be looked at, and what was found.
+struct Examination<'a> {
     files: &'a dyn Files,
     part: &'a Part,
     /// Files that were not read yet.
@@ -186,6 +188,18 @@ struct Signed<'a> {
     bytes: u64,
 }
 
+impl Signed<'_> {
+    fn piece(&self, digest: Sha256, bytes: Vec<u8>) -> Piece {
+        Piece { bytes, intact: digest.bare() == self.sha256, digest }
+    }
+}
+
+/// A file of the signed length of which nothing has been read yet.
+struct Unread<'a> {
+    content: Box<dyn Source + 'a>,
+    signed: Signed<'a>,
+}
+
 /// A file and whether it is the one that was signed.
 struct Piece {
     /// Empty where only the digest was asked for.
@@ -194,7 +208,7 @@ struct Piece {
     intact: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Examination<'a> {
     fn new(statement: &'a Statement, files: &'a dyn Files, part: &'a Part) -> Self {
         let subjects = statement.subject.iter().skip(1);
         let signed = |subject: &'a Subject| Signed {
@@ -238,28 +252,23 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    /// Reads a file of the statement; a finding and nothing where it is not named, not there, not a plain file or
-    /// of another length.
+    /// Reads a small file of the statement whole; a finding and nothing where it is not named, not there, not a plain
+    /// file or of another length.
     fn take(&mut self, name: &str) -> Result<Option<Piece>, ReadError> {
-        self.look(name, |content, size| {
-            let bytes = read_opened(content, size, size)?;
-            Ok((Sha256::of(&bytes), bytes))
-        })
+        let Some(held) = self.open(name)? else { return Ok(None) };
+        let read = read_opened(held.content, held.signed.bytes, held.signed.bytes);
+        Ok(self.readable(name, read)?.map(|bytes| held.signed.piece(Sha256::of(&bytes), bytes)))
     }
 
-    /// As [`Desk::take`], for a file of which nothing but the digest is asked.
+    /// As [`Examination::take`], for a file of which nothing but the digest is asked.
     fn hash(&mut self, name: &str) -> Result<Option<Piece>, ReadError> {
-        self.look(name, |content, size| {
-            let (digest, _) = Sha256::of_stream(content.take(size.saturating_add(1)))?;
-            Ok((digest, Vec::new()))
-        })
+        let Some(held) = self.open(name)? else { return Ok(None) };
+        let read = Hashed::new(held.content, held.signed.bytes).finish();
+        Ok(self.readable(name, read)?.map(|(digest, _)| held.signed.piece(digest, Vec::new())))
     }
 
-    fn look(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(Box<dyn Read + '_>, u64) -> io::Result<(Sha256, Vec<u8>)>,
-    ) -> Result<Option<Piece>, ReadError> {
+    /// Opens a file of the statement at the length that was signed.
+    fn open(&mut self, name: &str) -> Result<Option<Unread<'a>>, ReadError> {
         let Some(signed) = self.left.remove(name) else {
             self.findings
                 .push(Finding::new(Rule::Inconsistent, name).expected("a subject of the certificate").found("none"));
@@ -270,25 +279,30 @@ impl<'a> Desk<'a> {
             return Ok(None);
         }
         self.counts.files += 1;
-        let changed = |expected: String, found: String| {
-            Ok(Err(Finding::new(Rule::FileChanged, name).expected(expected).found(found)))
-        };
-        let looked = match self.files.open(name) {
-            Ok(Opened { size, .. }) if size != signed.bytes => {
-                changed(format!("{} bytes", signed.bytes), format!("{size} bytes"))
-            }
-            Ok(Opened { size, content }) => match read(content, size) {
-                Ok((digest, bytes)) => Ok(Ok(Piece { bytes, intact: digest.bare() == signed.sha256, digest })),
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    changed(format!("{size} bytes"), error.to_string())
-                }
-                Err(error) => Err(ReadError::Failed(format!("cannot read {name}: {error}"))),
-            },
-            Err(ReadError::Missing) => Ok(Err(Finding::new(Rule::FileMissing, name))),
+        let changed =
+            |expected: String, found: String| Finding::new(Rule::FileChanged, name).expected(expected).found(found);
+        let finding = match self.files.open(name) {
+            Ok(Opened { size, content }) if size == signed.bytes => return Ok(Some(Unread { content, signed })),
+            Ok(Opened { size, .. }) => changed(format!("{} bytes", signed.bytes), format!("{size} bytes")),
+            Err(ReadError::Missing) => Finding::new(Rule::FileMissing, name),
             Err(ReadError::Refused(why)) => changed("a plain file".to_owned(), why),
-            Err(error) => Err(error),
+            Err(error) => return Err(error),
         };
-        Ok(looked?.map_err(|finding| self.findings.push(finding)).ok())
+        self.findings.push(finding);
+        Ok(None)
+    }
+
+    /// What was read; a finding and nothing where the file was not as long as it said it is.
+    fn readable<T>(&mut self, name: &str, read: io::Result<T>) -> Result<Option<T>, ReadError> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                let finding = Finding::new(Rule::FileChanged, name).expected("the length that it said it has");
+                self.findings.push(finding.found(error));
+                Ok(None)
+            }
+            Err(error) => Err(failed(name, &error)),
+        }
     }
 
     /// Notes what a closer look found; a changed file has a finding whatever that look said.
@@ -311,14 +325,16 @@ impl<'a> Desk<'a> {
             self.runs.extend(read.filter(|_| piece.intact));
         }
         self.check_containment(&path(CONTAINMENT), &statement.predicate.containment)?;
-        let evidence = self.check_transcript(run)?;
         let folders: Vec<String> = self.checkpoint_folders(run.name());
         let published = path("published");
         if !folders.contains(&published) {
             self.findings.push(Finding::new(Rule::Inconsistent, &published).expected("a checkpoint").found("none"));
         }
+        let wanted = folders.iter().filter_map(|folder| steps_of(folder, &published, run)).collect();
+        let walked = self.check_transcript(run, &wanted)?;
         for folder in folders {
-            self.check_checkpoint(run, &folder, folder == published, evidence.as_ref())?;
+            let steps = steps_of(&folder, &published, run);
+            self.check_checkpoint(run, &folder, (folder == published, steps), walked.as_ref())?;
         }
         let name = path("eval_results.jsonl");
         if let Some(piece) = self.take(&name)? {
@@ -342,31 +358,36 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn check_transcript(&mut self, run: &Run) -> Result<Option<Evidence>, ReadError> {
+    /// Walks the transcript and its fingerprints once, keeping what stood after the wanted numbers of steps.
+    fn check_transcript(&mut self, run: &Run, wanted: &BTreeSet<u64>) -> Result<Option<Walked>, ReadError> {
         let path = |name: &str| format!("{}/{name}", run.name());
-        let (lines, rows) = (path("transcript.jsonl"), path("fingerprints.bin"));
-        let (Some(transcript), Some(fingerprints)) = (self.take(&lines)?, self.take(&rows)?) else { return Ok(None) };
+        let (lines, rows) = (path(TRANSCRIPT), path(FINGERPRINTS));
+        let (Some(transcript), Some(fingerprints)) = (self.open(&lines)?, self.open(&rows)?) else { return Ok(None) };
         let names = Names { transcript: &lines, fingerprints: &rows };
-        let (evidence, findings) = match Evidence::read(&transcript.bytes, &fingerprints.bytes, names) {
-            Verdict::Pass(evidence) => (Some(evidence), Vec::new()),
-            Verdict::Fail(findings) => (None, findings),
-            Verdict::Inconclusive(reason) => return Err(ReadError::Failed(reason.why)),
+        let mut of_lines = Hashed::new(transcript.content, transcript.signed.bytes);
+        let mut of_rows = Hashed::new(fingerprints.content, fingerprints.signed.bytes);
+        let walk = walk(&mut of_lines, &mut of_rows, fingerprints.signed.bytes, names, wanted)
+            .map_err(|error| failed(&lines, &error))?;
+        let (Some((lines_digest, _)), Some((rows_digest, _))) =
+            (self.readable(&lines, of_lines.finish())?, self.readable(&rows, of_rows.finish())?)
+        else {
+            return Ok(None);
         };
-        let (of_lines, of_rows): (Vec<_>, Vec<_>) =
-            findings.into_iter().partition(|finding| finding.place.starts_with(&lines));
-        let mut of_lines = of_lines;
-        if let Some(evidence) = &evidence {
-            self.counts.steps += evidence.lines.len() as u64;
-            of_lines.extend(check_ends(&transcript.bytes, evidence, run, &lines));
-        } else if transcript.intact && fingerprints.intact {
-            of_lines.push(
+        let transcript = transcript.signed.piece(lines_digest, Vec::new());
+        let fingerprints = fingerprints.signed.piece(rows_digest, Vec::new());
+        let mut found = walk.lines;
+        if let Some(walked) = &walk.run {
+            self.counts.steps += walked.steps;
+            found.extend(check_ends(walked, run, &lines));
+        }
+        if (walk.run.is_none() || !walk.rows.is_empty()) && transcript.intact && fingerprints.intact {
+            found.push(
                 Finding::new(Rule::Inconsistent, &lines).found("a transcript that was signed although it is broken"),
             );
         }
-        // A transcript that cannot be read hides which rows are right: only its own finding is certain then.
-        self.note(&lines, &transcript, of_lines);
-        self.note(&rows, &fingerprints, of_rows);
-        Ok(evidence)
+        self.note(&lines, &transcript, found);
+        self.note(&rows, &fingerprints, walk.rows);
+        Ok(walk.run)
     }
 
     fn checkpoint_folders(&self, run: RunName<'_>) -> Vec<String> {
@@ -379,12 +400,12 @@ impl<'a> Desk<'a> {
         &mut self,
         run: &Run,
         folder: &str,
-        published: bool,
-        evidence: Option<&Evidence>,
+        (published, steps): (bool, Option<u64>),
+        walked: Option<&Walked>,
     ) -> Result<(), ReadError> {
-        let name = format!("{folder}/manifest.json");
+        let name = format!("{folder}/{MANIFEST}");
         let Some(piece) = self.take(&name)? else { return Ok(()) };
-        let (manifest, mut findings) = check_manifest(&piece.bytes, run, published, evidence, &name);
+        let (manifest, mut findings) = check_manifest(&piece.bytes, run, (published, steps), walked, &name);
         if !piece.intact {
             // One change of a manifest contradicts much at once; the first contradiction is its place.
             findings.truncate(1);
@@ -392,21 +413,26 @@ impl<'a> Desk<'a> {
         self.note(&name, &piece, findings);
         let Some(manifest) = manifest.filter(|_| piece.intact) else { return Ok(()) };
         self.counts.checkpoints += 1;
-        let prints = |tensor: &str| {
-            let evidence = evidence?;
-            let row = usize::try_from(manifest.step.checked_sub(1)?).ok()?;
-            let learnable = if tensor == "logit_scale" { "log_scale" } else { tensor };
-            [tensor.to_owned(), format!("parameters/{tensor}"), format!("learnables/{learnable}")]
-                .iter()
-                .find_map(|column| evidence.fingerprint(row, column))
-        };
+        let mut prints = StepPrints::new(self.files, run, manifest.step, walked);
         for file in &manifest.files {
-            let name = format!("{folder}/{}", file.name);
-            if let Some(piece) = self.take(&name)? {
-                let findings = checkpoint::check_file(&piece.bytes, file, &name, &prints);
-                self.note(&name, &piece, findings);
-            }
+            self.check_tensors(&format!("{folder}/{}", file.name), file, &mut prints)?;
         }
+        Ok(())
+    }
+
+    /// A file of tensors in one pass; a changed one is looked into again, for the place of the change.
+    fn check_tensors(&mut self, name: &str, file: &TensorFile, prints: &mut StepPrints<'_>) -> Result<(), ReadError> {
+        let Some(mut held) = self.open(name)? else { return Ok(()) };
+        let size = held.signed.bytes;
+        if file.length != size {
+            let finding = Finding::new(Rule::CheckpointChanged, name).expected(format!("{} bytes", file.length));
+            self.findings.push(finding.found(format!("{size} bytes")));
+            return Ok(());
+        }
+        let Some(looked) = self.readable(name, read_file(&mut held.content, file, |_, _| ()))? else { return Ok(()) };
+        let findings = checkpoint::findings(&mut held.content, &looked, file, name, |tensor| prints.of(tensor))
+            .map_err(|error| failed(name, &error))?;
+        self.note(name, &held.signed.piece(looked.sha256, Vec::new()), findings);
         Ok(())
     }
 
@@ -421,13 +447,59 @@ impl<'a> Desk<'a> {
     }
 }
 
+/// The fingerprints of a step, read when something asks for one.
+struct StepPrints<'a> {
+    files: &'a dyn Files,
+    rows: String,
+    /// Its place among the rows, and the columns' names.
+    row: Option<(u64, Kept, &'a [String])>,
+    read: Option<Vec<u64>>,
+}
+
+impl<'a> StepPrints<'a> {
+    /// Those after so many steps of a run.
+    fn new(files: &'a dyn Files, run: &Run, steps: u64, walked: Option<&'a Walked>) -> Self {
+        let row = walked.and_then(|walked| {
+            Some((steps.checked_sub(1)?, *walked.kept.get(&steps)?, walked.header.columns.as_slice()))
+        });
+        Self { files, rows: format!("{}/{FINGERPRINTS}", run.name()), row, read: None }
+    }
+
+    /// The fingerprint that a tensor of a checkpoint had; `None` where no column is of it, or where the row is not the
+    /// one that its line names.
+    fn of(&mut self, tensor: &str) -> io::Result<Option<u64>> {
+        let Some((step, kept, columns)) = self.row else { return Ok(None) };
+        let learnable = if tensor == "logit_scale" { "log_scale" } else { tensor };
+        let names = [tensor.to_owned(), format!("parameters/{tensor}"), format!("learnables/{learnable}")];
+        let Some(at) = names.iter().find_map(|name| columns.iter().position(|column| column == name)) else {
+            return Ok(None);
+        };
+        if self.read.is_none() {
+            // The file was open a moment ago; where it cannot be opened again, its digest has been judged already.
+            let Ok(mut opened) = self.files.open(&self.rows) else { return Ok(None) };
+            let row = row_at(&mut opened.content, columns.len(), step)?;
+            self.read = Some(row.filter(|row| Some(row_digest(row)) == kept.row).unwrap_or_default());
+        }
+        Ok(self.read.as_ref().and_then(|row| row.get(at).copied()))
+    }
+}
+
+/// How many steps a checkpoint's folder says that it stands after.
+fn steps_of(folder: &str, published: &str, run: &Run) -> Option<u64> {
+    if folder == published { Some(run.steps) } else { folder.rsplit('/').next()?.parse().ok() }
+}
+
+fn failed(name: &str, error: &io::Error) -> ReadError {
+    ReadError::Failed(format!("cannot read {name}: {error}"))
+}
+
 /// Which rule a changed file breaks, by its name.
 fn rule_of(name: &str) -> Rule {
     match name.rsplit('/').next().unwrap_or_default() {
-        "transcript.jsonl" => Rule::TranscriptChanged,
-        "fingerprints.bin" => Rule::FingerprintsChanged,
+        TRANSCRIPT => Rule::TranscriptChanged,
+        FINGERPRINTS => Rule::FingerprintsChanged,
         "eval_results.jsonl" => Rule::EvaluationChanged,
-        "manifest.json" | "model.safetensors" | "state.safetensors" => Rule::CheckpointChanged,
+        MANIFEST | WEIGHTS | STATE => Rule::CheckpointChanged,
         _ => Rule::FileChanged,
     }
 }
@@ -484,10 +556,10 @@ fn check_resolved(bytes: &[u8], statement: &Statement, run: &Run, name: &str) ->
 }
 
 /// The transcript's ends against what the certificate says of them.
-fn check_ends(bytes: &[u8], evidence: &Evidence, run: &Run, name: &str) -> Vec<Finding> {
-    let mut findings: Vec<_> = crate::transcript::check_run(&evidence.header, run.run, name).into_iter().collect();
-    let lines = evidence.lines.len() as u64 + 1;
-    if lines != run.lines || evidence.lines.len() as u64 != run.steps {
+fn check_ends(walked: &Walked, run: &Run, name: &str) -> Vec<Finding> {
+    let mut findings: Vec<_> = crate::transcript::check_run(&walked.header, run.run, name).into_iter().collect();
+    let lines = walked.steps + 1;
+    if lines != run.lines || walked.steps != run.steps {
         findings.push(
             Finding::new(Rule::TranscriptChanged, format!("{name}:{}", lines.min(run.lines) + 1))
                 .expected(format!("{} lines for {} steps", run.lines, run.steps))
@@ -497,18 +569,17 @@ fn check_ends(bytes: &[u8], evidence: &Evidence, run: &Run, name: &str) -> Vec<F
     if !findings.is_empty() {
         return findings;
     }
-    let chain = evidence.last_chain().unwrap_or(Blake3([0; 32]));
-    compare(&mut findings, Rule::TranscriptChanged, format!("{name}:{lines}"), &run.chain, &chain);
-    compare(&mut findings, Rule::TranscriptChanged, name.to_owned(), &run.transcript, &transcript::root(bytes));
+    compare(&mut findings, Rule::TranscriptChanged, format!("{name}:{lines}"), &run.chain, &walked.chain);
+    compare(&mut findings, Rule::TranscriptChanged, name.to_owned(), &run.transcript, &walked.root);
     findings
 }
 
-/// A manifest against itself, the certificate and the transcript.
+/// A manifest against itself, its folder's name, the certificate and the transcript.
 fn check_manifest(
     bytes: &[u8],
     run: &Run,
-    published: bool,
-    evidence: Option<&Evidence>,
+    (published, steps): (bool, Option<u64>),
+    walked: Option<&Walked>,
     name: &str,
 ) -> (Option<Manifest>, Vec<Finding>) {
     let manifest: Manifest = match canonical::from_file(bytes) {
@@ -518,15 +589,12 @@ fn check_manifest(
     let mut findings = checkpoint::check_manifest(&manifest, name);
     if published {
         compare(&mut findings, Rule::CheckpointChanged, format!("{name} root"), &run.checkpoint, &manifest.root);
-        compare(&mut findings, Rule::CheckpointChanged, format!("{name} step"), &run.steps, &manifest.step);
     }
-    if let Some(evidence) = evidence {
-        let done = usize::try_from(manifest.step).unwrap_or(usize::MAX);
-        let chain = match done.checked_sub(1) {
-            None => evidence.header.chain().ok(),
-            Some(last) => evidence.lines.get(last).map(|line| line.chain),
-        };
-        let said = chain.map_or_else(|| "no such step".to_owned(), |chain| chain.to_string());
+    let said = steps.map_or_else(|| "a folder named by its steps".to_owned(), |steps| steps.to_string());
+    compare(&mut findings, Rule::CheckpointChanged, format!("{name} step"), &said, &manifest.step.to_string());
+    if let Some(walked) = walked {
+        let said = walked.kept.get(&manifest.step);
+        let said = said.map_or_else(|| "no such step".to_owned(), |kept| kept.chain.to_string());
         compare(&mut findings, Rule::CheckpointChanged, format!("{name} chain"), &said, &manifest.chain.to_string());
     }
     (Some(manifest), findings)

@@ -97,7 +97,7 @@ mod tests {
     impl Files for Folder {
         fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
             let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-            Ok(Opened { size: bytes.len() as u64, content: Box::new(&bytes[..]) })
+            Ok(Opened { size: bytes.len() as u64, content: Box::new(std::io::Cursor::new(&bytes[..])) })
         }
     }
 

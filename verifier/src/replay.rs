@@ -1,75 +1,164 @@
 //! Two runs beside each other: the first step where they part, and in which columns.
 //!
-//! Golden, trial and audit ask this. Exactly, bit for bit: there is no tolerance.
+//! Golden, trial and audit ask this. Exactly, bit for bit: there is no tolerance. Both runs are read once, a step of
+//! each at a time.
 
+use std::io::Read;
+
+use ::evidence::{RowState, Steps, TranscriptError};
 use records::{Finding, Rule, v1::transcript::Line};
-
-use crate::transcript::Evidence;
 
 /// How many columns a finding names before it counts the rest.
 const NAMED_COLUMNS: usize = 6;
 
-/// Where two runs part.
+/// How two runs compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parting {
-    /// The first step that differs.
-    pub step: u64,
-    /// What differs there: `loss`, `ids`, names of diagnostics and of fingerprint columns, in their order.
-    pub what: Vec<String>,
+pub struct Compared {
+    /// Every way in which they differ, of rule `transcript-diverged`: other columns, too few steps, and the first step
+    /// that is not equal.
+    pub findings: Vec<Finding>,
+    /// How many steps of each were compared.
+    pub steps: u64,
 }
 
-/// The first of `steps` steps at which two runs differ.
-///
-/// Without `ignore_chain` the chains must be equal too, so that the runs had the same `run.json`.
-#[must_use]
-pub fn part(a: &Evidence, b: &Evidence, steps: u64, ignore_chain: bool) -> Option<Parting> {
-    let steps = usize::try_from(steps).unwrap_or(usize::MAX);
-    for step in 0..steps.min(a.lines.len()).min(b.lines.len()) {
-        let what = differences(a, b, step, ignore_chain);
-        if !what.is_empty() {
-            return Some(Parting { step: step as u64, what });
-        }
+/// A run that cannot be compared because its own evidence does not hold together.
+#[derive(Debug, thiserror::Error)]
+#[error("{side}: {damage}")]
+pub struct Unsound {
+    /// Whose.
+    pub side: WhichRun,
+    /// What is wrong.
+    #[source]
+    pub damage: Damage,
+}
+
+/// Which of the two runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichRun {
+    /// The one that says how it should be.
+    Recorded,
+    /// The one that is held to it.
+    Found,
+}
+
+impl std::fmt::Display for WhichRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Recorded => "the recorded run",
+            Self::Found => "this run",
+        })
     }
-    None
 }
 
-/// Compares the first `steps` steps of a run with those of a recorded one.
+/// What does not hold in a run's evidence.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// Its transcript.
+    #[error("transcript.jsonl: {0}")]
+    Transcript(#[from] TranscriptError),
+    /// A row of its fingerprints.
+    #[error("fingerprints.bin: step {step} is not the row that its line names")]
+    Row {
+        /// The row's step.
+        step: u64,
+    },
+}
+
+/// One run and where it stands.
+struct Runner<'a, T, F> {
+    side: WhichRun,
+    steps: &'a mut Steps<T, F>,
+    line: Option<Line>,
+}
+
+impl<T: Read, F: Read> Runner<'_, T, F> {
+    fn advance(&mut self) -> Result<(), Unsound> {
+        let unsound = |damage| Unsound { side: self.side, damage };
+        self.line = match self.steps.step().map_err(|error| unsound(error.into()))? {
+            None => None,
+            Some((line, RowState::Named)) => Some(line),
+            Some((line, _)) => return Err(unsound(Damage::Row { step: line.step })),
+        };
+        Ok(())
+    }
+
+    fn columns(&self) -> &[String] {
+        &self.steps.transcript().header().columns
+    }
+}
+
+/// Compares the first `steps` steps of a run with those of a recorded one; without a number, as many as the longer has.
 ///
-/// Every way in which they differ is a finding of rule `transcript-diverged`: other columns, too few
-/// steps, and the first step that is not equal.
-#[must_use]
-pub fn compare(golden: &Evidence, run: &Evidence, steps: u64, ignore_chain: bool) -> Vec<Finding> {
-    let diverged = |place: String| Finding::new(Rule::Diverged, place);
-    if golden.header.columns != run.header.columns {
-        let other = golden.header.columns.iter().zip(&run.header.columns).find(|(a, b)| a != b);
-        let (expected, found) = other.map_or(("", ""), |(a, b)| (a.as_str(), b.as_str()));
-        return vec![
-            diverged("columns of fingerprints".to_owned())
-                .expected(format!("{} columns {expected}", golden.header.columns.len()))
-                .found(format!("{} columns {found}", run.header.columns.len())),
-        ];
+/// Unless `ignore_chain`, the chains must be equal too, so that the runs had the same `run.json`.
+///
+/// - Errors: one of them is damaged within those steps, or cannot be read.
+pub fn compare<A: Read, B: Read, C: Read, D: Read>(
+    recorded: &mut Steps<A, B>,
+    found: &mut Steps<C, D>,
+    steps: Option<u64>,
+    ignore_chain: bool,
+) -> Result<Compared, Unsound> {
+    let mut a = Runner { side: WhichRun::Recorded, steps: recorded, line: None };
+    let mut b = Runner { side: WhichRun::Found, steps: found, line: None };
+    if let Some(finding) = other_columns(a.columns(), b.columns()) {
+        return Ok(Compared { findings: vec![finding], steps: 0 });
+    }
+    let mut parting = None;
+    let (mut done, mut both) = (0, 0);
+    while steps.is_none_or(|steps| done < steps) {
+        a.advance()?;
+        b.advance()?;
+        match (&a.line, &b.line) {
+            (None, None) => break,
+            (Some(x), Some(y)) => {
+                both += 1;
+                if parting.is_none() {
+                    parting = part(x, y, a.steps.row(), b.steps.row(), a.columns(), ignore_chain);
+                }
+            }
+            _ => {}
+        }
+        done += 1;
     }
     let mut findings = Vec::new();
-    for (name, evidence) in [("the recorded run", golden), ("this run", run)] {
-        if (evidence.lines.len() as u64) < steps {
-            let found = format!("{} steps", evidence.lines.len());
-            findings.push(diverged(name.to_owned()).expected(format!("{steps} steps")).found(found));
+    let wanted = steps.unwrap_or(done);
+    for (side, length) in [(a.side, a.steps.transcript().steps()), (b.side, b.steps.transcript().steps())] {
+        if length < wanted {
+            let finding = Finding::new(Rule::Diverged, side.to_string());
+            findings.push(finding.expected(format!("{wanted} steps")).found(format!("{length} steps")));
         }
     }
-    if let Some(parting) = part(golden, run, steps, ignore_chain) {
-        let line = |evidence: &Evidence| summary(&evidence.lines[parting.step as usize]);
-        findings.push(
-            diverged(format!("step {}: {}", parting.step, listed(&parting.what)))
-                .expected(line(golden))
-                .found(line(run)),
-        );
+    findings.extend(parting);
+    Ok(Compared { findings, steps: both })
+}
+
+fn other_columns(golden: &[String], run: &[String]) -> Option<Finding> {
+    if golden == run {
+        return None;
     }
-    findings
+    let other = golden.iter().zip(run).find(|(a, b)| a != b);
+    let (expected, found) = other.map_or(("", ""), |(a, b)| (a.as_str(), b.as_str()));
+    let finding = Finding::new(Rule::Diverged, "columns of fingerprints");
+    Some(
+        finding
+            .expected(format!("{} columns {expected}", golden.len()))
+            .found(format!("{} columns {found}", run.len())),
+    )
+}
+
+/// The finding where two runs part at a step.
+fn part(x: &Line, y: &Line, rows_x: &[u8], rows_y: &[u8], columns: &[String], ignore_chain: bool) -> Option<Finding> {
+    let what = differences(x, y, rows_x, rows_y, columns, ignore_chain);
+    if what.is_empty() {
+        return None;
+    }
+    let summary = |line: &Line| format!("loss {} ({})", line.loss.read, line.loss.bits);
+    let finding = Finding::new(Rule::Diverged, format!("step {}: {}", x.step, listed(&what)));
+    Some(finding.expected(summary(x)).found(summary(y)))
 }
 
 /// Names, cut after a few.
-#[must_use]
-pub fn listed(names: &[String]) -> String {
+fn listed(names: &[String]) -> String {
     let shown = names.iter().take(NAMED_COLUMNS).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().checked_sub(NAMED_COLUMNS) {
         None | Some(0) => shown,
@@ -77,12 +166,14 @@ pub fn listed(names: &[String]) -> String {
     }
 }
 
-fn summary(line: &Line) -> String {
-    format!("loss {} ({})", line.loss.read, line.loss.bits)
-}
-
-fn differences(a: &Evidence, b: &Evidence, step: usize, ignore_chain: bool) -> Vec<String> {
-    let (x, y) = (&a.lines[step], &b.lines[step]);
+fn differences(
+    x: &Line,
+    y: &Line,
+    rows_x: &[u8],
+    rows_y: &[u8],
+    columns: &[String],
+    ignore_chain: bool,
+) -> Vec<String> {
     let mut what = Vec::new();
     let mut note = |differs: bool, name: &str| {
         if differs {
@@ -98,10 +189,9 @@ fn differences(a: &Evidence, b: &Evidence, step: usize, ignore_chain: bool) -> V
         }
     }
     if x.fingerprints != y.fingerprints {
-        for (column, name) in a.header.columns.iter().enumerate() {
-            note(a.row(step).get(column) != b.row(step).get(column), name);
+        for (name, (a, b)) in columns.iter().zip(rows_x.chunks(8).zip(rows_y.chunks(8))) {
+            note(a != b, name);
         }
-        note(a.header.columns != b.header.columns, "columns of fingerprints");
     }
     // The chain repeats every difference before it; on its own it says that run.json differs.
     if !ignore_chain && what.is_empty() && x.chain != y.chain {
@@ -112,48 +202,66 @@ fn differences(a: &Evidence, b: &Evidence, step: usize, ignore_chain: bool) -> V
 
 #[cfg(test)]
 mod tests {
-    use records::Verdict;
-
     use super::*;
-    use crate::transcript::{Names, tests::written};
+    use crate::transcript::tests::written;
 
-    fn evidence(steps: u64, loss: impl Fn(u64) -> f32, print: impl Fn(u64, u64) -> u64) -> Evidence {
-        let (transcript, fingerprints) = written(steps, loss, print);
-        match Evidence::read(&transcript, &fingerprints, Names { transcript: "t", fingerprints: "f" }) {
-            Verdict::Pass(evidence) => evidence,
-            other => panic!("{other:?}"),
-        }
+    type Files = (Vec<u8>, Vec<u8>);
+
+    fn compared(a: &Files, b: &Files, steps: Option<u64>, ignore_chain: bool) -> Result<Compared, Unsound> {
+        let mut a = Steps::open(&a.0[..], &a.1[..]).unwrap();
+        let mut b = Steps::open(&b.0[..], &b.1[..]).unwrap();
+        compare(&mut a, &mut b, steps, ignore_chain)
+    }
+
+    fn places(a: &Files, b: &Files, steps: Option<u64>, ignore_chain: bool) -> Vec<String> {
+        let compared = compared(a, b, steps, ignore_chain).unwrap();
+        compared.findings.into_iter().map(|finding| finding.place).collect()
     }
 
     #[test]
     fn equal_runs_have_no_finding() {
-        let run = || evidence(4, |step| step as f32, |step, column| step + column);
-        assert_eq!(compare(&run(), &run(), 4, false), []);
-        assert_eq!(compare(&run(), &evidence(6, |step| step as f32, |step, column| step + column), 4, false), []);
+        let run = |steps| written(1, steps, |step| step as f32, |step, column| step + column);
+        let whole = Compared { findings: vec![], steps: 4 };
+        assert_eq!(compared(&run(4), &run(4), None, false).unwrap(), whole);
+        assert_eq!(compared(&run(4), &run(6), Some(4), false).unwrap(), whole);
     }
 
     #[test]
     fn the_first_step_and_its_columns_are_named() {
-        let a = evidence(5, |_| 1.0, |step, column| step + column);
-        let b = evidence(5, |_| 1.0, |step, column| step + column + u64::from(step >= 3 && column > 0));
-        assert_eq!(part(&a, &b, 5, true).unwrap().step, 3);
-        let findings = compare(&a, &b, 5, true);
-        assert_eq!(findings[0].place, "step 3: gradients/a, parameters/a");
-        assert_eq!(compare(&a, &b, 3, true), []);
+        let a = written(1, 5, |_| 1.0, |step, column| step + column);
+        let b = written(1, 5, |_| 1.0, |step, column| step + column + u64::from(step >= 3 && column > 0));
+        assert_eq!(places(&a, &b, None, true), ["step 3: gradients/a, parameters/a"]);
+        assert_eq!(places(&a, &b, Some(3), true), [""; 0]);
+        assert_eq!(places(&a, &b, Some(4), true).len(), 1);
     }
 
     #[test]
     fn a_short_run_is_not_equal() {
-        let run = |steps| evidence(steps, |_| 1.0, |step, column| step + column);
-        assert_eq!(compare(&run(4), &run(3), 4, true)[0].place, "this run");
+        let run = |steps| written(1, steps, |_| 1.0, |step, column| step + column);
+        assert_eq!(places(&run(4), &run(3), Some(4), true), ["this run"]);
+        assert_eq!(places(&run(3), &run(4), None, true), ["the recorded run"]);
+        assert_eq!(places(&run(3), &run(4), Some(3), true), [""; 0]);
     }
 
     #[test]
     fn another_run_with_equal_steps_differs_in_its_chain_alone() {
-        let a = evidence(2, |_| 1.0, |step, column| step + column);
+        let [a, b] = [1, 2].map(|run| written(run, 2, |_| 1.0, |step, column| step + column));
+        assert_eq!(places(&a, &b, None, true), [""; 0]);
+        assert_eq!(places(&a, &b, None, false), ["step 0: chain"]);
+    }
+
+    #[test]
+    fn a_run_that_is_damaged_where_it_is_compared_is_no_run_that_differs() {
+        let a = written(1, 4, |_| 1.0, |step, column| step + column);
         let mut b = a.clone();
-        b.lines[0].chain = records::Blake3([9; 32]);
-        assert_eq!(compare(&a, &b, 2, true), []);
-        assert_eq!(compare(&a, &b, 2, false)[0].place, "step 0: chain");
+        b.1[24 * 2] ^= 1;
+        let error = compared(&a, &b, None, true).unwrap_err();
+        assert_eq!(error.to_string(), "this run: fingerprints.bin: step 2 is not the row that its line names");
+        assert!(compared(&a, &b, Some(2), true).is_ok());
+        let mut b = a.clone();
+        let at = b.0.windows(3).rposition(|text| text == b"tau").unwrap();
+        b.0[at] = b'u';
+        let error = compared(&b, &a, None, true).unwrap_err();
+        assert_eq!(error.to_string(), "the recorded run: transcript.jsonl: line 5 does not continue the chain");
     }
 }

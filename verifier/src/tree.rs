@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use records::{Blake3, TreeDigest};
+use records::{Framed, TreeDigest};
 
 /// Where the sources are.
 pub const SOURCES: &str = "editable/src/";
@@ -12,6 +12,9 @@ pub const ROOT: &str = "editable/src/lib.rs";
 pub const CONFIG: &str = "editable/config.toml";
 /// What people call the entry.
 pub const SUBMISSION: &str = "editable/submission.toml";
+
+/// The context of [`TreeDigest`].
+const CONTEXT: &str = "maxclip submission tree v1";
 
 /// The editable files of a submission, by path from the root: `editable/src/lib.rs`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,16 +27,11 @@ impl Tree {
     /// The identity that results and seeds are bound to; see [`TreeDigest`] for its bytes.
     #[must_use]
     pub fn digest(&self) -> TreeDigest {
-        let mut listing = Vec::new();
-        for (path, bytes) in self.files.iter().filter(|(path, _)| *path != SUBMISSION) {
-            listing.extend_from_slice(path.as_bytes());
-            listing.push(0);
-            listing.extend_from_slice(bytes.len().to_string().as_bytes());
-            listing.push(0);
-            listing.extend_from_slice(blake3::hash(bytes).to_hex().as_bytes());
-            listing.push(b'\n');
-        }
-        TreeDigest(Blake3::of(&listing).0)
+        let files: Vec<_> = self.files.iter().filter(|(path, _)| *path != SUBMISSION).collect();
+        let framed = Framed::new(CONTEXT).list("files", files.into_iter(), |framed, (path, bytes)| {
+            framed.text("path", path).bytes("content", bytes)
+        });
+        TreeDigest(framed.finish().0)
     }
 
     /// The sources, in order of their paths.
@@ -62,9 +60,14 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_of_the_documented_listing() {
-        let listing = format!("{CONFIG}\0{}\0{}\n", 3, blake3::hash(b"a=1").to_hex());
-        assert_eq!(tree(&[(CONFIG, "a=1")]).digest().0, Blake3::of(listing.as_bytes()).0);
+    fn the_digest_is_that_of_another_implementation() {
+        // Computed with BLAKE3's own Python binding from the layout that `TreeDigest` states.
+        let files =
+            [(CONFIG, "a=1"), ("editable/src/lib.rs", "mod loss;\n"), ("editable/src/loss.rs", ""), (SUBMISSION, "x")];
+        assert_eq!(
+            tree(&files).digest().to_string(),
+            "submission:f1bbdd28e8b9a3c75f52e8be653c2c1290fe505c79a5ab1f342090cb58a67570"
+        );
     }
 
     #[test]

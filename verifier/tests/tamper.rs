@@ -214,6 +214,11 @@ fn a_file_of_another_length_is_named_with_both_and_not_read() {
             panic!("read although its length is wrong")
         }
     }
+    impl std::io::Seek for Endless {
+        fn seek(&mut self, _: std::io::SeekFrom) -> std::io::Result<u64> {
+            panic!("read although its length is wrong")
+        }
+    }
     /// One file as long as a sparse one can be, the others as they are.
     struct Stretched<'a>(&'a Folder, &'a str);
     impl Files for Stretched<'_> {

@@ -45,7 +45,7 @@ pub struct Tool<'a> {
 
 /// How a tool ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct ToolOutput {
     /// The raw wait status.
     pub status: i32,
     /// CPU time of it and of all that it waited for, in microseconds.
@@ -105,7 +105,7 @@ impl Tool<'_> {
     /// Runs the tool to its end, in a view of its own where the system gives one, else in a Landlock domain alone.
     ///
     /// Errors: neither is to be had, or the program does not start. How it *ended* is never an error.
-    pub fn run(&self) -> Result<Told, ToolError> {
+    pub fn run(&self) -> Result<ToolOutput, ToolError> {
         let failed = |source| ToolError::System { program: self.program.to_owned(), source };
         let (output, written) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
         let mut program = self.program(written)?;
@@ -127,7 +127,7 @@ impl Tool<'_> {
         let alone = started.namespaces() == Namespaces::Own;
         let ended = if stopped.is_some() || !alone { started.end_group() } else { started.end() }.map_err(failed)?;
         let Ended { status, cpu_micros, .. } = ended;
-        Ok(Told { status, cpu_micros, output, stopped, walls: Walls { view, landlock } })
+        Ok(ToolOutput { status, cpu_micros, output, stopped, walls: Walls { view, landlock } })
     }
 
     fn program(&self, written: OwnedFd) -> Result<Program, ToolError> {
@@ -214,7 +214,7 @@ mod tests {
             Self { out: tempfile::tempdir().unwrap(), staging: tempfile::tempdir().unwrap() }
         }
 
-        fn shell(&self, script: &str, seconds: u64) -> Result<Told, ToolError> {
+        fn shell(&self, script: &str, seconds: u64) -> Result<ToolOutput, ToolError> {
             let system = ["/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib"].map(PathBuf::from);
             let tool = Tool {
                 profile: &COMPILER,
@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn one_of_view_and_landlock_is_enough_and_none_is_no_run() {
-        let walls = |told: &Told| (told.walls.view, told.walls.landlock);
-        let reads = |told: &Told| String::from_utf8_lossy(&told.output).contains("root:");
+        let walls = |told: &ToolOutput| (told.walls.view, told.walls.landlock);
+        let reads = |told: &ToolOutput| String::from_utf8_lossy(&told.output).contains("root:");
         without(&[LANDLOCK], || {
             let told = Place::new().shell(READ, 30).unwrap();
             assert_eq!((walls(&told), reads(&told)), ((true, false), false));

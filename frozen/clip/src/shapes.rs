@@ -20,7 +20,7 @@ pub enum Kind {
 
 /// The distribution that an initial value is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Law {
+pub enum Distribution {
     /// All 0 or all 1.
     Constant(f32),
     /// Normal around 0 with this standard deviation.
@@ -39,7 +39,7 @@ pub struct TensorShape {
     /// Lengths of its dimensions.
     pub shape: Vec<usize>,
     /// What it is drawn from.
-    pub law: Law,
+    pub law: Distribution,
 }
 
 impl TensorShape {
@@ -76,29 +76,30 @@ pub fn shapes(config: &ModelConfig) -> Vec<TensorShape> {
 struct List(Vec<TensorShape>);
 
 impl List {
-    fn add(&mut self, name: impl Into<String>, kind: Kind, shape: &[usize], law: Law) {
+    fn add(&mut self, name: impl Into<String>, kind: Kind, shape: &[usize], law: Distribution) {
         self.0.push(TensorShape { name: name.into(), kind, shape: shape.to_vec(), law });
     }
 
     fn norm(&mut self, name: &str, width: usize) {
-        self.add(format!("{name}.weight"), Kind::Norm, &[width], Law::Constant(1.0));
-        self.add(format!("{name}.bias"), Kind::Norm, &[width], Law::Constant(0.0));
+        self.add(format!("{name}.weight"), Kind::Norm, &[width], Distribution::Constant(1.0));
+        self.add(format!("{name}.bias"), Kind::Norm, &[width], Distribution::Constant(0.0));
     }
 
     /// A pre-norm block; `laws` are those of its four matrices, inwards first.
-    fn block(&mut self, prefix: &str, width: usize, hidden: usize, laws: [Law; 4]) {
+    fn block(&mut self, prefix: &str, width: usize, hidden: usize, laws: [Distribution; 4]) {
         let [in_proj, out_proj, c_fc, c_proj] = laws;
         self.norm(&format!("{prefix}.ln_1"), width);
         self.norm(&format!("{prefix}.ln_2"), width);
-        let mut map = |name: &str, suffix: &str, rows: usize, columns: usize, weight: Law, bias: Law| {
-            self.add(format!("{prefix}.{name}{suffix}weight"), Kind::Matrix, &[rows, columns], weight);
-            self.add(format!("{prefix}.{name}{suffix}bias"), Kind::Bias, &[rows], bias);
-        };
-        map("attn.in_proj", "_", 3 * width, width, in_proj, Law::Constant(0.0));
-        map("attn.out_proj", ".", width, width, out_proj, Law::Constant(0.0));
+        let mut map =
+            |name: &str, suffix: &str, rows: usize, columns: usize, weight: Distribution, bias: Distribution| {
+                self.add(format!("{prefix}.{name}{suffix}weight"), Kind::Matrix, &[rows, columns], weight);
+                self.add(format!("{prefix}.{name}{suffix}bias"), Kind::Bias, &[rows], bias);
+            };
+        map("attn.in_proj", "_", 3 * width, width, in_proj, Distribution::Constant(0.0));
+        map("attn.out_proj", ".", width, width, out_proj, Distribution::Constant(0.0));
         // The framework's default for a bias is uniform by the fan-in, in both towers.
-        map("mlp.c_fc", ".", hidden, width, c_fc, Law::Uniform(inverse_root(width)));
-        map("mlp.c_proj", ".", width, hidden, c_proj, Law::Uniform(inverse_root(hidden)));
+        map("mlp.c_fc", ".", hidden, width, c_fc, Distribution::Uniform(inverse_root(width)));
+        map("mlp.c_proj", ".", width, hidden, c_proj, Distribution::Uniform(inverse_root(hidden)));
     }
 }
 
@@ -109,33 +110,33 @@ fn inverse_root(count: usize) -> f64 {
 fn vision(config: &ModelConfig, list: &mut List) {
     let vision = &config.vision_cfg;
     let (width, patch, hidden) = (vision.width, vision.patch_size, vision.hidden());
-    let scale = Law::Normal(inverse_root(width));
+    let scale = Distribution::Normal(inverse_root(width));
     let tokens = vision.grid() * vision.grid() + 1;
     list.add("visual.class_embedding", Kind::Embedding, &[width], scale);
     list.add("visual.positional_embedding", Kind::Embedding, &[tokens, width], scale);
     list.add("visual.proj", Kind::Matrix, &[width, config.embed_dim], scale);
-    let conv = Law::Uniform(inverse_root(3 * patch * patch));
+    let conv = Distribution::Uniform(inverse_root(3 * patch * patch));
     list.add("visual.conv1.weight", Kind::Matrix, &[width, 3, patch, patch], conv);
     list.norm("visual.ln_pre", width);
     list.norm("visual.ln_post", width);
     // Glorot and Bengio's bound over fan-in plus fan-out of the joint projection; then fan-in alone.
     let laws = [(6.0 / (4 * width) as f64).sqrt(), inverse_root(width), inverse_root(width), inverse_root(hidden)];
     for layer in 0..vision.layers {
-        list.block(&format!("visual.transformer.resblocks.{layer}"), width, hidden, laws.map(Law::Uniform));
+        list.block(&format!("visual.transformer.resblocks.{layer}"), width, hidden, laws.map(Distribution::Uniform));
     }
 }
 
 fn text(config: &ModelConfig, list: &mut List) {
     let text = &config.text_cfg;
     let (width, hidden) = (text.width, text.hidden());
-    list.add("positional_embedding", Kind::Embedding, &[text.context_length, width], Law::Normal(0.01));
-    list.add(TOKEN_EMBEDDING, Kind::Embedding, &[text.vocab_size, width], Law::Normal(0.02));
-    list.add("text_projection", Kind::Matrix, &[width, config.embed_dim], Law::Normal(inverse_root(width)));
+    list.add("positional_embedding", Kind::Embedding, &[text.context_length, width], Distribution::Normal(0.01));
+    list.add(TOKEN_EMBEDDING, Kind::Embedding, &[text.vocab_size, width], Distribution::Normal(0.02));
+    list.add("text_projection", Kind::Matrix, &[width, config.embed_dim], Distribution::Normal(inverse_root(width)));
     list.norm("ln_final", width);
     let residual = inverse_root(width) * inverse_root(2 * text.layers);
     let laws = [inverse_root(width), residual, inverse_root(2 * width), residual];
     for layer in 0..text.layers {
-        list.block(&format!("transformer.resblocks.{layer}"), width, hidden, laws.map(Law::Normal));
+        list.block(&format!("transformer.resblocks.{layer}"), width, hidden, laws.map(Distribution::Normal));
     }
 }
 
@@ -164,23 +165,24 @@ mod tests {
         let shapes = shapes_of_b_32();
         let law = |name: &str| shapes.iter().find(|tensor| tensor.name == name).unwrap().law;
         let expected = [
-            ("visual.conv1.weight", Law::Uniform(0.018_042)),
-            ("visual.proj", Law::Normal(0.036_084)),
-            ("visual.transformer.resblocks.3.attn.in_proj_weight", Law::Uniform(0.044_194)),
-            ("visual.transformer.resblocks.3.attn.out_proj.weight", Law::Uniform(0.036_084)),
-            ("visual.transformer.resblocks.3.mlp.c_fc.bias", Law::Uniform(0.036_084)),
-            ("visual.transformer.resblocks.3.mlp.c_proj.weight", Law::Uniform(0.018_042)),
-            ("transformer.resblocks.3.attn.in_proj_weight", Law::Normal(0.044_194)),
-            ("transformer.resblocks.3.attn.out_proj.weight", Law::Normal(0.009_021_1)),
-            ("transformer.resblocks.3.mlp.c_proj.weight", Law::Normal(0.009_021_1)),
-            ("transformer.resblocks.3.mlp.c_fc.weight", Law::Normal(0.031_25)),
-            ("transformer.resblocks.3.mlp.c_fc.bias", Law::Uniform(0.044_194)),
-            ("transformer.resblocks.3.mlp.c_proj.bias", Law::Uniform(0.022_097)),
-            ("text_projection", Law::Normal(0.044_194)),
+            ("visual.conv1.weight", Distribution::Uniform(0.018_042)),
+            ("visual.proj", Distribution::Normal(0.036_084)),
+            ("visual.transformer.resblocks.3.attn.in_proj_weight", Distribution::Uniform(0.044_194)),
+            ("visual.transformer.resblocks.3.attn.out_proj.weight", Distribution::Uniform(0.036_084)),
+            ("visual.transformer.resblocks.3.mlp.c_fc.bias", Distribution::Uniform(0.036_084)),
+            ("visual.transformer.resblocks.3.mlp.c_proj.weight", Distribution::Uniform(0.018_042)),
+            ("transformer.resblocks.3.attn.in_proj_weight", Distribution::Normal(0.044_194)),
+            ("transformer.resblocks.3.attn.out_proj.weight", Distribution::Normal(0.009_021_1)),
+            ("transformer.resblocks.3.mlp.c_proj.weight", Distribution::Normal(0.009_021_1)),
+            ("transformer.resblocks.3.mlp.c_fc.weight", Distribution::Normal(0.031_25)),
+            ("transformer.resblocks.3.mlp.c_fc.bias", Distribution::Uniform(0.044_194)),
+            ("transformer.resblocks.3.mlp.c_proj.bias", Distribution::Uniform(0.022_097)),
+            ("text_projection", Distribution::Normal(0.044_194)),
         ];
         for (name, expected) in expected {
             let (found, expected) = match (law(name), expected) {
-                (Law::Normal(a), Law::Normal(b)) | (Law::Uniform(a), Law::Uniform(b)) => (a, b),
+                (Distribution::Normal(a), Distribution::Normal(b))
+                | (Distribution::Uniform(a), Distribution::Uniform(b)) => (a, b),
                 other => panic!("{name}: {other:?}"),
             };
             assert!((found / expected - 1.0).abs() < 2e-5, "{name}: {found} against {expected}");

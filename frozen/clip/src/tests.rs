@@ -23,7 +23,7 @@ fn tiny_f64(quick_gelu: bool) -> (ModelConfig, BTreeMap<String, Tensor>) {
         config::TextConfig { context_length: 8, vocab_size: 11, width: 8, heads: 2, layers: 2, mlp_ratio: 2.0 };
     let tensors = shapes(&config).into_iter().map(|tensor| {
         let mut stream = SEED.stream(&tensor.name, &[1]);
-        let base = if matches!(tensor.law, shapes::Law::Constant(1.0)) { 1.0 } else { 0.0 };
+        let base = if matches!(tensor.law, shapes::Distribution::Constant(1.0)) { 1.0 } else { 0.0 };
         let values: Vec<f64> = (0..tensor.len()).map(|_| base + 0.3 * stream.normal()).collect();
         let shape: Vec<i64> = tensor.shape.iter().map(|&n| n as i64).collect();
         (tensor.name, Tensor::from_slice(&values).reshape(shape))

@@ -2,14 +2,15 @@
 //!
 //! No libtorch here: a checkpoint can be written, read and checked without it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use numerics::Seed;
+use records::v1::checkpoint::{TensorFile, TensorLeaf};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::{
     ModelConfig,
-    shapes::{Law, TensorShape, shapes},
+    shapes::{Distribution, TensorShape, shapes},
 };
 
 /// A tensor of 32-bit floats, row-major.
@@ -27,8 +28,8 @@ pub type NamedValues = BTreeMap<String, Values>;
 /// A safetensors file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ValuesError {
-    /// Not a safetensors file, or a damaged one.
-    #[error("not a whole safetensors file: {0}")]
+    /// Not a safetensors file, a damaged one, or one that cannot be written.
+    #[error("safetensors: {0}")]
     Format(#[from] safetensors::SafeTensorError),
     /// A number format other than 32-bit floats.
     #[error("tensor `{name}` is {found:?}, expected F32")]
@@ -43,16 +44,16 @@ pub enum ValuesError {
 /// The weights that a seed gives: one stream a tensor, so that no tensor's values depend on another's size.
 #[must_use]
 pub fn initial(config: &ModelConfig, seed: &Seed) -> NamedValues {
-    let seed = seed.child("initial weights", &[]);
+    let seed = seed.weights();
     shapes(config).into_iter().map(|tensor| (tensor.name.clone(), draw(&tensor, &seed))).collect()
 }
 
 fn draw(tensor: &TensorShape, seed: &Seed) -> Values {
     let mut stream = seed.stream(&tensor.name, &[]);
     let mut value = || match tensor.law {
-        Law::Constant(value) => value,
-        Law::Normal(deviation) => (deviation * stream.normal()) as f32,
-        Law::Uniform(bound) => stream.uniform(-bound, bound) as f32,
+        Distribution::Constant(value) => value,
+        Distribution::Normal(deviation) => (deviation * stream.normal()) as f32,
+        Distribution::Uniform(bound) => stream.uniform(-bound, bound) as f32,
     };
     Values { shape: tensor.shape.clone(), data: (0..tensor.len()).map(|_| value()).collect() }
 }
@@ -76,6 +77,45 @@ pub fn to_file(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> Result<Vec<u8>, Val
         .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
     Ok(safetensors::serialize(views, None)?)
+}
+
+/// A tensor as the library that writes it wants to see it: its bytes are made when they are written.
+struct Numbers<'a>(&'a [usize], &'a [f32]);
+
+impl safetensors::View for Numbers<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        self.0
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        bytes(self.1).into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.1)
+    }
+}
+
+/// Writes a safetensors file of 32-bit floats, one tensor after the other; the bytes are those of [`to_file`].
+///
+/// - Errors: [`ValuesError::Format`] where a shape and its data disagree, or where it cannot be written.
+pub fn write(path: &Path, tensors: &[(String, &[usize], &[f32])]) -> Result<(), ValuesError> {
+    let views = tensors.iter().map(|(name, shape, data)| (name.as_str(), Numbers(shape, data)));
+    Ok(safetensors::serialize_to_file(views, None, path)?)
+}
+
+/// Numbers under the names and shapes that a manifest gives them.
+#[must_use]
+pub fn named(listed: &TensorFile, numbers: Vec<Vec<f32>>) -> NamedValues {
+    let values = |(tensor, data): (&TensorLeaf, Vec<f32>)| {
+        let shape = tensor.shape.iter().filter_map(|&length| usize::try_from(length).ok()).collect();
+        (tensor.name.clone(), Values { shape, data })
+    };
+    listed.tensors.iter().zip(numbers).map(values).collect()
 }
 
 /// Reads a safetensors file of 32-bit floats.
@@ -108,11 +148,11 @@ mod tests {
             let mean = data.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
             let variance = data.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / count;
             let (expected_mean, deviation, kurtosis) = match tensor.law {
-                Law::Constant(value) => (f64::from(value), 0.0, 1.0),
-                Law::Normal(deviation) => (0.0, deviation, 3.0),
-                Law::Uniform(bound) => (0.0, bound / 3f64.sqrt(), 1.8),
+                Distribution::Constant(value) => (f64::from(value), 0.0, 1.0),
+                Distribution::Normal(deviation) => (0.0, deviation, 3.0),
+                Distribution::Uniform(bound) => (0.0, bound / 3f64.sqrt(), 1.8),
             };
-            if let Law::Uniform(bound) = tensor.law {
+            if let Distribution::Uniform(bound) = tensor.law {
                 assert!(data.iter().all(|&x| f64::from(x).abs() <= bound * (1.0 + 1e-6)), "{}", tensor.name);
             }
             // Five standard errors of mean and variance.
@@ -125,6 +165,17 @@ mod tests {
                 tensor.name
             );
         }
+    }
+
+    #[test]
+    fn initial_weights_are_those_of_another_implementation() {
+        // Computed in Python: streams with BLAKE3's own binding, logarithm and circle functions with its libm, to f32.
+        let values = initial(&ModelConfig::parse(MINI).unwrap(), &Seed([1; 32]));
+        let first = |name: &str| values[name].data[..3].iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(first("visual.proj"), [0xbdfad10d, 0x3d84666b, 0x3de7acc5], "normal");
+        assert_eq!(first("visual.conv1.weight"), [0xbd82d85e, 0xbc08bf32, 0xbd3681ec], "uniform");
+        assert_eq!(first("token_embedding.weight"), [0xbcbc9fff, 0xbacfbcbd, 0xbc5c7bad], "normal");
+        assert_eq!(first("ln_final.weight"), [1f32.to_bits(); 3], "constant");
     }
 
     #[test]
@@ -142,6 +193,10 @@ mod tests {
     fn a_file_round_trips_and_a_cut_one_is_refused() {
         let values = Values { shape: vec![2, 1], data: vec![1.5, -0.0] };
         let file = to_file(&[("b".into(), values.shape.clone(), bytes(&values.data))]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write(&path, &[("b".into(), &values.shape, &values.data)]).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), file);
         let read = from_file(&file).unwrap();
         assert_eq!(
             read["b"].data.iter().map(|x| x.to_bits()).collect::<Vec<_>>(),

@@ -100,6 +100,20 @@ mod tests {
     }
 
     #[test]
+    fn content_uid_and_leaf_are_those_of_another_implementation() {
+        // Computed with BLAKE3's own Python binding from the layouts above.
+        let (image, caption) = (b"\xff\xd8\xff", "a red circle");
+        let content = content(image, caption);
+        assert_eq!(content.to_string(), "b3:2f37aa9773cee06a088b929260798957a6928473e7b31fc5ce6d257d747b61ff");
+        assert_eq!(Uid::of(image, caption).to_string(), "2f37aa9773cee06a088b929260798957");
+        let uid = Uid(std::array::from_fn(|at| at as u8));
+        assert_eq!(
+            leaf(uid, content).to_string(),
+            "b3:51c4172e480387f12d3f290da658aac6c9b07f8c417d81dac7a1098ad2ea2938"
+        );
+    }
+
+    #[test]
     fn a_byte_cannot_move_between_image_and_caption() {
         assert_ne!(content(b"ab", "c"), content(b"a", "bc"));
     }

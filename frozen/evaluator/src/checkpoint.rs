@@ -3,16 +3,14 @@
 use std::path::Path;
 
 use clip::{NamedValues, values};
+use evidence::checkpoint::{read_manifest, read_values};
 use records::{
-    Blake3, Sha256, canonical,
+    Blake3,
     file::{self, FileError, Links},
-    v1::checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, leaf},
+    v1::checkpoint::{MANIFEST, MANIFEST_BYTES_MAX, WEIGHTS},
 };
 
 use crate::halt::{Fault, Halt};
-
-const MODEL: &str = "model.safetensors";
-const MANIFEST: &str = "manifest.json";
 
 /// A model's weights and the root that names them.
 #[derive(Debug)]
@@ -30,46 +28,25 @@ impl Checkpoint {
     pub fn read(folder: &Path) -> Result<Self, Halt> {
         let path = folder.join(MANIFEST);
         let bytes = file::read_named(&path, MANIFEST_BYTES_MAX).map_err(Fault::File)?;
-        let manifest: Manifest =
-            canonical::from_file(&bytes).map_err(|source| Fault::Manifest { path: path.clone(), source })?;
+        let (manifest, flaws) =
+            read_manifest(&bytes).map_err(|source| Fault::Manifest { path: path.clone(), source })?;
         let changed = |place: &Path, why: String| Halt::Checkpoint { place: place.display().to_string(), why };
-        if manifest.format != CHECKPOINT_FORMAT || manifest.computed_root() != manifest.root {
-            return Err(changed(&path, "its root is not that of the tensors it lists".to_owned()));
+        if let Some(flaw) = flaws.first() {
+            return Err(changed(&path, format!("expected {}, found {}", flaw.expected, flaw.found)));
         }
-        let listed = manifest.files.iter().find(|file| file.name == MODEL);
-        let listed = listed.ok_or_else(|| changed(&path, format!("lists no {MODEL}")))?;
-        let path = folder.join(MODEL);
+        let listed = manifest.files.iter().find(|file| file.name == WEIGHTS);
+        let listed = listed.ok_or_else(|| changed(&path, format!("lists no {WEIGHTS}")))?;
+        let path = folder.join(WEIGHTS);
         let (file, size) = file::open_plain(&path, Links::Follow).map_err(Fault::File)?;
         if size != listed.length {
             return Err(changed(&path, format!("{size} bytes, expected {}", listed.length)));
         }
-        let bytes = file::read_opened(file, size, size).map_err(FileError::at("read", &path)).map_err(Fault::File)?;
-        if Sha256::of(&bytes) != listed.sha256 {
-            let values = values::from_file(&bytes).ok();
-            let tensor = values.and_then(|values| first_difference(listed, &values));
-            return Err(changed(&path, tensor.unwrap_or_else(|| format!("expected {}", listed.sha256))));
-        }
-        let values = values::from_file(&bytes).map_err(|error| changed(&path, error.to_string()))?;
-        match first_difference(listed, &values) {
-            Some(tensor) => Err(changed(&path, tensor)),
-            None => Ok(Self { values, root: manifest.root }),
+        let (numbers, looked) = read_values(file, listed).map_err(FileError::at("read", &path)).map_err(Fault::File)?;
+        match looked.difference(listed) {
+            Some(difference) => Err(changed(&path, difference)),
+            None => Ok(Self { values: values::named(listed, numbers), root: manifest.root }),
         }
     }
-}
-
-/// The first tensor, by name, that is not the one the manifest lists.
-fn first_difference(listed: &records::v1::checkpoint::TensorFile, values: &NamedValues) -> Option<String> {
-    let computed = values.iter().map(|(name, values)| {
-        let shape: Vec<u64> = values.shape.iter().map(|&length| length as u64).collect();
-        (name.as_str(), leaf(name, "F32", &shape, &values::bytes(&values.data)))
-    });
-    let expected = listed.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.leaf));
-    let mut pairs = expected.clone().zip(computed.clone());
-    let differs = pairs.find(|(expected, found)| expected != found).map(|((name, _), _)| name);
-    let counts = expected.len() != values.len();
-    differs
-        .map(|name| format!("tensor `{name}` differs"))
-        .or_else(|| counts.then(|| format!("{} tensors, the manifest lists {}", values.len(), expected.len())))
 }
 
 #[cfg(test)]
@@ -78,7 +55,10 @@ pub mod tests {
 
     use clip::ModelConfig;
     use numerics::Seed;
-    use records::v1::checkpoint::{TensorFile, TensorLeaf};
+    use records::{
+        Sha256, canonical,
+        v1::checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+    };
 
     use super::*;
 
@@ -102,7 +82,7 @@ pub mod tests {
             TensorLeaf { name: name.clone(), dtype: "F32".to_owned(), leaf: leaf(name, "F32", &shape, bytes), shape }
         });
         let file = TensorFile {
-            name: MODEL.to_owned(),
+            name: WEIGHTS.to_owned(),
             length: bytes.len() as u64,
             sha256: Sha256::of(&bytes),
             tensors: leaves.collect(),
@@ -115,7 +95,7 @@ pub mod tests {
             root: Blake3([0; 32]),
         };
         manifest.root = manifest.computed_root();
-        fs::write(folder.join(MODEL), bytes).unwrap();
+        fs::write(folder.join(WEIGHTS), bytes).unwrap();
         fs::write(folder.join(MANIFEST), canonical::to_file(&manifest).unwrap()).unwrap();
     }
 
@@ -125,7 +105,7 @@ pub mod tests {
         write(folder.path(), |_| ());
         let checkpoint = Checkpoint::read(folder.path()).unwrap();
         assert_eq!(checkpoint.values["logit_scale"].data, [2.5]);
-        let path = folder.path().join(MODEL);
+        let path = folder.path().join(WEIGHTS);
         let mut bytes = fs::read(&path).unwrap();
         let last = bytes.len() - 1;
         bytes[last] ^= 1;

@@ -39,6 +39,40 @@ pub fn copy(from: &[f32], to: &mut [f32]) -> Pass {
     pass
 }
 
+/// A fingerprint on its way: values come piece by piece.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Running {
+    values: u64,
+    sum: u64,
+}
+
+impl Running {
+    /// Appends values.
+    pub fn add(&mut self, values: &[f32]) {
+        self.sum = self.sum.wrapping_add(fold_from(values, self.values));
+        self.values += values.len() as u64;
+    }
+
+    /// Appends little-endian values; bytes after the last whole one are left out.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        // As many as stay in the first-level cache.
+        let mut block = [0.0; 2048];
+        let (words, _) = bytes.as_chunks::<4>();
+        for words in words.chunks(block.len()) {
+            for (value, word) in block.iter_mut().zip(words) {
+                *value = f32::from_le_bytes(*word);
+            }
+            self.add(&block[..words.len()]);
+        }
+    }
+
+    /// The fingerprint of all values so far.
+    #[must_use]
+    pub fn value(&self) -> u64 {
+        self.sum
+    }
+}
+
 /// The first value that is not finite.
 #[must_use]
 pub fn first_non_finite(values: &[f32]) -> Option<usize> {
@@ -95,14 +129,26 @@ mod tests {
             .fold(0, u64::wrapping_add)
     }
 
+    #[test]
+    fn it_is_that_of_another_implementation() {
+        // Computed in Python's integers from the formula at the top.
+        let bits = [0x3f800000, 0xc0000000, 0x3f000000, 0x40500000, 0xffffffff, 0x80000000];
+        assert_eq!(fingerprint(&bits.map(f32::from_bits)), 0x13fcaffff7);
+        assert_eq!(fingerprint(&[f32::from_bits(1), f32::from_bits(1)]), 4);
+    }
+
     proptest! {
         #[test]
-        fn it_is_the_formula_and_copies(bits in proptest::collection::vec(any::<u32>(), 0..9000)) {
+        fn it_is_the_formula_whole_copied_and_in_pieces(bits in proptest::collection::vec(any::<u32>(), 0..9000), cut in 1usize..5000) {
             let values: Vec<f32> = bits.iter().map(|&b| f32::from_bits(b)).collect();
             let mut copied = vec![0.0; values.len()];
             let pass = copy(&values, &mut copied);
             prop_assert_eq!(pass.fingerprint, plain(&values));
             prop_assert_eq!(fingerprint(&values), plain(&values));
+            let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+            let mut running = Running::default();
+            bytes.chunks(4 * cut).for_each(|piece| running.add_bytes(piece));
+            prop_assert_eq!(running.value(), plain(&values));
             prop_assert_eq!(pass.finite, first_non_finite(&values).is_none());
             prop_assert!(copied.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits()));
         }

@@ -13,3 +13,18 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ("MKL_NUM_THREADS", "1"),
     ("LC_ALL", "C"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pin_is_the_one_that_classes_were_measured_under() {
+        // BLAKE3 of the lines `name=value`, by its own Python binding.
+        let lines: String = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        assert_eq!(
+            blake3::hash(lines.as_bytes()).to_string(),
+            "fac8d1ec434141a42ac77bbb763258e11ff8302f172803ad6b266baef44dfc66"
+        );
+    }
+}

@@ -21,6 +21,30 @@ impl Seed {
         Self(*self.hasher(purpose, numbers).finalize().as_bytes())
     }
 
+    /// What initial weights are drawn from: the child `initial weights`.
+    #[must_use]
+    pub fn weights(&self) -> Self {
+        self.child("initial weights", &[])
+    }
+
+    /// What the order of samples is drawn from: the child `order`.
+    #[must_use]
+    pub fn order(&self) -> Self {
+        self.child("order", &[])
+    }
+
+    /// What augmentation is drawn from: the child `augmentation`.
+    #[must_use]
+    pub fn augmentation(&self) -> Self {
+        self.child("augmentation", &[])
+    }
+
+    /// What workers are given: the child `worker`, so that no entry can tell any of the others.
+    #[must_use]
+    pub fn worker(&self) -> Self {
+        self.child("worker", &[])
+    }
+
     fn hasher(&self, purpose: &str, numbers: &[u64]) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&(purpose.len() as u64).to_le_bytes());
@@ -98,6 +122,39 @@ mod tests {
     use super::*;
 
     const SEED: Seed = Seed([7; 32]);
+
+    fn digits(seed: Seed) -> String {
+        seed.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn streams_are_those_of_another_implementation() {
+        // Computed with BLAKE3's own Python binding from the layout at the top; normals with Python's libm, to f32.
+        let mut stream = SEED.stream("order", &[1, 2]);
+        let words: Vec<u64> = (0..10).map(|_| stream.word()).collect();
+        assert_eq!(words[..2], [0x6ef38b416a9ab283, 0x879c3d2fd27067c8]);
+        assert_eq!(words[9], 0xf3cc1c2d3f584b4c, "past the first block of output");
+        assert_eq!(SEED.stream("order", &[1, 2]).unit().to_bits(), 0x3fdbbce2d05aa6ac);
+        let mut stream = SEED.stream("below", &[]);
+        assert_eq!([(); 6].map(|()| stream.below(7)), [2, 0, 4, 6, 6, 0]);
+        let mut stream = SEED.stream("normal", &[]);
+        let normals = [(); 4].map(|()| (stream.normal() as f32).to_bits());
+        assert_eq!(normals, [0x3f46bf07, 0x3f948918, 0xbeb5d0da, 0xbe4c49b3]);
+    }
+
+    #[test]
+    fn the_seeds_of_a_run_are_those_of_another_implementation() {
+        // The same binding: BLAKE3 keyed with 32 sevens over each name.
+        let seeds = [SEED.weights(), SEED.order(), SEED.augmentation(), SEED.worker(), SEED.child("a", &[5])];
+        let expected = [
+            "62f83b70fa9574f6a531524370d119118eb7c3c6cdf283be8a57f85d193bc918",
+            "c7cf9819c189453c3deaef30bcafb5bf0b75039bef079b89fb57a3a390cee0d7",
+            "d1441316f9a458d44b0112e261921ad40be0d6d3d158a3d552065f0b663ffd05",
+            "f741a4a3bb59cf06a420b3f3e47e5038409cbad568a77f29cc0d80acfc098676",
+            "646f4b3c4f65cd1151bf60e80b99b75f3286f31dbccdb724459d6da053e36695",
+        ];
+        assert_eq!(seeds.map(digits), expected);
+    }
 
     #[test]
     fn purpose_and_numbers_name_a_stream() {

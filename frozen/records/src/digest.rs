@@ -100,8 +100,8 @@ digest_id! {
 }
 
 digest_id! {
-    /// BLAKE3 of an admitted tree's canonical listing: `path \0 length \0 blake3(content, 64 hex digits) \n`,
-    /// sorted by path bytes.
+    /// An admitted tree: [`crate::Framed`] in the context `maxclip submission tree v1`, a list `files` sorted by path
+    /// bytes, text `path` and bytes `content` each.
     ///
     /// Leaves out execute bits, times and folders, which decide nothing that is built, and `submission.toml`,
     /// which is shown and never judged.

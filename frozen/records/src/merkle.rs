@@ -15,45 +15,45 @@ pub fn leaf(bytes: &[u8]) -> Blake3 {
 /// The published root over leaves in their order.
 #[must_use]
 pub fn root(leaves: &[Blake3]) -> Blake3 {
-    let mut tree = Builder::default();
-    leaves.iter().for_each(|leaf| tree.push(*leaf));
-    tree.finish()
+    leaves.iter().copied().collect::<Peaks>().root()
 }
 
-/// A root over leaves that come one by one; holds one node a level.
-#[derive(Debug, Clone, Default)]
-pub struct Builder {
+/// A root on its way: leaves come one by one, and what is kept is one node for each bit of their number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peaks {
     count: u64,
-    /// The tops of whole trees, each of fewer leaves than the one before: a tree a bit of `count`.
+    /// The tops of whole subtrees, the largest first: one for each bit that is set in `count`.
     tops: Vec<Blake3>,
 }
 
-impl Builder {
+impl Peaks {
     /// Appends a leaf.
     pub fn push(&mut self, leaf: Blake3) {
-        let mut top = leaf;
+        let mut node = leaf;
         for _ in 0..self.count.trailing_ones() {
-            if let Some(left) = self.tops.pop() {
-                top = node(left, top);
-            }
+            let Some(left) = self.tops.pop() else { break };
+            node = hash(&[&[1], &left.0, &node.0]);
         }
-        self.tops.push(top);
+        self.tops.push(node);
         self.count += 1;
     }
 
-    /// The published root.
+    /// The published root over the leaves so far.
     #[must_use]
-    pub fn finish(mut self) -> Blake3 {
-        let mut top = self.tops.pop();
-        while let (Some(right), Some(left)) = (top, self.tops.pop()) {
-            top = Some(node(left, right));
-        }
-        hash(&[&[2], &self.count.to_le_bytes(), top.as_ref().map_or(&[][..], |top| &top.0)])
+    pub fn root(&self) -> Blake3 {
+        // The smaller subtrees join from the right: an odd node is carried up until it meets one.
+        let top = self.tops.iter().rev().copied().reduce(|right, left| hash(&[&[1], &left.0, &right.0]));
+        let top = top.as_ref().map_or(&[][..], |top| &top.0);
+        hash(&[&[2], &self.count.to_le_bytes(), top])
     }
 }
 
-fn node(left: Blake3, right: Blake3) -> Blake3 {
-    hash(&[&[1], &left.0, &right.0])
+impl FromIterator<Blake3> for Peaks {
+    fn from_iter<I: IntoIterator<Item = Blake3>>(leaves: I) -> Self {
+        let mut peaks = Self::default();
+        leaves.into_iter().for_each(|leaf| peaks.push(leaf));
+        peaks
+    }
 }
 
 fn hash(parts: &[&[u8]]) -> Blake3 {
@@ -84,7 +84,9 @@ mod tests {
         let mut level = leaves.to_vec();
         while level.len() > 1 {
             let pairs = level.chunks(2);
-            level = pairs.map(|pair| if let [left, right] = pair { node(*left, *right) } else { pair[0] }).collect();
+            level = pairs
+                .map(|pair| if let [left, right] = pair { hash(&[&[1], &left.0, &right.0]) } else { pair[0] })
+                .collect();
         }
         hash(&[&[2], &(leaves.len() as u64).to_le_bytes(), level.first().map_or(&[][..], |top| &top.0)])
     }
@@ -95,6 +97,28 @@ mod tests {
         for count in 0..leaves.len() {
             assert_eq!(root(&leaves[..count]), by_levels(&leaves[..count]), "{count} leaves");
         }
+    }
+
+    #[test]
+    fn roots_of_no_to_nine_leaves_are_those_of_another_implementation() {
+        // Computed level by level with BLAKE3's own Python binding: leaf i is the byte i.
+        let expected = [
+            "c837765444815de6db1a10b88c56b546eb45d640b9323beb30f37038174a2c97",
+            "43d5d81d25e8b97796538e36728914bfd40c06fc2b90d5e10f215863e823bd8a",
+            "fe737db38b8528404343d9b8b06451dc5d261f2fc84edd478f35352030d0ce77",
+            "a866328197c8ce7d90e7571544025f38459f6cef833263206da6b5ff9f6cc6c9",
+            "2e0bd59eca7d373ac134acaa3d7287095f4ed856291a6ed53b1a51f82c8058c1",
+            "16099bba7c8689eb046a85f96e13a0a94af10c5e1d2f7314d691f3e32cc0db4e",
+            "2c2a3ee7baa2b2ae8e03f6e7d6e45223a070adb3b15f2f3dd9cbc4be2a592f46",
+            "0d1a603ab4f0755b520d34b51b23944637c3ea8df5e03ad336431b081e69e24d",
+            "3eddaee41f767d0ac962613959dcf9f050165eb928930f002ff220ce2c34c198",
+            "5af5d344dd6874676a4e7fcf60e8137915bf92f6d3f9ce0a1ddb609f87ccf396",
+        ];
+        for (count, expected) in (0u8..).zip(expected) {
+            let leaves: Vec<_> = (0..count).map(|i| leaf(&[i])).collect();
+            assert_eq!(root(&leaves).to_string(), format!("b3:{expected}"), "{count}");
+        }
+        assert_eq!(leaf(b"maxclip").to_string(), "b3:2bf7ecd102e71bba91ea0578a0258ab081cd4fa0ebaa8af7c192a9e62ebdf458");
     }
 
     proptest! {

@@ -4,25 +4,26 @@
 //! goes back to the one before it.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
 };
 
 use clip::{Clip, LOGIT_SCALE, ModelConfig, NamedValues, values};
+use evidence::checkpoint::{read_manifest, read_values};
 use records::{
     Blake3, Sha256, canonical,
-    file::{self, FileError},
-    v1::checkpoint::{CHECKPOINT_FORMAT, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf, leaf},
+    file::{self, FileError, Links},
+    v1::checkpoint::{
+        CHECKPOINT_FORMAT, Leaf, MANIFEST, MANIFEST_BYTES_MAX, Manifest, STATE, TensorFile, TensorLeaf, WEIGHTS,
+    },
 };
 
 use crate::{
     halt::{Fault, Halt},
     state::{State, parameter_values},
+    transcript::ResumePoint,
 };
-
-const MODEL: &str = "model.safetensors";
-const STATE: &str = "state.safetensors";
-const MANIFEST: &str = "manifest.json";
 
 /// A tensor to be written: name, shape, numbers.
 type Tensor<'a> = (String, &'a [usize], &'a [f32]);
@@ -37,7 +38,7 @@ pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<
     let target = checkpoints(folder).join(steps.to_string());
     let model = model_tensors(parameter_values(state.model.parameters())?, state);
     let logit_scale = [state.logit_scale()];
-    let files = [(MODEL, with_scale(model, &logit_scale)), (STATE, state.tensors())];
+    let files = [(WEIGHTS, with_scale(model, &logit_scale)), (STATE, state.tensors())];
     write_folder(&target, steps, chain, &files)
 }
 
@@ -52,7 +53,7 @@ pub fn publish(
 ) -> Result<(), Halt> {
     let named = state.model.parameters().keys().zip(values).map(|(name, values)| (name, &**values)).collect();
     let logit_scale = [logit_scale];
-    let files = [(MODEL, with_scale(model_tensors(named, state), &logit_scale))];
+    let files = [(WEIGHTS, with_scale(model_tensors(named, state), &logit_scale))];
     write_folder(&folder.join("published"), steps, chain, &files)
 }
 
@@ -76,10 +77,9 @@ fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Ten
 
 fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
     let mut written = Vec::new();
+    fs::create_dir_all(part).map_err(FileError::at("create", part))?;
     for (name, tensors) in files {
-        let (bytes, record) = encode(name, tensors)?;
-        file::write(&part.join(name), &bytes)?;
-        written.push(record);
+        written.push(write_tensors(part, name, tensors)?);
     }
     let mut manifest =
         Manifest { format: CHECKPOINT_FORMAT.to_owned(), step, chain, files: written, root: Blake3([0; 32]) };
@@ -94,54 +94,68 @@ fn remove(folder: &Path) -> Result<(), FileError> {
     }
 }
 
-fn encode(name: &str, tensors: &[Tensor]) -> Result<(Vec<u8>, TensorFile), Halt> {
-    let tensors: Vec<_> =
-        tensors.iter().map(|(name, shape, data)| (name.clone(), shape.to_vec(), values::bytes(data))).collect();
-    let leaves = tensors.iter().map(|(name, shape, bytes)| {
-        let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
-        TensorLeaf { name: name.clone(), dtype: "F32".to_owned(), leaf: leaf(name, "F32", &shape, bytes), shape }
+/// Writes a file of tensors, one after the other, and waits until it is on disk.
+fn write_tensors(folder: &Path, name: &str, tensors: &[Tensor]) -> Result<TensorFile, Halt> {
+    let path = folder.join(name);
+    values::write(&path, tensors).map_err(Fault::from)?;
+    let written = File::open(&path).and_then(|file| {
+        file.sync_all()?;
+        Sha256::of_stream(file)
     });
-    let leaves = leaves.collect();
-    let bytes = values::to_file(&tensors).map_err(Fault::from)?;
-    let record =
-        TensorFile { name: name.to_owned(), length: bytes.len() as u64, sha256: Sha256::of(&bytes), tensors: leaves };
-    Ok((bytes, record))
+    let (sha256, length) = written.map_err(FileError::at("sync", &path))?;
+    let tensors = tensors.iter().map(|(name, shape, data)| leaf(name, shape, data));
+    Ok(TensorFile { name: name.to_owned(), length, sha256, tensors: tensors.collect::<Result<_, _>>()? })
+}
+
+/// What a manifest says of a tensor, whose bytes are made piece by piece.
+fn leaf(name: &str, shape: &[usize], data: &[f32]) -> Result<TensorLeaf, Fault> {
+    const PIECE: usize = 64 << 10;
+    let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
+    let mut leaf = Leaf::new(name, "F32", &shape, size_of_val(data) as u64);
+    data.chunks(PIECE).for_each(|piece| leaf.piece(&values::bytes(piece)));
+    Ok(TensorLeaf { name: name.to_owned(), dtype: "F32".to_owned(), shape, leaf: leaf.finish()? })
 }
 
 /// A checkpoint that was read and found whole.
 pub struct Checkpoint {
-    /// Steps done before it was written.
-    pub steps: u64,
+    steps: u64,
     model: NamedValues,
     state: NamedValues,
 }
 
 impl Checkpoint {
-    /// The latest checkpoint that is whole and agrees with the transcript's chain; says why others are not used.
+    /// The first of the given checkpoints that is whole and to which the transcript leads, with its place in it; says
+    /// why others are not used.
     pub fn latest(
         folder: &Path,
-        chain: impl Fn(u64) -> Option<Blake3>,
+        places: impl IntoIterator<Item = (u64, Option<ResumePoint>)>,
         mut say: impl FnMut(String),
-    ) -> Result<Option<Self>, Halt> {
-        for steps in listed(folder)?.into_iter().rev() {
-            match Self::read(&checkpoints(folder).join(steps.to_string()), steps, chain(steps)) {
-                Ok(checkpoint) => return Ok(Some(checkpoint)),
+    ) -> Option<(Self, ResumePoint)> {
+        for (steps, place) in places {
+            let read = place
+                .ok_or_else(|| "the transcript does not lead to it".to_owned())
+                .and_then(|place| Ok((Self::read(&checkpoints(folder).join(steps.to_string()), place)?, place)));
+            match read {
+                Ok(found) => return Some(found),
                 Err(why) => say(format!("checkpoint {steps} is not used: {why}")),
             }
         }
-        Ok(None)
+        None
     }
 
-    fn read(folder: &Path, steps: u64, chain: Option<Blake3>) -> Result<Self, String> {
+    fn read(folder: &Path, place: ResumePoint) -> Result<Self, String> {
         let manifest =
             file::read_named(&folder.join(MANIFEST), MANIFEST_BYTES_MAX).map_err(|error| error.to_string())?;
-        let manifest: Manifest = canonical::from_file(&manifest).map_err(|error| format!("{MANIFEST}: {error}"))?;
-        if manifest.step != steps || Some(manifest.chain) != chain {
+        let (manifest, flaws) = read_manifest(&manifest).map_err(|error| format!("{MANIFEST}: {error}"))?;
+        if let Some(flaw) = flaws.first() {
+            return Err(format!("{MANIFEST}: expected {}, found {}", flaw.expected, flaw.found));
+        }
+        if (manifest.step, manifest.chain) != (place.steps, place.chain) {
             return Err("the transcript does not lead to it".to_owned());
         }
-        let mut read = manifest.files.iter().map(|file| read_file(folder, file));
+        let mut read = manifest.files.iter().map(|file| read_tensors(folder, file));
         match (read.next(), read.next()) {
-            (Some(model), Some(state)) => Ok(Self { steps, model: model?, state: state? }),
+            (Some(model), Some(state)) => Ok(Self { steps: place.steps, model: model?, state: state? }),
             _ => Err(format!("{MANIFEST} names fewer than two files")),
         }
     }
@@ -158,12 +172,17 @@ impl Checkpoint {
     }
 }
 
-fn read_file(folder: &Path, record: &TensorFile) -> Result<NamedValues, String> {
-    let bytes = file::read_named(&folder.join(&record.name), record.length).map_err(|error| error.to_string())?;
-    if Sha256::of(&bytes) != record.sha256 {
-        return Err(format!("{} does not have the SHA-256 of its manifest", record.name));
+fn read_tensors(folder: &Path, listed: &TensorFile) -> Result<NamedValues, String> {
+    let path = folder.join(&listed.name);
+    let (file, size) = file::open_plain(&path, Links::Follow).map_err(|error| error.to_string())?;
+    if size != listed.length {
+        return Err(format!("{}: {size} bytes, expected {}", listed.name, listed.length));
     }
-    values::from_file(&bytes).map_err(|error| format!("{}: {error}", record.name))
+    let (numbers, looked) = read_values(file, listed).map_err(|error| format!("{}: {error}", listed.name))?;
+    match looked.difference(listed) {
+        Some(difference) => Err(format!("{}: {difference}", listed.name)),
+        None => Ok(values::named(listed, numbers)),
+    }
 }
 
 /// Steps of the checkpoints under their final names, ascending.

@@ -3,7 +3,7 @@
 //! Whether a micro-batch's graph is kept between the two, or computed again for the second, is a matter of
 //! memory and never of bits; where it is computed again, its embeddings must agree with the first time. How
 //! many threads share the lanes is a matter of time and never of bits: a lane is computed by one of them, and
-//! lanes are added in the one order of [`Tree`].
+//! lanes are added in the one order of [`LaneTree`].
 //!
 //! Shape letters: `B` pairs in the global batch, `R` of a lane, `N` of a micro-batch, `D` embedding width.
 
@@ -16,7 +16,7 @@ use tch::{Kind, TchError, Tensor, no_grad};
 use crate::{
     batch::{Batch, Vocabulary},
     halt::{Fault, Halt},
-    lanes::{Tree, add_tensors, shares, side_by_side},
+    lanes::{LaneTree, add_tensors, shares, side_by_side},
 };
 
 /// What happens to a micro-batch's graph between forward and backward.
@@ -38,7 +38,7 @@ pub struct Pair<T> {
 
 /// How the forward and the backward pass are done: what decides time and memory and no bit.
 #[derive(Debug, Clone, Copy)]
-pub struct Manner {
+pub struct Execution {
     /// Rows of a micro-batch.
     pub micro: usize,
     /// Whether graphs are kept.
@@ -52,7 +52,7 @@ pub struct Forward<'a> {
     batch: &'a Batch,
     vocabulary: Vocabulary,
     micro: usize,
-    hands: Vec<Hand>,
+    threads: Vec<LaneThread>,
     /// `[B, D]` each, row-major.
     pub embeddings: Pair<Vec<f32>>,
 }
@@ -66,7 +66,7 @@ pub struct Gradients {
 }
 
 /// What one thread computes: some lanes, one after the other.
-struct Hand {
+struct LaneThread {
     /// The parameters themselves, behind handles of this thread's own.
     model: Clip,
     table: Tensor,
@@ -84,32 +84,32 @@ struct Shared<'a> {
 
 impl<'a> Forward<'a> {
     /// Computes the embeddings of a batch.
-    pub fn run(model: &Clip, batch: &'a Batch, manner: Manner) -> Result<Self, Halt> {
+    pub fn run(model: &Clip, batch: &'a Batch, execution: Execution) -> Result<Self, Halt> {
         let vocabulary = Vocabulary::of(batch);
         let rows = Tensor::f_from_slice(&vocabulary.ids)?;
         let table =
             no_grad(|| model.parameters()[TOKEN_EMBEDDING].f_index_select(0, &rows))?.f_set_requires_grad(true)?;
-        let hand = |lanes| {
-            Ok::<_, Halt>(Hand { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
+        let thread = |lanes| {
+            Ok::<_, Halt>(LaneThread { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
         };
-        let mut hands = shares(manner.threads).map(hand).collect::<Result<Vec<_>, _>>()?;
-        let shared = Shared { batch, vocabulary: &vocabulary, micro: manner.micro };
-        let parts = side_by_side(hands.iter_mut().collect(), |hand| hand.embed_all(shared, manner.graphs))?;
+        let mut threads = shares(execution.threads).map(thread).collect::<Result<Vec<_>, _>>()?;
+        let shared = Shared { batch, vocabulary: &vocabulary, micro: execution.micro };
+        let parts = side_by_side(threads.iter_mut().collect(), |thread| thread.embed_all(shared, execution.graphs))?;
         let embeddings = Pair {
             image: parts.iter().flat_map(|part| &part.image).copied().collect(),
             text: parts.iter().flat_map(|part| &part.text).copied().collect(),
         };
-        Ok(Self { batch, vocabulary, micro: manner.micro, hands, embeddings })
+        Ok(Self { batch, vocabulary, micro: execution.micro, threads, embeddings })
     }
 
     /// Takes the gradient of every parameter, given those of the embeddings (`[B, D]`, row-major).
     pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Halt> {
-        let hands = std::mem::take(&mut self.hands);
+        let threads = std::mem::take(&mut self.threads);
         let shared = Shared { batch: self.batch, vocabulary: &self.vocabulary, micro: self.micro };
         let first = &self.embeddings;
-        let mut tree = Tree::new(add_tensors);
-        // Each hand's sum is a whole branch of the tree over lanes.
-        for sums in side_by_side(hands, |hand| hand.differentiate_all(shared, first, gradients))? {
+        let mut tree = LaneTree::new(add_tensors);
+        // Each thread's sum is a whole branch of the tree over lanes.
+        for sums in side_by_side(threads, |thread| thread.differentiate_all(shared, first, gradients))? {
             tree.push(sums)?;
         }
         // The number of threads is a power of two, so there is a sum.
@@ -118,7 +118,7 @@ impl<'a> Forward<'a> {
     }
 }
 
-impl Hand {
+impl LaneThread {
     fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<Pair<Vec<f32>>, Halt> {
         let mut embeddings = Pair { image: Vec::new(), text: Vec::new() };
         for rows in shared.cut(self.lanes.clone()) {
@@ -142,7 +142,7 @@ impl Hand {
         gradients: &Pair<Vec<f32>>,
     ) -> Result<Vec<Tensor>, Halt> {
         let mut kept = std::mem::take(&mut self.kept).into_iter();
-        let mut tree = Tree::new(add_tensors);
+        let mut tree = LaneTree::new(add_tensors);
         for lane in self.lanes.clone() {
             let mut sums = self.zeros()?;
             for rows in shared.cut(lane..lane + 1) {
@@ -154,7 +154,7 @@ impl Hand {
             }
             tree.push(sums)?;
         }
-        // The number of a hand's lanes is a power of two, so there is a sum.
+        // The number of a thread's lanes is a power of two, so there is a sum.
         Ok(tree.finish().unwrap_or_default())
     }
 
@@ -264,8 +264,8 @@ mod tests {
         Vec::<f32>::try_from(tensor.contiguous().view([-1])).unwrap().iter().map(|x| x.to_bits()).collect()
     }
 
-    fn manner(micro: usize, graphs: Graphs, threads: usize) -> Manner {
-        Manner { micro, graphs, threads }
+    fn execution(micro: usize, graphs: Graphs, threads: usize) -> Execution {
+        Execution { micro, graphs, threads }
     }
 
     #[test]
@@ -274,9 +274,9 @@ mod tests {
         shim::pin(shim::Fill::Nothing).unwrap();
         let (model, batch) = (model(), batch());
         let step = |graphs, threads| {
-            let forward = Forward::run(&model, &batch, manner(1, graphs, threads)).unwrap();
-            let kept: usize = forward.hands.iter().map(|hand| hand.kept.len()).sum();
-            assert_eq!((kept, forward.hands.len()), (if graphs == Graphs::Keep { 16 } else { 0 }, threads));
+            let forward = Forward::run(&model, &batch, execution(1, graphs, threads)).unwrap();
+            let kept: usize = forward.threads.iter().map(|thread| thread.kept.len()).sum();
+            assert_eq!((kept, forward.threads.len()), (if graphs == Graphs::Keep { 16 } else { 0 }, threads));
             let embeddings = [&forward.embeddings.image, &forward.embeddings.text]
                 .map(|x| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
             let gradients = forward.backward(&upstream()).unwrap().parameters;
@@ -293,13 +293,13 @@ mod tests {
     fn the_lanes_sum_to_the_gradient_of_the_whole_batch() {
         let (model, batch) = (model(), batch());
         let [lanes, whole] = [1, 16].map(|micro| {
-            let forward = Forward::run(&model, &batch, manner(2, Graphs::Keep, 1)).unwrap();
+            let forward = Forward::run(&model, &batch, execution(2, Graphs::Keep, 1)).unwrap();
             match micro {
                 1 => forward.backward(&upstream()).unwrap().parameters,
                 _ => {
                     let shared = Shared { batch: &batch, vocabulary: &forward.vocabulary, micro: 2 };
-                    let pair = forward.hands[0].embed(shared, 0..16).unwrap();
-                    forward.hands[0].differentiate(&pair, 0..16, &upstream()).unwrap()
+                    let pair = forward.threads[0].embed(shared, 0..16).unwrap();
+                    forward.threads[0].differentiate(&pair, 0..16, &upstream()).unwrap()
                 }
             }
         });
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn a_machine_that_computes_otherwise_the_second_time_is_named() {
         let (model, batch) = (model(), batch());
-        let mut forward = Forward::run(&model, &batch, manner(2, Graphs::Recompute, 2)).unwrap();
+        let mut forward = Forward::run(&model, &batch, execution(2, Graphs::Recompute, 2)).unwrap();
         forward.embeddings.text[5 * 64 + 3] += 1e-6;
         let Err(Halt::Fault(error)) = forward.backward(&upstream()) else { panic!("a fault was expected") };
         assert!(matches!(error, Fault::Twice { step: 3, lane: 2, tower: "text", row: 5 }), "{error}");

@@ -6,7 +6,8 @@ use clip::{ClipError, ConfigError, ValuesError};
 use data::DataError;
 use host::HostError;
 use records::{
-    Exit, Finding, Reason, Verdict, canonical::CanonicalError, file::FileError, v1::protocol::ProtocolError,
+    Exit, Finding, Reason, Verdict, canonical::CanonicalError, file::FileError, framed::LengthError,
+    v1::protocol::ProtocolError,
 };
 use shim::ShimError;
 use stamp::StampError;
@@ -58,6 +59,9 @@ pub enum Fault {
     /// A tensor file of ours.
     #[error("{0}")]
     Values(#[from] ValuesError),
+    /// A tensor whose shape and numbers disagree.
+    #[error("a tensor's leaf: {0}")]
+    Length(#[from] LengthError),
     /// libtorch's switches or memory.
     #[error(transparent)]
     Shim(#[from] ShimError),

@@ -11,12 +11,12 @@ use tch::{TchError, Tensor};
 use crate::halt::Halt;
 
 /// A sum over lanes that arrive in order; holds at most one partial sum a level.
-pub struct Tree<T> {
+pub struct LaneTree<T> {
     add: fn(&mut [T], &[T]) -> Result<(), TchError>,
     stack: Vec<(u32, Vec<T>)>,
 }
 
-impl<T> Tree<T> {
+impl<T> LaneTree<T> {
     /// An empty sum; `add` adds its second list to its first, item by item.
     pub fn new(add: fn(&mut [T], &[T]) -> Result<(), TchError>) -> Self {
         Self { add, stack: Vec::new() }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn sum(lanes: &[f32]) -> Option<f32> {
-        let mut tree = Tree::new(add_values);
+        let mut tree = LaneTree::new(add_values);
         lanes.iter().for_each(|lane| tree.push(vec![vec![*lane]]).unwrap());
         tree.finish().map(|sum| sum[0][0])
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn tensors_add_like_values() {
         let values = [0.1f32, 1e9, -3.0, 2.5];
-        let mut tree = Tree::new(add_tensors);
+        let mut tree = LaneTree::new(add_tensors);
         values.iter().for_each(|value| tree.push(vec![Tensor::from_slice(&[*value])]).unwrap());
         let found = Vec::<f32>::try_from(&tree.finish().unwrap()[0]).unwrap()[0];
         assert_eq!(Some(found), sum(&values));

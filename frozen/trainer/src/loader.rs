@@ -73,7 +73,7 @@ impl Loader {
             order: plan.order()?,
             tokenizer: Tokenizer::new(),
             law: plan.protocol.augmentation.clone(),
-            seed: plan.seed.child("augmentation", &[]),
+            seed: plan.seed,
             side: plan.model.vision_cfg.image_size as u32,
             context: plan.model.text_cfg.context_length,
         });
@@ -115,7 +115,7 @@ impl Source {
             let sample = self.data.sample(rank)?;
             let image =
                 pixels::decode(&sample.image).map_err(|source| LoadError::Pixels { uid: sample.uid, rank, source })?;
-            let mut stream = self.seed.stream("sample", &[epoch, rank]);
+            let mut stream = pixels::draws(&self.seed, epoch, rank);
             pixels.extend(pixels::augment(&image, self.side, &self.law, &mut stream));
             tokens.push(self.tokenizer.encode(&sample.caption, self.context));
         }

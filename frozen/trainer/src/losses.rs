@@ -12,9 +12,9 @@ use crate::{
     batch::Batch,
     forward::Pair,
     halt::{Halt, pass},
-    lanes::{Tree, add_values, shares, side_by_side},
+    lanes::{LaneTree, add_values, shares, side_by_side},
     state::State,
-    step::{Take, note},
+    step::{AnswerReader, note},
 };
 
 /// What the eight answers add up to.
@@ -65,7 +65,7 @@ pub fn ask(
     let shared = shares(workers.len()).zip(workers).collect();
     let parts = side_by_side(shared, |(lanes, worker)| form.ask(worker, batch, lanes))?;
     let mut rows = vec![Vec::new(); form.rows.len()];
-    let mut tree = Tree::new(add_values);
+    let mut tree = LaneTree::new(add_values);
     for part in parts {
         part.usage.into_iter().for_each(|used| note(usage, used, |usage| &mut usage.loss_cpu_micros));
         rows.iter_mut().zip(&part.rows).for_each(|(all, part)| all.extend(part));
@@ -103,14 +103,14 @@ impl Form {
     fn ask(&self, worker: &mut Worker, batch: &Batch, lanes: Range<usize>) -> Result<Answered, Halt> {
         let mut rows = vec![Vec::new(); self.rows.len()];
         let mut usage = Vec::new();
-        let mut tree = Tree::new(add_values);
+        let mut tree = LaneTree::new(add_values);
         let at_once = worker.lanes_max().min(lanes.len()).max(1);
         for first in lanes.clone().step_by(at_once) {
             let asked = first..(first + at_once).min(lanes.end);
             let answers = pass(worker.ask_loss(batch.step, batch.epoch, asked.clone())?)?;
             for (lane, answer) in asked.zip(&answers) {
-                let take = Take { answer, step: batch.step, question: format!("loss, lane {lane}") };
-                tree.push(self.take(&take, &mut rows)?)?;
+                let reader = AnswerReader { answer, step: batch.step, question: format!("loss, lane {lane}") };
+                tree.push(self.take(&reader, &mut rows)?)?;
                 usage.push(answer.usage());
             }
         }
@@ -118,15 +118,15 @@ impl Form {
     }
 
     /// Copies one lane's answer: its rows behind those that are there, its gradients as they are.
-    fn take(&self, take: &Take<'_, '_>, rows: &mut [Vec<f32>]) -> Result<Vec<Vec<f32>>, Halt> {
+    fn take(&self, reader: &AnswerReader<'_, '_>, rows: &mut [Vec<f32>]) -> Result<Vec<Vec<f32>>, Halt> {
         for ((name, length), rows) in self.rows.iter().zip(rows) {
             let start = rows.len();
             rows.resize(start + length, 0.0);
-            take.copy(name, &mut rows[start..])?;
+            reader.copy(name, &mut rows[start..])?;
         }
         let copy = |(name, length): &(String, usize)| {
             let mut values = vec![0.0; *length];
-            take.copy(name, &mut values).map(|_| values)
+            reader.copy(name, &mut values).map(|_| values)
         };
         let mut gradients = self.gradients.iter().map(copy).collect::<Result<Vec<_>, _>>()?;
         // As for parameters: sums start at +0.0, so that no -0.0 of an answer survives alone.

@@ -82,7 +82,7 @@ impl Plan {
     /// The order in which samples are visited.
     pub fn order(&self) -> Result<Order, Halt> {
         let (samples, batch) = (self.scale.samples, u64::from(self.protocol.batch.global));
-        Order::new(samples, batch, self.protocol.order.block_samples, &self.seed.child("order", &[])).map_err(|error| {
+        Order::new(samples, batch, self.protocol.order.block_samples, &self.seed).map_err(|error| {
             Halt::Inconclusive(Reason { why: error.to_string(), hint: "choose a larger data set".to_owned() })
         })
     }

@@ -22,7 +22,7 @@ use records::{
 use crate::{
     alone,
     checkpoint::{self, Checkpoint},
-    forward::{Graphs, Manner},
+    forward::{Execution, Graphs},
     halt::{Halt, pass},
     loader::Loader,
     plan::Plan,
@@ -137,7 +137,7 @@ impl<'a> Training<'a> {
                     pass(worker.restart()?)?;
                 }
             }
-            self.step(Manner { micro: self.plan.micro(), graphs: options.graphs, threads: options.threads }, usage)?;
+            self.step(Execution { micro: self.plan.micro(), graphs: options.graphs, threads: options.threads }, usage)?;
             if self.plan.checkpoint_due(self.steps) || self.steps == until {
                 self.checkpoint()?;
             }
@@ -149,10 +149,10 @@ impl<'a> Training<'a> {
         Ok(Ending::Done)
     }
 
-    fn step(&mut self, manner: Manner, usage: &mut Usage) -> Result<(), Halt> {
+    fn step(&mut self, execution: Execution, usage: &mut Usage) -> Result<(), Halt> {
         let batch = self.loader.batch(self.steps)?;
         let mut stepper =
-            Stepper { state: &mut self.state, workers: &mut self.workers, usage, columns: &self.columns, manner };
+            Stepper { state: &mut self.state, workers: &mut self.workers, usage, columns: &self.columns, execution };
         let (line, row) = stepper.step(&batch)?;
         let line = self.log.append(line, &row)?;
         self.steps += 1;
@@ -181,17 +181,16 @@ impl<'a> Training<'a> {
 
 /// Goes back to the latest checkpoint that the transcript leads to.
 fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log, u64)>, Halt> {
-    let Some(trusted) = Trusted::read(&plan.folder, header)? else { return Ok(None) };
+    let listed = checkpoint::listed(&plan.folder)?;
+    let Some(trusted) = Trusted::read(&plan.folder, header, &listed)? else { return Ok(None) };
     let say = |why: String| eprintln!("trainer: {why}");
-    let Some(checkpoint) = Checkpoint::latest(&plan.folder, |steps| trusted.chain(steps), say)? else {
-        return Ok(None);
-    };
-    let steps = checkpoint.steps;
+    let places = listed.iter().rev().map(|&steps| (steps, trusted.place(steps)));
+    let Some((checkpoint, place)) = Checkpoint::latest(&plan.folder, places, say) else { return Ok(None) };
     checkpoint.restore(&plan.model, state)?;
-    if steps > 0 {
-        eprintln!("trainer: going on after step {steps}");
+    if place.steps > 0 {
+        eprintln!("trainer: going on after step {}", place.steps);
     }
-    Ok(Some((Log::resume(&plan.folder, header, &trusted, steps)?, steps)))
+    Ok(Some((Log::resume(&plan.folder, header, place)?, place.steps)))
 }
 
 fn require_class(plan: &Plan) -> Result<(), Halt> {
@@ -234,7 +233,7 @@ fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
         libraries: options.libraries.clone(),
         limits: plan.protocol.worker.clone(),
     };
-    let seed = plan.seed.child("worker", &[]);
+    let seed = plan.seed.worker();
     let (config, setup) = (&plan.run.config, plan.setup.clone());
     pass(Worker::start_many(options.threads, &launch, config, setup, &seed, &plan.protocol.state)?)
 }

@@ -23,7 +23,7 @@ pub struct Named {
 
 /// What is remembered of each sample.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Column {
+pub struct ColumnValues {
     /// Its declared name.
     pub name: String,
     /// Values of one sample.
@@ -34,7 +34,7 @@ pub struct Column {
 
 /// One tensor a trained parameter.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Slot {
+pub struct SlotTensors {
     /// Its declared name.
     pub name: String,
     /// In the order of [`State::trained`].
@@ -48,9 +48,9 @@ pub struct State {
     /// Tensors trained beside it.
     pub learnables: Vec<Named>,
     /// One tensor a parameter and slot.
-    pub slots: Vec<Slot>,
+    pub slots: Vec<SlotTensors>,
     /// What is remembered of each sample.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ColumnValues>,
     /// Tensors that `update` writes.
     pub globals: Vec<Named>,
     /// Names and shapes of what is trained: the model's, then `learnables.x`.
@@ -66,13 +66,17 @@ impl State {
         Self {
             model,
             learnables: declared.learnables.iter().map(|l| named(&l.name, &l.shape, l.initial.clone())).collect(),
-            slots: declared.slots.iter().map(|slot| Slot { name: slot.name.clone(), tensors: zeros() }).collect(),
+            slots: declared
+                .slots
+                .iter()
+                .map(|slot| SlotTensors { name: slot.name.clone(), tensors: zeros() })
+                .collect(),
             columns: (declared.columns.iter())
                 .map(|column| {
                     let width = column.shape.iter().product();
                     let shape = [&[samples], &*column.shape].concat();
                     let values = Values { shape, data: vec![column.initial; samples * width] };
-                    Column { name: column.name.clone(), width, values }
+                    ColumnValues { name: column.name.clone(), width, values }
                 })
                 .collect(),
             globals: (declared.globals.iter())
@@ -119,7 +123,7 @@ impl State {
                 take(format!("{prefix}/{name}"), &values.shape, &mut values.data)?;
             }
         }
-        for Column { name, values, .. } in &mut self.columns {
+        for ColumnValues { name, values, .. } in &mut self.columns {
             take(format!("columns/{name}"), &values.shape, &mut values.data)?;
         }
         for slot in &mut self.slots {

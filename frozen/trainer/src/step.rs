@@ -18,7 +18,7 @@ use tch::Tensor;
 
 use crate::{
     batch::Batch,
-    forward::{Forward, Gradients, Manner, Pair},
+    forward::{Execution, Forward, Gradients, Pair},
     halt::{Halt, pass},
     losses,
     state::State,
@@ -35,7 +35,7 @@ pub struct Stepper<'a> {
     /// Names of the fingerprints.
     pub columns: &'a [String],
     /// How the model is run.
-    pub manner: Manner,
+    pub execution: Execution,
 }
 
 /// The fingerprints of a step, by name.
@@ -60,7 +60,7 @@ impl Stepper<'_> {
     /// Does one step; the line has neither chain nor digest of fingerprints yet.
     pub fn step(&mut self, batch: &Batch) -> Result<(Line, Vec<u64>), Halt> {
         let mut row = Row::new();
-        let forward = Forward::run(&self.state.model, batch, self.manner)?;
+        let forward = Forward::run(&self.state.model, batch, self.execution)?;
         record_pair(&mut row, "embeddings", &forward.embeddings, batch.step)?;
         let losses = losses::ask(self.workers, self.state, self.usage, batch, &forward.embeddings)?;
         write_embeddings(&mut self.workers[0], &forward.embeddings);
@@ -115,16 +115,16 @@ impl Stepper<'_> {
         let names = self.workers[0].declaration().update_diagnostics.clone();
         let answer = pass(self.workers[0].ask_update(batch.step, batch.epoch)?)?;
         note(self.usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
-        let take = Take { answer: &answer, step: batch.step, question: "update".to_owned() };
-        take.trained(self.state, row)?;
+        let reader = AnswerReader { answer: &answer, step: batch.step, question: "update".to_owned() };
+        reader.trained(self.state, row)?;
         for global in &mut self.state.globals {
             let place = format!("globals/{}", global.name);
-            let fingerprint = take.copy(&place, &mut global.values.data)?;
+            let fingerprint = reader.copy(&place, &mut global.values.data)?;
             row.insert(place, fingerprint);
         }
         for name in names {
             let mut value = [0.0];
-            take.copy(&format!("diagnostics/{name}"), &mut value)?;
+            reader.copy(&format!("diagnostics/{name}"), &mut value)?;
             let key = if diagnostics.contains_key(&name) { format!("update.{name}") } else { name };
             diagnostics.insert(key, value[0]);
         }
@@ -165,12 +165,12 @@ pub fn ask_publish(
     write_slots_and_globals(worker, state);
     let answer = pass(worker.ask_publish(step, epoch)?)?;
     note(usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
-    let take = Take { answer: &answer, step, question: "publish".to_owned() };
+    let reader = AnswerReader { answer: &answer, step, question: "publish".to_owned() };
     let mut published = Vec::new();
     let mut logit_scale = state.logit_scale();
     for (name, shape) in &state.trained {
         let mut values = vec![0.0; shape.iter().product()];
-        take.copy(&format!("value/{name}"), &mut values)?;
+        reader.copy(&format!("value/{name}"), &mut values)?;
         if name == "learnables.log_scale" && shape.is_empty() {
             logit_scale = values[0];
         }
@@ -181,7 +181,7 @@ pub fn ask_publish(
 }
 
 /// Takes tensors out of an answer: copied, fingerprinted and checked in one pass.
-pub struct Take<'a, 'w> {
+pub struct AnswerReader<'a, 'w> {
     /// The answer.
     pub answer: &'a Answer<'w>,
     /// Of the question.
@@ -190,7 +190,7 @@ pub struct Take<'a, 'w> {
     pub question: String,
 }
 
-impl Take<'_, '_> {
+impl AnswerReader<'_, '_> {
     /// Copies a tensor; gives its fingerprint.
     pub fn copy(&self, name: &str, to: &mut [f32]) -> Result<u64, Halt> {
         let found = self.answer.copy(name, to);

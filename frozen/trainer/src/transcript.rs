@@ -4,25 +4,38 @@
 //! cuts both files back to the checkpoint and does the steps again, to the same bytes.
 
 use std::{
+    collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{Seek as _, SeekFrom, Write as _},
+    io::{self, Read, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
+use evidence::{RowState, Steps, TranscriptError, steps::row_bytes};
 use records::{
     Blake3, canonical,
-    file::{self, FileError},
-    v1::transcript::{Header, Line, row_digest},
+    file::{self, FileError, Links},
+    v1::transcript::{FINGERPRINTS, Header, Line, TRANSCRIPT, row_digest},
 };
 
 use crate::halt::{Fault, Halt};
 
 /// The part of a run's evidence that holds together from its start.
 pub struct Trusted {
-    /// The chain after 0, 1, 2 .. steps.
-    pub chains: Vec<Blake3>,
-    /// Bytes of the transcript after as many steps.
-    lengths: Vec<u64>,
+    /// How many steps it has.
+    pub steps: u64,
+    /// Where it stood after each number of steps that was asked for, as far as it goes.
+    at: BTreeMap<u64, ResumePoint>,
+}
+
+/// A place in both files from which a run can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// Steps before it.
+    pub steps: u64,
+    /// The chain after them.
+    pub chain: Blake3,
+    /// Bytes of the transcript up to it.
+    bytes: u64,
 }
 
 /// The two files, open for appending.
@@ -34,61 +47,75 @@ pub struct Log {
 }
 
 impl Trusted {
-    /// Reads what an earlier start left; `None` where nothing was written yet.
+    /// Reads what an earlier start left and notes the places after so many steps; `None` where nothing was written yet.
     ///
     /// Steps count while each line is canonical, continues the chain and names its row.
-    pub fn read(folder: &Path, header: &Header) -> Result<Option<Self>, Halt> {
+    pub fn read(folder: &Path, header: &Header, wanted: &[u64]) -> Result<Option<Self>, Halt> {
         let path = folder.join(TRANSCRIPT);
-        if !path.exists() {
+        let Some(mut transcript) = open(&path)? else { return Ok(None) };
+        if !starts_with(&mut transcript, &canonical::to_file(header)?, &path)? {
             return Ok(None);
         }
-        let bytes = file::read(&path)?;
-        let rows =
-            if folder.join(FINGERPRINTS).exists() { file::read(&folder.join(FINGERPRINTS))? } else { Vec::new() };
-        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        let expected = canonical::to_file(header)?;
-        match lines.next() {
-            Some(line) if line == expected => {}
-            // A header that was cut short holds no step.
-            Some(line) if expected.starts_with(line) => return Ok(None),
-            None => return Ok(None),
-            Some(_) => {
-                let why = "belongs to another run, or was changed\nhint: remove the folder's transcript, fingerprints and checkpoints to train from the start";
-                return Err(Fault::Usage { path, why: why.to_owned() }.into());
+        let rows: Box<dyn Read> = match open(&folder.join(FINGERPRINTS))? {
+            Some(rows) => Box::new(rows),
+            None => Box::new(io::empty()),
+        };
+        let mut steps = Steps::open(transcript, rows).map_err(|error| broken(&path, error))?;
+        let mut trusted = Self { steps: 0, at: BTreeMap::new() };
+        loop {
+            let transcript = steps.transcript();
+            if wanted.contains(&trusted.steps) {
+                let place = ResumePoint { steps: trusted.steps, chain: transcript.chain(), bytes: transcript.bytes() };
+                trusted.at.insert(place.steps, place);
+            }
+            match steps.step() {
+                Ok(Some((_, RowState::Named))) => trusted.steps += 1,
+                Err(error @ TranscriptError::Read(_)) => return Err(broken(&path, error)),
+                // The end, or the first thing that does not hold.
+                Ok(_) | Err(_) => return Ok(Some(trusted)),
             }
         }
-        let mut trusted = Self { chains: vec![header.chain()?], lengths: vec![expected.len() as u64] };
-        let mut rows = rows.chunks_exact(8 * header.columns.len().max(1));
-        while let (Some(line), Some(row)) = (lines.next(), rows.next()) {
-            if !trusted.follow(line, row) {
-                break;
-            }
-        }
-        Ok(Some(trusted))
     }
 
-    fn follow(&mut self, bytes: &[u8], row: &[u8]) -> bool {
-        let step = self.chains.len() - 1;
-        let Ok(line) = canonical::from_file::<Line>(bytes) else { return false };
-        let follows = line.follow(self.chains[step]).is_ok_and(|chain| chain == line.chain);
-        if !follows || line.step != step as u64 || line.fingerprints != Blake3::of(row) {
-            return false;
-        }
-        self.chains.push(line.chain);
-        self.lengths.push(self.lengths[step] + bytes.len() as u64);
-        true
-    }
-
-    /// The chain after so many steps, where the evidence goes that far.
-    pub fn chain(&self, steps: u64) -> Option<Blake3> {
-        self.chains.get(usize::try_from(steps).ok()?).copied()
+    /// The place after so many steps, where it was asked for and the evidence goes that far.
+    pub fn place(&self, steps: u64) -> Option<ResumePoint> {
+        self.at.get(&steps).copied()
     }
 }
 
-/// Name of the transcript in a run folder.
-pub const TRANSCRIPT: &str = "transcript.jsonl";
-/// Name of the fingerprints in a run folder.
-pub const FINGERPRINTS: &str = "fingerprints.bin";
+/// A file that an earlier start may have left.
+fn open(path: &Path) -> Result<Option<File>, FileError> {
+    match file::open_plain(path, Links::Follow) {
+        Ok((file, _)) => Ok(Some(file)),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a transcript starts with this header, and is back at its start; not where the header was cut short: such a
+/// file holds no step.
+///
+/// - Errors: it starts with something else.
+fn starts_with(transcript: &mut File, header: &[u8], path: &Path) -> Result<bool, Halt> {
+    let mut found = Vec::new();
+    let read = transcript.take(header.len() as u64).read_to_end(&mut found);
+    read.and_then(|_| transcript.rewind()).map_err(FileError::at("read", path))?;
+    if found == header {
+        return Ok(true);
+    }
+    if header.starts_with(&found) {
+        return Ok(false);
+    }
+    let why = "belongs to another run, or was changed\nhint: remove the folder's transcript, fingerprints and checkpoints to train from the start";
+    Err(Fault::Usage { path: path.to_owned(), why: why.to_owned() }.into())
+}
+
+fn broken(path: &Path, error: TranscriptError) -> Halt {
+    match error {
+        TranscriptError::Read(error) => FileError::at("read", path)(error).into(),
+        error => Fault::Usage { path: path.to_owned(), why: error.to_string() }.into(),
+    }
+}
 
 impl Log {
     /// Starts both files.
@@ -99,10 +126,9 @@ impl Log {
     }
 
     /// Goes on after a checkpoint: what follows it in both files is cut off.
-    pub fn resume(folder: &Path, header: &Header, trusted: &Trusted, steps: u64) -> Result<Self, Halt> {
-        let at = usize::try_from(steps).unwrap_or(usize::MAX).min(trusted.chains.len() - 1);
-        let row = 8 * header.columns.len() as u64;
-        Self::open(folder, trusted.chains[at], Some((trusted.lengths[at], row * at as u64)))
+    pub fn resume(folder: &Path, header: &Header, place: ResumePoint) -> Result<Self, Halt> {
+        let rows = (row_bytes(header) as u64).saturating_mul(place.steps);
+        Self::open(folder, place.chain, Some((place.bytes, rows)))
     }
 
     fn open(folder: &Path, chain: Blake3, lengths: Option<(u64, u64)>) -> Result<Self, Halt> {
@@ -178,7 +204,7 @@ impl Appended {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, fs};
+    use std::fs;
 
     use records::{RunDigest, v1::transcript::TRANSCRIPT_FORMAT};
 
@@ -214,9 +240,10 @@ mod tests {
         let [one, two] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         written(one.path(), 5);
         written(two.path(), 4);
-        let trusted = Trusted::read(two.path(), &header()).unwrap().unwrap();
-        assert_eq!(trusted.chains.len(), 5);
-        let mut log = Log::resume(two.path(), &header(), &trusted, 2).unwrap();
+        let trusted = Trusted::read(two.path(), &header(), &[0, 2, 5]).unwrap().unwrap();
+        assert_eq!(trusted.steps, 4);
+        assert_eq!((trusted.place(1), trusted.place(5)), (None, None), "not asked for, and past the end");
+        let mut log = Log::resume(two.path(), &header(), trusted.place(2).unwrap()).unwrap();
         (2..5).for_each(|step| drop(log.append(line(step), &[step, 7]).unwrap()));
         for name in [TRANSCRIPT, FINGERPRINTS] {
             assert_eq!(fs::read(one.path().join(name)).unwrap(), fs::read(two.path().join(name)).unwrap(), "{name}");
@@ -228,7 +255,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 4);
         let [transcript, rows] = [TRANSCRIPT, FINGERPRINTS].map(|name| fs::read(folder.path().join(name)).unwrap());
-        let steps = || Trusted::read(folder.path(), &header()).unwrap().map(|trusted| trusted.chains.len() - 1);
+        let steps = || Trusted::read(folder.path(), &header(), &[]).unwrap().map(|trusted| trusted.steps);
         fs::write(folder.path().join(TRANSCRIPT), &transcript[..transcript.len() - 3]).unwrap();
         assert_eq!(steps(), Some(3));
         fs::write(folder.path().join(TRANSCRIPT), &transcript).unwrap();
@@ -247,6 +274,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 1);
         let other = Header { run: RunDigest([2; 32]), ..header() };
-        assert!(matches!(Trusted::read(folder.path(), &other), Err(Halt::Fault(Fault::Usage { .. }))));
+        assert!(matches!(Trusted::read(folder.path(), &other, &[]), Err(Halt::Fault(Fault::Usage { .. }))));
     }
 }

@@ -182,6 +182,20 @@ mod tests {
     }
 
     #[test]
+    fn offsets_are_those_of_another_implementation() {
+        // Computed in Python: each tensor starts at the next multiple of 512 bytes behind the one before.
+        let mut setup = setup();
+        setup.parameters[0].shape = vec![300, 7];
+        let layout = Layout::new(&setup, &declaration()).unwrap();
+        let offsets = |places: &[Place]| places.iter().map(|place| place.offset).collect::<Vec<_>>();
+        assert_eq!(offsets(&layout.loss_inputs), [0, 512, 1024, 1536, 2048]);
+        assert_eq!(offsets(&layout.loss_results), [0, 512, 1024, 1536, 2048, 2560]);
+        assert_eq!(offsets(&layout.update_inputs), [0, 512, 1024, 9728, 10240, 18944, 19456, 28160, 28672]);
+        assert_eq!(offsets(&layout.update_results), [0, 8704, 9216, 17920, 18432, 18944]);
+        assert_eq!(arena_bytes(&layout.update_inputs), 32768);
+    }
+
+    #[test]
     fn tensors_are_aligned_and_do_not_overlap() {
         let layout = Layout::new(&setup(), &declaration()).unwrap();
         for arena in [layout.loss_inputs, layout.loss_results, layout.update_inputs, layout.update_results] {

@@ -356,6 +356,15 @@ mod tests {
             update_results: vec![],
         };
         let bytes = session.encode().unwrap();
+        // Written by hand in Python as postcard states: fields in order, lengths and whole numbers as varints.
+        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let expected = concat!(
+            "0b7b2272686f223a362e357d400810808080808020601804010177000203074035653565356535653565356535653565",
+            "356535653565356535653565356535653565356535653565356535653565356535653565356535653565356535653565",
+            "0101096c6f675f7363616c6500010000004001017501020000000001076578705f61766701046d65616e020a0a000000",
+            "3f0000000105696d61676502401080040105696d61676502401080040000",
+        );
+        assert_eq!(digits, expected);
         assert_eq!(Session::decode(&bytes), Ok(session));
         assert!(Session::decode(&bytes[..bytes.len() - 1]).is_err());
         assert!(Session::decode(b"{}").is_err());

@@ -4,7 +4,6 @@
 //! beside its evidence, so a certification that was killed goes on where it stopped: stages that are
 //! recorded are not done again, and a training resumes from its last checkpoint to the same bytes.
 
-pub mod prefix;
 mod record;
 pub mod statement;
 mod trial;
@@ -38,6 +37,7 @@ use crate::{
     round::Round,
     terminal::{Paint, Terminal},
     together::Together,
+    traces,
 };
 /// One certification.
 pub struct Certification<'a> {
@@ -204,8 +204,8 @@ impl<'a> Certification<'a> {
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
-            let start = prefix::lines(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps)?;
-            if Blake3::of(&start) != *expected {
+            let start = traces::start(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps)?;
+            if start != *expected {
                 let place = format!("{}, the first {} steps", scale.run.name(), self.law.protocol.trial.steps);
                 let finding = Finding::new(Rule::Diverged, place).expected("the trial's").found("another transcript");
                 return Err(Halt::Fail(vec![finding]));

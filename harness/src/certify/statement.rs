@@ -16,14 +16,13 @@ use records::{
         golden::Golden,
         statement::{Against, Certificate, Outcome, Run, Stage, StageValue, Statement, Subject, Submission},
         track::Track,
-        transcript::{self, Line},
     },
 };
 
 use verifier::{certificate, conformity, evidence, gate::Judgement, predicate};
 
 use super::{Certification, Scaled, trial::VARIANTS};
-use crate::{compile::Built, resolve::Law, round::Round};
+use crate::{compile::Built, resolve::Law, round::Round, traces};
 
 /// The end of what the trainer of a run that failed said.
 const LAST_WORDS: &str = "last-words.txt";
@@ -192,9 +191,7 @@ fn named(home: &Path, path: &Path) -> Result<Subject> {
 
 fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     let folder = job.folder.run(scale.run.name());
-    let bytes = file::read(&folder.join("transcript.jsonl"))?;
-    let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
-    let last: Line = canonical::from_file(lines.last().context("an empty transcript")?)?;
+    let transcript = traces::each(&folder, |_| ())?;
     let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
     let results = results(&folder)?;
     let scores: Vec<_> = results.iter().map(|(line, result)| Score::of(result, *line)).collect();
@@ -205,9 +202,9 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
         run: scale.run.digest()?,
         data: scale.run.data,
         steps: scale.scale.steps,
-        lines: lines.len() as u64,
-        transcript: transcript::root(&bytes),
-        chain: last.chain,
+        lines: transcript.steps() + 1,
+        transcript: transcript.root(),
+        chain: transcript.chain(),
         checkpoint: published.root,
         mean: evaluation::mean(&scores),
         scores,

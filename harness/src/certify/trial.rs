@@ -9,7 +9,7 @@ use std::fs;
 use anyhow::Context as _;
 use records::{Blake3, Finding};
 
-use super::{Certification, Scaled, prefix};
+use super::{Certification, Scaled};
 use crate::{
     compile,
     halt::{Halt, Went, settle},
@@ -17,6 +17,7 @@ use crate::{
     progress::Progress,
     resolve,
     together::Together,
+    traces,
 };
 
 /// The ways, the first of which the others are compared with.
@@ -88,7 +89,7 @@ fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
     let folder = |variant| job.folder.trial(scale.run.name(), variant);
     let plain = folder(VARIANTS[0]);
     for variant in &VARIANTS[1..] {
-        let findings = prefix::compare(&plain, &folder(variant), steps)?;
+        let findings = traces::parting(&plain, &folder(variant), steps)?;
         if !findings.is_empty() {
             let named = |mut finding: Finding| {
                 finding.place = format!("{}, trial {variant}: {}", scale.run.name(), finding.place);
@@ -97,5 +98,5 @@ fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
             return Err(Halt::Fail(findings.into_iter().map(named).collect()));
         }
     }
-    Ok(Blake3::of(&prefix::lines(&plain, steps)?))
+    Ok(traces::start(&plain, steps)?)
 }

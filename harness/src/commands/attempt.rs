@@ -37,6 +37,7 @@ use crate::{
     signals,
     terminal::{Paint, Terminal},
     together::Together,
+    traces,
 };
 
 /// Arguments of `maxclip try`.
@@ -277,11 +278,11 @@ fn compare(mine: &Stated, theirs: &Stated) -> String {
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {
     let mut curves: BTreeMap<String, Vec<f32>> = BTreeMap::new();
-    for step in curve::steps(folder)? {
+    traces::each(folder, |step| {
         for (name, value) in step.diagnostics {
             curves.entry(name).or_default().extend(value.value());
         }
-    }
+    })?;
     Ok(curves)
 }
 

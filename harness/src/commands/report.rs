@@ -4,20 +4,26 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, Seek as _, SeekFrom},
+    io,
     path::{Path, PathBuf},
 };
 
 use anyhow::Result;
 use askama::Template;
 use plotters::prelude::*;
-use records::{Exit, file::{self, FileError, Links, read_bounded}, verdict::escape, v1::{evaluation::TaskResult, transcript::{Header, Line}}};
-use verifier::{evidence::bytes_max, transcript::read_lines};
+use records::{
+    Exit,
+    file::{self, FileError, read_bounded},
+    v1::{
+        evaluation::TaskResult,
+        transcript::{Header, Line},
+    },
+    verdict::escape,
+};
+use verifier::evidence::bytes_max;
 
-use crate::{board::decimal, problem::Problem, terminal::Terminal};
+use crate::{board::decimal, curve::Thinned, problem::Problem, terminal::Terminal, traces};
 
-/// Points of a curve: more do not show.
-const POINTS: usize = 400;
 const COLOURS: [RGBColor; 6] = [
     RGBColor(37, 99, 235),
     RGBColor(217, 119, 6),
@@ -79,41 +85,26 @@ fn walk(path: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<()> {
 struct Told {
     name: String,
     header: Header,
-    lines: Vec<Line>,
+    steps: Thinned,
     results: Vec<TaskResult>,
     last_prints: Vec<u64>,
 }
 
 impl Told {
     fn read(folder: &Path) -> Result<Self> {
-        let path = folder.join("transcript.jsonl");
-        let bytes = read_bounded(&path, bytes_max("transcript.jsonl"))?;
-        let (header, lines) = read_lines(&bytes, "transcript.jsonl").map_err(|findings| {
-            let place = findings.first().map(|finding| finding.place.clone()).unwrap_or_default();
-            Problem::usage(format!("{} is damaged at {place}", path.display()))
-        })?;
+        let mut steps = Thinned::default();
+        let header = traces::each(folder, |line| steps.push(line))?.header().clone();
         let results = match read_bounded(&folder.join("eval_results.jsonl"), bytes_max("eval_results.jsonl")) {
             Ok(bytes) => results(&bytes).map_err(|error| Problem::usage(format!("{}: {error}", folder.display())))?,
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
         };
-        let last_prints = last_row(&folder.join("fingerprints.bin"), header.columns.len())?;
-        Ok(Self { name: name(folder), header, lines, results, last_prints })
+        let last_prints = match steps.count.checked_sub(1) {
+            Some(last) => traces::row(folder, header.columns.len(), last)?,
+            None => Vec::new(),
+        };
+        Ok(Self { name: name(folder), header, steps, results, last_prints })
     }
-}
-
-/// The last row of a run's fingerprints, read alone; nothing where there are none.
-fn last_row(path: &Path, columns: usize) -> Result<Vec<u64>> {
-    let (mut file, size) = match file::open_plain(path, Links::Refuse) {
-        Ok(opened) => opened,
-        Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let row = size.min(8 * columns as u64);
-    file.seek(SeekFrom::Start(size - row)).map_err(FileError::at("read", path))?;
-    let bytes = file::read_opened(file, row, row).map_err(FileError::at("read", path))?;
-    let (words, _) = bytes.as_chunks::<8>();
-    Ok(words.iter().map(|word| u64::from_le_bytes(*word)).collect())
 }
 
 /// What a run is called on the page: its folder and the two around it.
@@ -135,7 +126,7 @@ struct Curve {
 struct RunRow {
     colour: String,
     name: String,
-    steps: usize,
+    steps: u64,
     first: String,
     last: String,
     chain: String,
@@ -163,9 +154,9 @@ fn page(runs: &[Told]) -> Result<String> {
     let mut series: BTreeMap<String, Vec<Series>> = BTreeMap::new();
     for (index, told) in runs.iter().enumerate() {
         // A space sorts before every name: the loss comes first.
-        series.entry(" loss".to_owned()).or_default().push((index, points(&told.lines, |line| line.loss.value())));
-        for name in told.lines.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
-            let values = points(&told.lines, |line| line.diagnostics.get(name).and_then(|value| value.value()));
+        series.entry(" loss".to_owned()).or_default().push((index, points(&told.steps, |line| line.loss.value())));
+        for name in told.steps.kept.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
+            let values = points(&told.steps, |line| line.diagnostics.get(name).and_then(|value| value.value()));
             series.entry(name.clone()).or_default().push((index, values));
         }
     }
@@ -192,10 +183,10 @@ fn row(index: usize, told: &Told, tasks: &[String]) -> RunRow {
     RunRow {
         colour: format!("#{r:02x}{g:02x}{b:02x}"),
         name: told.name.clone(),
-        steps: told.lines.len(),
-        first: loss(told.lines.first()),
-        last: loss(told.lines.last()),
-        chain: told.lines.last().map_or_else(String::new, |line| line.chain.short()),
+        steps: told.steps.count,
+        first: loss(told.steps.kept.first()),
+        last: loss(told.steps.last.as_ref()),
+        chain: told.steps.last.as_ref().map_or_else(String::new, |line| line.chain.short()),
         scores: tasks.iter().map(|task| score(task).unwrap_or_else(|| "–".to_owned())).collect(),
     }
 }
@@ -206,11 +197,10 @@ fn prints(told: &Told) -> Prints {
     Prints { name: told.name.clone(), rows }
 }
 
-/// Finite values by step, thinned to what shows.
-fn points(lines: &[Line], value: impl Fn(&Line) -> Option<f32>) -> Vec<(f64, f64)> {
-    let every = lines.len().div_ceil(POINTS).max(1);
-    let all = lines.iter().filter_map(|line| Some((line.step as f64, f64::from(value(line)?))));
-    all.filter(|(_, value)| value.is_finite()).step_by(every).collect()
+/// Finite values by step.
+fn points(steps: &Thinned, value: impl Fn(&Line) -> Option<f32>) -> Vec<(f64, f64)> {
+    let all = steps.kept.iter().filter_map(|line| Some((line.step as f64, f64::from(value(line)?))));
+    all.filter(|(_, value)| value.is_finite()).collect()
 }
 
 /// The curves of one quantity, without text: the page writes the labels.
@@ -258,8 +248,9 @@ mod tests {
             chain: Blake3([0; 32]),
         };
         let header = Header { format: String::new(), run: RunDigest([0; 32]), columns: vec!["parameters/<i>".into()] };
-        let lines = losses.iter().enumerate().map(line).collect();
-        Told { name: "a<script>".into(), header, lines, results: vec![], last_prints: vec![17] }
+        let mut steps = Thinned::default();
+        losses.iter().enumerate().map(line).for_each(|line| steps.push(line));
+        Told { name: "a<script>".into(), header, steps, results: vec![], last_prints: vec![17] }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use cell::{
     profile::COMPILER,
-    tool::{Stopped, Told, Tool, ToolError},
+    tool::{Stopped, Tool, ToolError, ToolOutput},
 };
 use records::{Finding, Reason, Rule, Verdict, file};
 use serde::Deserialize;
@@ -210,7 +210,7 @@ fn whole(output: &[u8]) -> Vec<u8> {
 }
 
 /// Why the compiler did not make what it was asked for.
-fn refusal(step: Step, told: &Told) -> Finding {
+fn refusal(step: Step, told: &ToolOutput) -> Finding {
     let diagnostics: Vec<Diagnostic> = String::from_utf8_lossy(&told.output)
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())

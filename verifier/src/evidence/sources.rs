@@ -5,9 +5,9 @@ use records::{
     v1::{golden::Golden, statement::Statement},
 };
 
-use super::{ARCHIVE, Desk, GOLDEN, OBJECT, ReadError, compare, unreadable};
+use super::{ARCHIVE, Examination, GOLDEN, OBJECT, ReadError, compare, unreadable};
 
-impl Desk<'_> {
+impl Examination<'_> {
     /// The ZIP: kept for the gate, which judges it again.
     pub(super) fn check_archive(&mut self) -> Result<(), ReadError> {
         let Some(piece) = self.take(ARCHIVE)? else { return Ok(()) };

@@ -52,7 +52,7 @@ pub struct Folder(pub BTreeMap<String, Vec<u8>>);
 impl Files for Folder {
     fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
         let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-        Ok(Opened { size: bytes.len() as u64, content: Box::new(&bytes[..]) })
+        Ok(Opened { size: bytes.len() as u64, content: Box::new(Cursor::new(&bytes[..])) })
     }
 }
 
@@ -331,8 +331,8 @@ fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
     let (model, manifest) = checkpoint(count, chain);
     put("published/model.safetensors", model.clone());
     put("published/manifest.json", canonical::to_file(&manifest).unwrap());
-    put("checkpoints/last/model.safetensors", model);
-    put("checkpoints/last/manifest.json", canonical::to_file(&manifest).unwrap());
+    put(&format!("checkpoints/{count}/model.safetensors"), model);
+    put(&format!("checkpoints/{count}/manifest.json"), canonical::to_file(&manifest).unwrap());
     let (results, scores) = results(&protocol, hits, manifest.root);
     put("eval_results.jsonl", results);
     Run {

@@ -132,7 +132,7 @@ impl<'a> Plan<'a> {
 
     /// Writes entries, shards and names; gives the samples' identity and the entries whose uids are not theirs alone.
     fn body(&self, scans: &Path, body: &mut chunks::Writer) -> io::Result<(DataRoot, Vec<[Entry; 2]>)> {
-        let mut tree = merkle::Builder::default();
+        let mut tree = merkle::Peaks::default();
         let (mut last, mut doubles) = (None::<Entry>, Vec::new());
         let lists = self.records.iter().zip(&self.names).enumerate();
         let lists = lists.map(|(number, (record, (_, keys)))| List::of_record(record, number as u32, *keys));
@@ -151,7 +151,7 @@ impl<'a> Plan<'a> {
             body.write_all(file_name(path).as_bytes())?;
             io::copy(&mut record.keys().map_err(io::Error::other)?, body)?;
         }
-        Ok((DataRoot(tree.finish().0), doubles))
+        Ok((DataRoot(tree.root().0), doubles))
     }
 
     /// The shard and key of each of two entries with one uid.

@@ -1,7 +1,7 @@
 //! Which part of an image a model sees: torchvision's `Resize` and `CenterCrop` for evaluation, its
 //! `RandomResizedCrop` for training.
 
-use numerics::Stream;
+use numerics::{Seed, Stream};
 use records::v1::protocol::Augmentation;
 
 use super::{Box, Image, Window, resample};
@@ -41,6 +41,12 @@ pub fn augment(image: &Image, size: u32, law: &Augmentation, stream: &mut Stream
     resample(image, area, window, window).pixels
 }
 
+/// What the box of a sample in an epoch is drawn from, in the run of a seed.
+#[must_use]
+pub fn draws(run: &Seed, epoch: u64, rank: u64) -> Stream {
+    run.augmentation().stream("sample", &[epoch, rank])
+}
+
 /// Draws the box of `RandomResizedCrop`: area uniform in `scale`, aspect ratio uniform in the logarithm of
 /// `ratio`, place uniform; after ten boxes that do not fit, the largest centred one with a lawful ratio.
 ///
@@ -75,7 +81,6 @@ pub fn crop_box(width: u32, height: u32, law: &Augmentation, stream: &mut Stream
 
 #[cfg(test)]
 mod tests {
-    use numerics::Seed;
     use proptest::prelude::*;
 
     use super::*;
@@ -97,6 +102,18 @@ mod tests {
             let expected = vec![7; (size * size * 3) as usize];
             prop_assert!(resize_crop(&image, size) == expected);
             prop_assert!(augment(&image, size, &LAW, &mut stream) == expected);
+        }
+    }
+
+    #[test]
+    fn boxes_are_those_of_another_implementation() {
+        // Computed in Python from torchvision's law, streams with BLAKE3's own binding.
+        let expected = [(33, 1, 461, 374), (5, 3, 493, 370), (17, 3, 478, 366), (13, 2, 480, 373)];
+        for ((epoch, rank), (left, top, width, height)) in
+            [(0, 0), (0, 1), (1, 0), (3, 70_000)].into_iter().zip(expected)
+        {
+            let area = crop_box(500, 375, &LAW, &mut draws(&Seed([9; 32]), epoch, rank));
+            assert_eq!((area.left, area.top, area.width, area.height), (left, top, width, height), "{epoch} {rank}");
         }
     }
 

@@ -7,7 +7,7 @@ mod crop;
 mod decode;
 mod resample;
 
-pub use crop::{augment, crop_box, resize_crop};
+pub use crop::{augment, crop_box, draws, resize_crop};
 pub use decode::{PIXELS_MAX, PixelError, decode};
 pub use resample::{Box, Window, resample};
 

@@ -94,4 +94,28 @@ mod tests {
             assert_eq!(frozen(bytes), None);
         }
     }
+
+    #[test]
+    fn a_runs_digest_is_that_of_another_implementation() {
+        let run = ResolvedRun {
+            format: RUN_FORMAT.to_owned(),
+            protocol: "name = \"mini\"\n".to_owned(),
+            protocol_digest: ProtocolDigest([1; 32]),
+            model: "{\"embed_dim\": 64}\n".to_owned(),
+            scale: "small".to_owned(),
+            repeat: 2,
+            data: DataRoot([2; 32]),
+            frozen: FrozenDigest([3; 32]),
+            tree: TreeDigest([4; 32]),
+            config: "{\"tau\":\"é\"}".to_owned(),
+            seed: "05".repeat(32),
+            class: NumericsClass([6; 32]),
+        };
+        // Written with Python's JSON (sorted keys, no blanks, a newline), hashed with BLAKE3's own binding.
+        assert_eq!(
+            run.digest().unwrap().to_string(),
+            "run:01f8adc8ee62ca16c9725109e7726cba5cc92577fba7ef78a7d7318d6bed2beb"
+        );
+        assert_eq!(run.seed_bytes().unwrap(), [5; 32]);
+    }
 }

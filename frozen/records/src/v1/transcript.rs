@@ -1,8 +1,8 @@
 //! `transcript.jsonl` and `fingerprints.bin`: what a run did, a line and a row a step.
 //!
 //! The first line is a [`Header`]; then one [`Line`] a step, each in canonical form with one newline.
-//! The chain starts as `BLAKE3("maxclip chain" ‖ header line)` and goes on as
-//! `BLAKE3(previous ‖ the step's line without "chain")`, lines without their newline.
+//! The chain is [`Framed`]: it starts in the context [`START`] with bytes `header`, and goes on in the context
+//! [`STEP`] with digest `previous` and bytes `line`, the step's line without `"chain"`; lines without their newline.
 //!
 //! `fingerprints.bin` has no header: a row a step, one little-endian `u64` a column of
 //! [`Header::columns`]. Row `r` belongs to step `r`.
@@ -11,10 +11,23 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blake3, RunDigest, canonical, canonical::CanonicalError, merkle};
+pub use super::names::{FINGERPRINTS, TRANSCRIPT};
+use crate::{Blake3, Framed, RunDigest, canonical, canonical::CanonicalError, merkle};
 
 /// The form of these files.
 pub const TRANSCRIPT_FORMAT: &str = "maxclip.transcript.v1";
+
+/// The context of a chain's start.
+pub const START: &str = "maxclip transcript start v1";
+
+/// The context of a chain's further links.
+pub const STEP: &str = "maxclip transcript step v1";
+
+/// The link that a step's line makes: its canonical bytes without `"chain"`.
+#[must_use]
+pub fn link(previous: Blake3, line: &[u8]) -> Blake3 {
+    Framed::new(STEP).digest("previous", &previous.0).bytes("line", line).finish()
+}
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +99,7 @@ struct Unchained<'a> {
 impl Header {
     /// Where the chain starts.
     pub fn chain(&self) -> Result<Blake3, CanonicalError> {
-        Ok(Blake3::of(&[b"maxclip chain".as_slice(), &canonical::to_bytes(self)?].concat()))
+        Ok(Framed::new(START).bytes("header", &canonical::to_bytes(self)?).finish())
     }
 }
 
@@ -95,7 +108,7 @@ impl Line {
     pub fn follow(&self, previous: Blake3) -> Result<Blake3, CanonicalError> {
         let Self { step, epoch, ids, loss, diagnostics, fingerprints, .. } = self;
         let line = Unchained { step: *step, epoch: *epoch, ids, loss, diagnostics, fingerprints };
-        Ok(Blake3::of(&[previous.0.as_slice(), &canonical::to_bytes(&line)?].concat()))
+        Ok(link(previous, &canonical::to_bytes(&line)?))
     }
 
     /// The line with its chain set.
@@ -108,8 +121,7 @@ impl Line {
 /// The transcript's root: [`merkle::root`] over its lines (header first), newline included.
 #[must_use]
 pub fn root(bytes: &[u8]) -> Blake3 {
-    let leaves: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').map(merkle::leaf).collect();
-    merkle::root(&leaves)
+    bytes.split_inclusive(|byte| *byte == b'\n').map(merkle::leaf).collect::<merkle::Peaks>().root()
 }
 
 /// The digest of one row of `fingerprints.bin`.
@@ -149,6 +161,34 @@ mod tests {
         assert_ne!(chain([1.0, 2.0]), chain([1.5, 2.0]));
         assert_ne!(chain([1.0, 2.0]), chain([2.0, 1.0]));
         assert_eq!(chain([1.0, 2.0]), chain([1.0, 2.0]));
+    }
+
+    #[test]
+    fn header_chain_row_and_root_are_those_of_another_implementation() {
+        // Computed with BLAKE3's own Python binding over the lines as they stand here.
+        let columns = vec!["embeddings/image".to_owned(), "parameters/a".to_owned()];
+        let header = Header { format: TRANSCRIPT_FORMAT.into(), run: RunDigest([1; 32]), columns };
+        assert_eq!(
+            canonical::to_file(&header).unwrap(),
+            b"{\"columns\":[\"embeddings/image\",\"parameters/a\"],\"format\":\"maxclip.transcript.v1\",\"run\":\"run:0101010101010101010101010101010101010101010101010101010101010101\"}\n"
+        );
+        let mut text = canonical::to_file(&header).unwrap();
+        let mut chain = header.chain().unwrap();
+        assert_eq!(chain.to_string(), "b3:7eba84b84c6cc0afff606b4834f276ea5b0f83e6294e8eac442d2228bb17ea09");
+        let row = [7, u64::MAX - 2];
+        assert_eq!(row_digest(&row).to_string(), "b3:7edd0ffa4782a4f36eab327c9c6a2820337f9d35f5afd0ca6c6184e9ecf70940");
+        for (step, expected) in [
+            (0, "b3:2f40cf4b4783efe3776e7c6a4542f00d9259ce81e3b04534c188c1341bb91174"),
+            (1, "b3:a92244bddab95e24dccc0807433e9cf95ce162e783038cf82069714d84ae848e"),
+        ] {
+            let diagnostics = BTreeMap::from([("tau".to_owned(), 0.07f32.into())]);
+            let line = Line { diagnostics, fingerprints: row_digest(&row), ..line(step, 5.5 - step as f32) };
+            let line = line.chained(chain).unwrap();
+            chain = line.chain;
+            assert_eq!(chain.to_string(), expected);
+            text.extend(canonical::to_file(&line).unwrap());
+        }
+        assert_eq!(root(&text).to_string(), "b3:f912b8f99b3d54bbba4caf6d233a0599a79d3f74d529b8a31df52a3aea6c6e28");
     }
 
     #[test]
