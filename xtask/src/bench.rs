@@ -12,6 +12,7 @@ use clap::{Parser, ValueEnum};
 use crate::{check, shell};
 
 mod index;
+mod verify;
 mod worker;
 
 const REPEATS: usize = 20;
@@ -32,6 +33,8 @@ enum What {
     Worker,
     /// Time and peak memory of `maxclip data index` on 10,000 to 300,000 samples (2 GB of disk for a while)
     Index,
+    /// Seconds and most memory of reading evidence over its size, against `sha256sum` of the same files
+    Verify,
 }
 
 /// Measures.
@@ -41,6 +44,7 @@ pub fn run(checkout: &Path, args: &Args) -> Result<()> {
         What::Check => gate(checkout),
         What::Worker => worker::run(checkout),
         What::Index => index::run(checkout),
+        What::Verify => verify::run(checkout),
     }
 }
 
