@@ -224,7 +224,7 @@ const FORGERIES: &[(&str, Forgery, &str)] = &[
     ("subject of another digest", Raw(|s| { let at = at(s, OBJECT); s.subject[at].digest.sha256 = Sha256([1; 32]).bare(); }), OBJECT),
     ("another kind of statement", Raw(|s| s.predicate_type = "https://maxclip.dev/golden/v1".into()), "predicateType"),
     ("protocol renamed", Said(|s, _| s.predicate.against.protocol = "maxi".into()), "against.protocol"),
-    ("another protocol", Said(|s, _| s.predicate.against.protocol_digest = ProtocolDigest([1; 32])), "this one has no protocol"),
+    ("another protocol", Said(|s, _| s.predicate.against.protocol_digest = ProtocolDigest([1; 32])), "it rests on a protocol that this release does not carry"),
     ("another frozen tree", Said(|s, _| s.predicate.against.frozen.0[0] ^= 1), "it rests on frozen:"),
     ("another judge", Said(|s, _| s.predicate.against.release = ReleaseDigest([1; 32])), "judged it, this one is release:"),
 ];
