@@ -16,8 +16,7 @@ pub const MANY: usize = 20;
 #[must_use]
 pub fn cut(text: &str, columns: usize) -> String {
     let text = escape(text);
-    let width = |c: char| c.width().unwrap_or(1).max(1);
-    if text.chars().map(width).sum::<usize>() <= columns {
+    if self::columns(&text) <= columns {
         return text;
     }
     let mut left = columns.saturating_sub(1);
@@ -27,6 +26,16 @@ pub fn cut(text: &str, columns: usize) -> String {
         fits
     };
     text.chars().take_while(fits).chain(['…']).collect()
+}
+
+/// How many columns an escaped text has.
+#[must_use]
+pub fn columns(text: &str) -> usize {
+    text.chars().map(width).sum()
+}
+
+fn width(c: char) -> usize {
+    c.width().unwrap_or(1).max(1)
 }
 
 /// A stranger's finding, each text of it cut.

@@ -4,7 +4,7 @@
 //! the environment says about the terminal; nothing below it does. No libtorch is linked here.
 
 mod archive;
-mod board;
+
 mod certify;
 mod commands;
 mod compile;
@@ -23,6 +23,7 @@ mod kit;
 mod launch;
 mod libtorch;
 mod locks;
+mod number;
 mod overrides;
 mod plain;
 mod private;

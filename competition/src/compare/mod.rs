@@ -176,6 +176,8 @@ pub struct Comparison {
     better: Vec<Vec<bool>>,
     /// In the order of the entries given.
     pub standings: Vec<Standing>,
+    /// Whether too few trainings were seen to measure what seeds leave, so that the protocol's spread stands in.
+    pub spread_stands_in: bool,
 }
 
 /// What a view needs to know of an entry.
@@ -220,7 +222,13 @@ impl Comparison {
         let seeds = Estimate::sum(spreads().map(apart));
         let alone: f64 = spreads().map(|(at, spread)| share * noise::alone(&rows(at), *spread)).sum();
         let count = entries.len();
-        let mut made = Self { entries, seeds, better: vec![vec![false; count]; count], standings: Vec::new() };
+        let mut made = Self {
+            entries,
+            seeds,
+            better: vec![vec![false; count]; count],
+            standings: Vec::new(),
+            spread_stands_in: degrees < ENOUGH,
+        };
         let pairs = firsts.iter().enumerate().flat_map(|(at, &a)| firsts[..at].iter().map(move |&b| (a, b)));
         let pairs = pairs.map(|(a, b)| {
             let difference = made.difference(a, b);

@@ -22,7 +22,7 @@ use records::{
 };
 use verifier::evidence::bytes_max;
 
-use crate::{board::decimal, curve::Thinned, problem::Problem, terminal::Terminal, traces};
+use crate::{curve::Thinned, number::decimal, problem::Problem, terminal::Terminal, traces};
 
 const COLOURS: [RGBColor; 6] = [
     RGBColor(37, 99, 235),

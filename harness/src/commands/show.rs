@@ -9,15 +9,15 @@ use anyhow::Result;
 use records::{
     Exit, Verdict,
     file::read_named,
-    v1::statement::{Certificate, Outcome, StageValue, Statement},
+    v1::statement::{Certificate, Outcome, Run, StageValue, Statement},
 };
 use tasks::aggregate::aggregates;
 use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
 use crate::{
-    board,
     cut::{self, LINE, MANY, WORD, cut},
+    number::{decimal, share},
     terminal::{Paint, Terminal},
 };
 
@@ -146,7 +146,9 @@ fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
         "run", "mean", "steps", "transcript", "checkpoint", "data"
     ));
     for run in &predicate.runs {
-        let score = cut(&format!("{} ±{}", board::share(&run.mean), board::decimal(board::run_error(run))), WORD);
+        let variance: f64 = run.scores.iter().map(|score| score.variance.value()).sum();
+        let error = variance.sqrt() / run.scores.len().max(1) as f64;
+        let score = cut(&format!("{} ±{}", share(&run.mean), decimal(error)), WORD);
         let [transcript, checkpoint, data, seed] =
             [run.transcript.short(), run.checkpoint.short(), run.data.short(), run.seed.short()];
         terminal.line(format_args!(
@@ -164,14 +166,22 @@ fn tell_runs(predicate: &Certificate, terminal: &mut Terminal) {
             terminal.line(format_args!("  {:<10} {value:>14}   DataComp's {}", "", aggregate.name));
         }
     }
-    let (mean, error) = board::mean(&predicate.runs);
-    terminal.line(format_args!("  {:<10} {:>14}", "mean", estimate(mean, error * error)));
+    let note = "± is what the test items leave open; what seeds leave is a board's to say";
+    terminal.line(format_args!("  {:<10} {:>8}         {note}", "mean", cut(&decimal(mean(&predicate.runs)), 8)));
     terminal.line("");
+}
+
+/// The mean of the scales, each the mean of its runs.
+fn mean(runs: &[Run]) -> f64 {
+    let run = |run: &Run| run.scores.iter().map(|score| score.value.value()).sum::<f64>() / run.scores.len() as f64;
+    let scales: Vec<&[Run]> = runs.chunk_by(|a, b| a.scale == b.scale).collect();
+    let scale = |runs: &&[Run]| runs.iter().map(run).sum::<f64>() / runs.len() as f64;
+    scales.iter().map(scale).sum::<f64>() / scales.len() as f64
 }
 
 /// A value and its standard error; a number that no evaluation gives can be as long as it likes.
 fn estimate(value: f64, variance: f64) -> String {
-    cut(&format!("{} ±{}", board::decimal(value), board::decimal(variance.sqrt())), WORD)
+    cut(&format!("{} ±{}", decimal(value), decimal(variance.sqrt())), WORD)
 }
 
 fn tell_stages(predicate: &Certificate, terminal: &mut Terminal) {

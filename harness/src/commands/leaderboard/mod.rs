@@ -1,0 +1,332 @@
+//! `maxclip leaderboard`: a table and a static page from certificates.
+//!
+//! A certificate that does not hold, cannot be judged here or is of another board is gone past and named. No evidence
+//! is read: `maxclip verify` does that.
+
+mod page;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use competition::board::{self, Apart, Board, Call, Certified, Place, Row};
+use records::{
+    Exit, Finding, ProtocolDigest, Reason, Sha256, Verdict,
+    file::{self, FileError, Links},
+    v1::names::CERTIFICATE,
+};
+use serde_json::{Value, json};
+use verifier::{
+    certificate,
+    envelope::{self, CERTIFICATE_MAX},
+    keys::{PublicKey, Trust},
+    release::Release,
+};
+
+use super::verify;
+use crate::{
+    cut::{self, LINE, WORD, cut},
+    frozen,
+    number::{decimal, ranks, signed},
+    problem::Problem,
+    resolve::Law,
+    terminal::{Paint, Terminal},
+};
+
+/// What a board has looked at.
+const CHECKED: &str = "each signed by a trusted key; evidence not read";
+
+/// Arguments of `maxclip leaderboard`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Certificates, entries' folders, or folders of those
+    #[arg(required = true)]
+    from: Vec<PathBuf>,
+    /// A list of public keys that you trust, such as a `.pub` file; repeat it for more
+    #[arg(long, required = true, value_name = "KEYS")]
+    trust: Vec<PathBuf>,
+    /// Leave out certificates of other protocols: a name, or the file of an organizer's own, by which they are judged
+    #[arg(long, value_name = "NAME|FILE")]
+    protocol: Option<String>,
+    /// Leave out certificates of other rounds
+    #[arg(long)]
+    round: Option<String>,
+    /// Write the page to this file too, and what it links to into `certificates/` beside it
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Print the board as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a certificate is not on the board.
+enum Past {
+    /// It does not hold.
+    Fail(Vec<Finding>),
+    /// It cannot be judged here.
+    Unknown(Reason),
+    /// It is of another board.
+    Apart(String),
+}
+
+impl Past {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Fail(_) => Exit::Fail,
+            Self::Unknown(_) => Exit::Inconclusive,
+            Self::Apart(_) => Exit::Pass,
+        }
+    }
+
+    fn tell(&self, path: &str, terminal: &mut Terminal) -> Result<()> {
+        terminal.say(format_args!("{path}: not on the board"));
+        match self {
+            Self::Fail(findings) => {
+                let shown: Vec<_> = findings.iter().take(cut::MANY).map(cut::finding).collect();
+                verify::tell_findings(&shown, false, terminal)?;
+            }
+            Self::Unknown(reason) => {
+                let reason = Reason { why: cut(&reason.why, 3 * LINE), hint: reason.hint.clone() };
+                verify::tell_reason(&reason, false, terminal)?;
+            }
+            Self::Apart(why) => terminal.say(format_args!("           {why}")),
+        }
+        Ok(())
+    }
+
+    fn json(&self, path: &str) -> Value {
+        match self {
+            Self::Fail(findings) => json!({"path": path, "exit": Exit::Fail, "findings": findings}),
+            Self::Unknown(reason) => json!({"path": path, "exit": Exit::Inconclusive, "reason": reason}),
+            Self::Apart(why) => json!({"path": path, "exit": Exit::Pass, "apart": why}),
+        }
+    }
+}
+
+/// Makes a board of the certificates that hold.
+///
+/// Ends in 1 where one of the others does not hold, else in 3 where one cannot be judged: a board that leaves something
+/// out is written, and never passes for the whole.
+pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let trust = verify::trust(&args.trust)?;
+    let asked = args.protocol.as_deref().map(Law::chosen).transpose()?.map(|law| law.digest);
+    let own = args.protocol.iter().filter(|name| name.ends_with(".toml")).cloned().collect::<Vec<_>>();
+    let release = frozen::release_with(&own)?;
+    let (mut certified, mut past) = (Vec::new(), Vec::new());
+    for (path, links) in certificates(&args.from)? {
+        let name = path.display().to_string();
+        match open(&path, links, &trust)? {
+            Verdict::Pass(one) if left_out(&one, asked.as_ref(), args.round.as_deref()) => {}
+            Verdict::Pass(one) => match held(one, &release) {
+                Ok(one) => certified.push(one),
+                Err(why) => past.push((name, why)),
+            },
+            Verdict::Fail(findings) => past.push((name, Past::Fail(findings))),
+            Verdict::Inconclusive(reason) => past.push((name, Past::Unknown(reason))),
+        }
+    }
+    let refused = |error| Problem::usage(error).hint("name the board's: `--protocol NAME`, `--round NAME`");
+    let (certified, apart) = board::gather(certified).map_err(refused)?;
+    past.extend(apart.into_iter().map(|Apart { path, why }| (path, Past::Apart(why))));
+    let exits: Vec<_> = past.iter().map(|(_, past)| past.exit()).collect();
+    let exit = [Exit::Fail, Exit::Inconclusive].into_iter().find(|exit| exits.contains(exit)).unwrap_or(Exit::Pass);
+    if !args.json {
+        past.iter().try_for_each(|(path, past)| past.tell(path, terminal))?;
+    }
+    let Some(first) = certified.first() else {
+        return nothing(&past, exit, args.json, terminal);
+    };
+    let law = release.law(&first.statement.predicate.against).map_err(Problem::from)?;
+    let board = board::make(&certified, &law.protocol, &release.baseline).map_err(Problem::usage)?;
+    if let Some(path) = &args.html {
+        page::write(path, &board, &certified)?;
+    }
+    if args.json {
+        tell_json(&board, &past, exit, terminal)?;
+    } else {
+        tell(&board, &past, terminal);
+    }
+    Ok(exit)
+}
+
+/// Whether the caller asked for another protocol or round.
+fn left_out(one: &Certified, protocol: Option<&ProtocolDigest>, round: Option<&str>) -> bool {
+    let predicate = &one.statement.predicate;
+    protocol.is_some_and(|asked| *asked != predicate.against.protocol_digest)
+        || round.is_some_and(|asked| asked != predicate.round.round)
+}
+
+/// Holds a certificate to this release: whether it says what it must.
+fn held(one: Certified, release: &Release<'_>) -> Result<Certified, Past> {
+    match certificate::conform(&one.statement, release, certificate::known_round(&one.statement).as_ref()) {
+        Verdict::Pass(_) => Ok(one),
+        Verdict::Fail(findings) => Err(Past::Fail(findings)),
+        Verdict::Inconclusive(reason) => Err(Past::Unknown(reason)),
+    }
+}
+
+fn nothing(past: &[(String, Past)], exit: Exit, as_json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    if exit == Exit::Pass {
+        return Err(Problem::usage("no certificate of that protocol and round").into());
+    }
+    if as_json {
+        let left: Vec<_> = past.iter().map(|(path, past)| past.json(path)).collect();
+        terminal.json(&json!({"exit": exit, "left_out": left}))?;
+    } else {
+        terminal.say("no board: none of the certificates can be on one");
+    }
+    Ok(exit)
+}
+
+/// Every certificate at or below what was named, without doubles, in the order of their paths; only one that
+/// was itself named may be a link.
+fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
+    let mut found = Vec::new();
+    for path in from {
+        if !path.is_dir() {
+            found.push((path.clone(), Links::Follow));
+            continue;
+        }
+        let own = path.join(CERTIFICATE);
+        if own.is_file() {
+            found.push((own, Links::Refuse));
+            continue;
+        }
+        let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
+        for entry in entries {
+            let inner = entry.map_err(FileError::at("read", path))?.path().join(CERTIFICATE);
+            found.extend(inner.is_file().then_some((inner, Links::Refuse)));
+        }
+    }
+    found.sort_by(|(a, _), (b, _)| a.cmp(b));
+    found.dedup_by(|(a, _), (b, _)| a == b);
+    if found.is_empty() {
+        return Err(Problem::usage("no certificate.json there")
+            .hint("`maxclip sign` writes one into an entry's folder")
+            .into());
+    }
+    Ok(found)
+}
+
+/// Opens a certificate: who signed it.
+fn open(path: &Path, links: Links, trust: &Trust) -> Result<Verdict<Certified>> {
+    let bytes = file::read_plain(path, CERTIFICATE_MAX, links)?;
+    let (path, file) = (path.display().to_string(), Sha256::of(&bytes));
+    Ok(envelope::open(&bytes, trust).map(|opened| {
+        let signed = |key: &&PublicKey| opened.signers.iter().any(|signer| signer.trusted && signer.id == key.id());
+        let signers = trust.keys.iter().filter(signed).map(PublicKey::digest).collect();
+        Certified { path, file, statement: opened.statement, signers }
+    }))
+}
+
+fn tell(board: &Board, past: &[(String, Past)], terminal: &mut Terminal) {
+    let title = terminal.paint(Paint::Strong, "leaderboard");
+    let [protocol, competition, round] =
+        [&board.protocol, &board.competition, &board.round].map(|text| cut(text, WORD));
+    terminal.line(format_args!("{title}   {protocol}   {competition} round {round}"));
+    let scales: String = board.scales.iter().map(|scale| format!("{:>9}", cut(&scale.name, 8))).collect();
+    let imagenet = board.rows.iter().any(|row| row.imagenet.is_some());
+    let beside = if imagenet { "  ImageNet" } else { "" };
+    terminal.line(format_args!("  rank  {:<20} {:>12}{beside}{scales}   on the baseline", "entry", "mean"));
+    for row in &board.rows {
+        let Some((place, scales)) = row.places.split_first() else { continue };
+        let scales: String = scales.iter().map(|place| format!("{:>9}", decimal(place.standing.score))).collect();
+        let beside = row.imagenet.map_or_else(String::new, |scored| format!("{:>10}", decimal(scored.value)));
+        let mean = format!("{} ± {}", decimal(place.standing.score), decimal(place.standing.error));
+        let (rank, name) = (ranks(place.standing.best, place.standing.worst), cut(&row.entry.name, 20));
+        let pad = " ".repeat(20usize.saturating_sub(cut::columns(&name)));
+        terminal.line(format_args!("{rank:>6}  {name}{pad} {mean:>12}{beside}{scales}   {}", on_baseline(row, place)));
+    }
+    for failed in &board.failed {
+        let what = format!("failed: {} ({})", cut(&failed.stage, WORD), failed.rules.join(", "));
+        terminal.line(format_args!("     -  {:<20} {what}", cut(&failed.entry.name, 20)));
+    }
+    for (label, note) in ["seeds", "ranks"].into_iter().zip(notes(board)) {
+        terminal.line(format_args!("  {label:<8} {note}"));
+    }
+    terminal.line(format_args!("  {:<8} {CHECKED}", "checked"));
+    if !past.is_empty() {
+        terminal.line(format_args!("  {:<8} {} certificates are not on it: see above", "left out", past.len()));
+    }
+    terminal.line(format_args!("  a function of {} certificates, root {}", board.certificates, board.root));
+}
+
+fn on_baseline(row: &Row, place: &Place) -> String {
+    match &place.on_baseline {
+        None if row.baseline => "is the baseline".to_owned(),
+        None => "the baseline is not here".to_owned(),
+        Some((difference, call)) => {
+            let word = match call {
+                Call::Better => "better",
+                Call::Worse => "worse",
+                Call::Noise => "within noise",
+            };
+            format!("{} ± {}  {word}", signed(difference.value), decimal(difference.error))
+        }
+    }
+}
+
+/// What a reader must know of a board's numbers.
+fn notes(board: &Board) -> [String; 2] {
+    let seeds = |scale: &board::Scale| format!("{} {}", cut(&scale.name, WORD), scale.seeds);
+    let seeds: Vec<_> = board.scales.iter().map(seeds).collect();
+    let spreads: Vec<_> = board.scales.iter().map(|scale| decimal(scale.spread)).collect();
+    let rest = if board.scales.iter().all(|scale| scale.seeds == 1) {
+        format!("one seed: the protocol's spread between seeds stands in ({})", spreads.join(", "))
+    } else if board.spread_stands_in {
+        format!("too few trainings to measure luck: the protocol's spread stands in ({})", spreads.join(", "))
+    } else {
+        "what seeds leave to chance is measured here".to_owned()
+    };
+    [
+        format!("the same for all, {}; {rest}", seeds.join(", ")),
+        "intervals, as far as the results tell; all differences of the board are called at one level, 5 %".to_owned(),
+    ]
+}
+
+fn tell_json(board: &Board, past: &[(String, Past)], exit: Exit, terminal: &mut Terminal) -> Result<()> {
+    let real = |value: f64| format!("{value:.6}");
+    let place = |name: &str, place: &Place| {
+        let on_baseline = place.on_baseline.map(|(difference, call)| {
+            let call = match call {
+                Call::Better => "better",
+                Call::Worse => "worse",
+                Call::Noise => "within-noise",
+            };
+            json!({"difference": real(difference.value), "error": real(difference.error), "call": call})
+        });
+        let standing = &place.standing;
+        json!({
+            "of": name, "score": real(standing.score), "error": real(standing.error), "best": standing.best,
+            "worst": standing.worst, "on_baseline": on_baseline,
+        })
+    };
+    let names = || ["mean"].into_iter().chain(board.scales.iter().map(|scale| scale.name.as_str()));
+    let row = |row: &Row| {
+        json!({
+            "entry": row.entry, "tree": row.tree, "statement": row.statement, "certificate": row.file,
+            "baseline": row.baseline,
+            "imagenet1k": row.imagenet.map(|scored| json!({"score": real(scored.value), "error": real(scored.error)})),
+            "places": names().zip(&row.places).map(|(name, at)| place(name, at)).collect::<Vec<_>>(),
+        })
+    };
+    let failed = |failed: &board::Failed| {
+        json!({
+            "entry": failed.entry, "archive": failed.archive, "certificate": failed.file, "stage": failed.stage,
+            "rules": failed.rules,
+        })
+    };
+    let scale = |scale: &board::Scale| {
+        json!({
+            "scale": scale.name, "seeds": scale.seeds, "spread": real(scale.spread),
+            "spread_stands_in": scale.spread_stands_in,
+        })
+    };
+    terminal.json(&json!({
+        "exit": exit, "protocol": board.protocol, "competition": board.competition, "round": board.round,
+        "certificates": board.certificates, "root": board.root, "checked": CHECKED,
+        "scales": board.scales.iter().map(scale).collect::<Vec<_>>(), "spread_stands_in": board.spread_stands_in,
+        "rows": board.rows.iter().map(row).collect::<Vec<_>>(),
+        "failed": board.failed.iter().map(failed).collect::<Vec<_>>(),
+        "left_out": past.iter().map(|(path, past)| past.json(path)).collect::<Vec<_>>(),
+    }))
+}

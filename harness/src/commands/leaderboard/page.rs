@@ -1,0 +1,260 @@
+//! The board as a page to publish: one file without a script, and beside it the certificates that it links to.
+//!
+//! There is one table. A link to `#sort-N` makes style rules choose another order, and the ranks, differences and
+//! whiskers that belong to it; all of them are written.
+
+use std::path::Path;
+
+use anyhow::Result;
+use askama::Template;
+use competition::board::{self, Board, Call, Certified, Place, Row};
+use records::{
+    Sha256,
+    file::{self, FileError},
+    v1::names::CERTIFICATE,
+};
+
+use super::{CHECKED, notes};
+use crate::{
+    cut::{LINE, WORD, cut},
+    number::{decimal, ranks, signed},
+    problem::Problem,
+};
+
+/// The most parts of an axis.
+const PARTS: f64 = 4.0;
+
+/// What entries can be sorted by.
+struct View {
+    title: String,
+    /// Ticks: where they are, in percent, and what they say.
+    ticks: Vec<(String, String)>,
+    parts: usize,
+}
+
+/// An entry in a view.
+struct Cell {
+    rank: String,
+    score: String,
+    error: String,
+    /// How it stands to the baseline.
+    note: String,
+    /// The whisker, in percent of the axis.
+    low: String,
+    at: String,
+    high: String,
+}
+
+/// A row of the page, ready to be shown.
+struct Cells {
+    name: String,
+    team: String,
+    writeup: Option<String>,
+    certificate: String,
+    tree: String,
+    /// Its place in each view's order.
+    order: Vec<usize>,
+    views: Vec<Cell>,
+}
+
+struct Fold {
+    name: String,
+    team: String,
+    certificate: String,
+    stage: String,
+    rules: String,
+}
+
+#[derive(Template)]
+#[template(path = "board.html")]
+struct Page {
+    protocol: String,
+    about: String,
+    competition: String,
+    round: String,
+    views: Vec<View>,
+    rows: Vec<Cells>,
+    failed: Vec<Fold>,
+    /// Of seeds, and of ranks.
+    notes: [String; 2],
+    checked: &'static str,
+    certificates: usize,
+    root: String,
+    folder: String,
+}
+
+/// Writes the certificates and then the page.
+pub fn write(path: &Path, board: &Board, certified: &[Certified]) -> Result<()> {
+    let folder = folder(board);
+    let beside = path.parent().unwrap_or(Path::new("")).join(&folder);
+    for one in certified {
+        let into = beside.join(one.file.bare());
+        std::fs::create_dir_all(&into).map_err(FileError::at("create", &into))?;
+        file::write(&into.join(CERTIFICATE), &bytes(one)?)?;
+    }
+    Ok(file::write(path, page(board, &folder)?.as_bytes())?)
+}
+
+/// The file again, which must be what was judged.
+fn bytes(one: &Certified) -> Result<Vec<u8>> {
+    let bytes = file::read(Path::new(&one.path))?;
+    if Sha256::of(&bytes) == one.file {
+        Ok(bytes)
+    } else {
+        Err(Problem::usage(format!("{} was changed while the board was made", one.path)).into())
+    }
+}
+
+/// Where a board's certificates lie: another board's are in another folder.
+fn folder(board: &Board) -> String {
+    format!("certificates/{}", board.root.digits())
+}
+
+/// The page: the same bytes for the same certificates.
+fn page(board: &Board, folder: &str) -> Result<String> {
+    let link = |file: &Sha256| format!("{folder}/{}/{CERTIFICATE}", file.bare());
+    let keys = keys(board);
+    let orders: Vec<_> = keys.iter().map(|key| places(&board::order(&board.rows, |row| key.score(row)))).collect();
+    let axes: Vec<_> = keys.iter().map(|key| Axis::of(&board.rows, key)).collect();
+    let row = |(at, row): (usize, &Row)| Cells {
+        name: cut(&row.entry.name, LINE),
+        team: cut(&row.entry.team, LINE),
+        writeup: writeup(&row.entry.writeup),
+        certificate: link(&row.file),
+        tree: row.tree.map_or_else(String::new, |tree| tree.short()),
+        order: orders.iter().map(|order| order[at]).collect(),
+        views: keys.iter().zip(&axes).map(|(key, axis)| cell(row, key, axis)).collect(),
+    };
+    let fold = |failed: &board::Failed| Fold {
+        name: cut(&failed.entry.name, LINE),
+        team: cut(&failed.entry.team, LINE),
+        certificate: link(&failed.file),
+        stage: cut(&failed.stage, WORD),
+        rules: failed.rules.join(", "),
+    };
+    let view = |(key, axis): (&Key, &Axis)| View { title: key.title(board), ticks: axis.ticks(), parts: axis.parts };
+    let page = Page {
+        protocol: cut(&board.protocol, LINE),
+        about: cut(&board.about, 4 * LINE),
+        competition: cut(&board.competition, LINE),
+        round: cut(&board.round, LINE),
+        views: keys.iter().zip(&axes).map(view).collect(),
+        rows: board.rows.iter().enumerate().map(row).collect(),
+        failed: board.failed.iter().map(fold).collect(),
+        notes: notes(board),
+        checked: CHECKED,
+        certificates: board.certificates,
+        root: board.root.to_string(),
+        folder: folder.to_owned(),
+    };
+    Ok(page.render()?)
+}
+
+/// A link that leads where it says: to the web, and out of no attribute.
+fn writeup(text: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '`' | '\\');
+    (text.starts_with("https://") && text.chars().all(plain)).then(|| text.to_owned())
+}
+
+/// What entries can be sorted by.
+enum Key {
+    /// A view of the board, by its place.
+    View(usize),
+    ImageNet,
+}
+
+impl Key {
+    fn title(&self, board: &Board) -> String {
+        match self {
+            Self::View(0) => "mean".to_owned(),
+            Self::View(at) => board.scales.get(at - 1).map_or_else(String::new, |scale| cut(&scale.name, WORD)),
+            Self::ImageNet => "ImageNet".to_owned(),
+        }
+    }
+
+    fn score(&self, row: &Row) -> f64 {
+        self.estimate(row).0
+    }
+
+    /// The score and its standard error.
+    fn estimate(&self, row: &Row) -> (f64, f64) {
+        match self {
+            Self::View(at) => {
+                row.places.get(*at).map_or((0.0, 0.0), |place| (place.standing.score, place.standing.error))
+            }
+            Self::ImageNet => row.imagenet.map_or((0.0, 0.0), |scored| (scored.value, scored.error)),
+        }
+    }
+}
+
+/// The mean first, ImageNet beside it, then the scales.
+fn keys(board: &Board) -> Vec<Key> {
+    let imagenet = board.rows.iter().any(|row| row.imagenet.is_some()).then_some(Key::ImageNet);
+    [Key::View(0)].into_iter().chain(imagenet).chain((1..=board.scales.len()).map(Key::View)).collect()
+}
+
+/// By row, its place in an order of rows.
+fn places(order: &[usize]) -> Vec<usize> {
+    let mut places = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(place, &row)| places[row] = place);
+    places
+}
+
+fn cell(row: &Row, key: &Key, axis: &Axis) -> Cell {
+    let (score, error) = key.estimate(row);
+    let place = if let Key::View(at) = key { row.places.get(*at) } else { None };
+    let rank = place.map_or_else(|| "–".to_owned(), |place| ranks(place.standing.best, place.standing.worst));
+    Cell {
+        rank: rank.replace('-', "–"),
+        score: decimal(score),
+        error: decimal(error),
+        note: place.map_or_else(String::new, |place| note(row, place)),
+        low: axis.percent(score - error),
+        at: axis.percent(score),
+        high: axis.percent(score + error),
+    }
+}
+
+fn note(row: &Row, place: &Place) -> String {
+    match &place.on_baseline {
+        None if row.baseline => "baseline".to_owned(),
+        None => String::new(),
+        Some((difference, call)) => {
+            let sign = match call {
+                Call::Better => '▲',
+                Call::Worse => '▼',
+                Call::Noise => '≈',
+            };
+            format!("{sign} {}", signed(difference.value).replace('-', "−"))
+        }
+    }
+}
+
+/// A visible scale, from one round number to another.
+struct Axis {
+    low: f64,
+    step: f64,
+    parts: usize,
+}
+
+impl Axis {
+    fn of(rows: &[Row], key: &Key) -> Self {
+        let ends = rows.iter().map(|row| key.estimate(row)).map(|(score, error)| (score - error, score + error));
+        let (low, high) = ends.fold((1.0f64, 0.0f64), |(low, high), (a, b)| (low.min(a), high.max(b)));
+        let (low, high) = if low < high { (low.max(0.0), high.min(1.0)) } else { (0.0, 1.0) };
+        let steps = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25];
+        let parts = |step: f64| (high / step).ceil() - (low / step).floor();
+        let step = steps.into_iter().find(|step| parts(*step) <= PARTS).unwrap_or(0.25);
+        Self { low: (low / step).floor() * step, step, parts: parts(step).max(1.0) as usize }
+    }
+
+    fn percent(&self, value: f64) -> String {
+        let share = (value - self.low) / (self.step * self.parts as f64);
+        format!("{:.1}", 100.0 * share.clamp(0.0, 1.0))
+    }
+
+    fn ticks(&self) -> Vec<(String, String)> {
+        let value = |at: usize| self.low + at as f64 * self.step;
+        (0..=self.parts).map(|at| (self.percent(value(at)), decimal(value(at)))).collect()
+    }
+}
