@@ -10,10 +10,16 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use competition::compare::{Results, Task, View, compare};
 use records::{
     Exit, NumericsClass, RunDigest, Verdict,
     file::{self, FileError},
-    v1::{evaluation::Stated, outcome::Outcome, run::ResolvedRun},
+    v1::{
+        evaluation::Score,
+        outcome::Outcome,
+        protocol::{self, Protocol, SEEDS_MAX, Scale},
+        run::ResolvedRun,
+    },
 };
 use verifier::object::Form;
 
@@ -29,6 +35,7 @@ use crate::{
     kit::Kit,
     launch::{self, Evaluation, Training},
     locks::Locked,
+    number::{decimal, signed},
     overrides,
     problem::Problem,
     progress::Progress,
@@ -52,6 +59,9 @@ pub struct Args {
     /// The scale
     #[arg(long, default_value = "small")]
     scale: String,
+    /// Practice seeds to train both on: more of them tell smaller differences from luck
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEEDS_MAX)))]
+    seeds: u32,
     /// Steps to train, and the length of every schedule
     #[arg(long, default_value_t = 200, value_parser = super::positive::<u64>)]
     steps: u64,
@@ -69,16 +79,16 @@ pub struct Args {
     kit: Option<PathBuf>,
 }
 
-/// One side of the comparison.
-struct Side {
-    entry: Entry,
-    build: PathBuf,
+/// One side of the comparison, on one seed.
+struct Side<'a> {
+    entry: &'a Entry,
+    build: &'a Path,
     folder: PathBuf,
     run: RunDigest,
     resolved: ResolvedRun,
 }
 
-impl Side {
+impl Side<'_> {
     /// Takes over what a report needs of another folder of the same run.
     fn take(&self, other: &Self) -> Result<()> {
         for name in ["transcript.jsonl", "eval_results.jsonl"] {
@@ -122,27 +132,22 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &law, [&tried, &baseline])?;
     drop(bar);
     let at = Where { frozen: frozen::digest(), class };
-    let side = |entry: Entry, build: PathBuf, folder: &dyn Fn(&RunDigest) -> Result<PathBuf>| -> Went<Side> {
-        let who = Who { tree: entry.digest, config: &entry.config };
-        let run = resolve::run(&law, scale, 1, &who, &Round::practice(), at)?;
-        let digest = run.digest()?;
-        let folder = folder(&digest)?;
-        Ok(Side { entry, build, folder, run: digest, resolved: run })
-    };
-    let tried = side(tried, tried_build, &|_| next(&home))?;
-    resolve::place(&tried.resolved, &tried.folder)?;
-    // The baseline is trained once for a run; who wants it meanwhile waits for it.
-    let baseline = side(baseline, baseline_build, &|run| Ok(home.0.join("baselines").join(run.digits())))?;
-    let alone = home.lock(Locked::Run(&baseline.run.digits()))?;
-    let alone = (!baseline.kept().exists()).then_some(alone);
-    resolve::place(&baseline.resolved, &baseline.folder)?;
     let word = terminal.paint(Paint::Good, "pass");
-    let of = format!("{}-{}", law.protocol.name, scale.name);
-    terminal.line(format_args!("  check {word}   {} steps of {of}   not a verdict", args.steps));
-    let bench = Bench { kit, home: &home, law: &law, data: &scale.data, steps: args.steps };
-    let [mine, theirs] = bench.train_both(&tried, &baseline, terminal)?;
-    drop(alone);
-    Ok(report(&tried, &mine, &baseline, &theirs, terminal)?)
+    let (of, seeds) = (format!("{}-{}", law.protocol.name, scale.name), args.seeds);
+    let many = if seeds == 1 { String::new() } else { format!(" on each of {seeds} seeds") };
+    terminal.line(format_args!("  check {word}   {} steps of {of}{many}   not a verdict", args.steps));
+    let bench = Bench { kit, home: &home, law: &law, scale, at, steps: args.steps };
+    let attempt = next(&home)?;
+    let mut pairs = Vec::new();
+    for repeat in 1..=seeds {
+        let folder = if seeds == 1 { attempt.clone() } else { attempt.join(repeat.to_string()) };
+        let tried = bench.side(&tried, &tried_build, repeat, |_| folder)?;
+        let kept = |run: &RunDigest| home.0.join("baselines").join(run.digits());
+        pairs.push(bench.pair(tried, bench.side(&baseline, &baseline_build, repeat, kept)?, terminal)?);
+    }
+    report(&pairs, &law, scale, terminal)?;
+    terminal.line(format_args!("  {}   {}", attempt.display(), tried.digest.short()));
+    Ok(())
 }
 
 /// The entry's folder with the configuration that the command line asks for.
@@ -190,13 +195,46 @@ struct Bench<'a> {
     kit: &'a Kit,
     home: &'a Home,
     law: &'a Law,
-    data: &'a str,
+    scale: &'a Scale,
+    at: Where,
     steps: u64,
 }
 
+/// Both sides on one seed, and how they ended.
+struct Pair<'a> {
+    tried: Side<'a>,
+    mine: Outcome,
+    baseline: Side<'a>,
+    theirs: Outcome,
+}
+
 impl Bench<'_> {
+    fn side<'a>(
+        &self,
+        entry: &'a Entry,
+        build: &'a Path,
+        repeat: u32,
+        folder: impl FnOnce(&RunDigest) -> PathBuf,
+    ) -> Went<Side<'a>> {
+        let who = Who { tree: entry.digest, config: &entry.config };
+        let resolved = resolve::run(self.law, self.scale, repeat, &who, &Round::practice(), self.at)?;
+        let run = resolved.digest()?;
+        Ok(Side { entry, build, folder: folder(&run), run, resolved })
+    }
+
+    /// Trains both on a seed. The baseline is trained once for a run; who wants it meanwhile waits for it.
+    fn pair<'a>(&self, tried: Side<'a>, baseline: Side<'a>, terminal: &Terminal) -> Went<Pair<'a>> {
+        resolve::place(&tried.resolved, &tried.folder)?;
+        let alone = self.home.lock(Locked::Run(&baseline.run.digits()))?;
+        let alone = (!baseline.kept().exists()).then_some(alone);
+        resolve::place(&baseline.resolved, &baseline.folder)?;
+        let [mine, theirs] = self.train_both(&tried, &baseline, terminal)?;
+        drop(alone);
+        Ok(Pair { tried, mine, baseline, theirs })
+    }
+
     /// Trains the entry, and the baseline where that has not been done.
-    fn train_both(&self, tried: &Side, baseline: &Side, terminal: &Terminal) -> Went<[Outcome; 2]> {
+    fn train_both(&self, tried: &Side<'_>, baseline: &Side<'_>, terminal: &Terminal) -> Went<[Outcome; 2]> {
         // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
         let kept = baseline.kept().exists();
         let same = tried.run == baseline.run && !kept;
@@ -215,12 +253,12 @@ impl Bench<'_> {
     }
 
     /// Trains and evaluates one side beside others, where that has not been done.
-    fn train(&self, side: &Side, beside: usize, bar: &Progress) -> Went<Outcome> {
-        let Self { kit, home, law, data, .. } = *self;
+    fn train(&self, side: &Side<'_>, beside: usize, bar: &Progress) -> Went<Outcome> {
+        let Self { kit, home, law, scale, .. } = *self;
         let training = Training {
             folder: side.folder.clone(),
-            data: home.data().join(data),
-            entry: compile::object(&side.build),
+            data: home.data().join(&scale.data),
+            entry: compile::object(side.build),
             until: None,
             restart_worker_every: None,
             recompute: false,
@@ -231,7 +269,8 @@ impl Bench<'_> {
         if let Ok(bytes) = file::read(&kept) {
             return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
         }
-        let outcome = settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
+        let outcome =
+            settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join("published"),
             model: folders::model(&side.folder),
@@ -246,34 +285,58 @@ impl Bench<'_> {
     }
 }
 
-fn report(mine: &Side, outcome: &Outcome, theirs: &Side, other: &Outcome, terminal: &mut Terminal) -> Result<()> {
-    let losses = |side: &Side| curve::losses(&side.folder);
-    let (tried, baseline) = (losses(mine)?, losses(theirs)?);
-    terminal.line(format_args!("  loss        {}   baseline {}", curve::line(&tried), curve::line(&baseline)));
-    for (name, values) in diagnostics(&mine.folder)? {
+fn report(pairs: &[Pair<'_>], law: &Law, scale: &Scale, terminal: &mut Terminal) -> Result<()> {
+    for Pair { tried, baseline, .. } in pairs {
+        let (tried, baseline) = (curve::losses(&tried.folder)?, curve::losses(&baseline.folder)?);
+        terminal.line(format_args!("  loss        {}   baseline {}", curve::line(&tried), curve::line(&baseline)));
+    }
+    for (name, values) in pairs.first().map(|pair| diagnostics(&pair.tried.folder)).transpose()?.unwrap_or_default() {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let scores = |side: &Side| -> Result<BTreeMap<String, Stated>> {
-        Ok(results(&side.folder)?.into_iter().map(|(_, result)| (result.key, result.maxclip)).collect())
-    };
-    let base = scores(theirs)?;
-    for (key, score) in scores(mine)? {
-        let Some(other) = base.get(&key) else { continue };
-        terminal.line(format_args!("  {key:<28} {}", compare(&score, other)));
-    }
+    let both = [scores(pairs.iter().map(|pair| &pair.tried))?, scores(pairs.iter().map(|pair| &pair.baseline))?];
+    worth(both, &law.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
     let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
-    let ratio = cost(outcome) / cost(other).max(1.0);
-    terminal.line(format_args!("  cost        {ratio:.2} x the baseline's CPU time"));
-    terminal.line(format_args!("  {}   {}", mine.folder.display(), mine.entry.digest.short()));
+    let mine: f64 = pairs.iter().map(|pair| cost(&pair.mine)).sum();
+    let theirs: f64 = pairs.iter().map(|pair| cost(&pair.theirs)).sum();
+    terminal.line(format_args!("  cost        {:.2} x the baseline's CPU time", mine / theirs.max(1.0)));
     Ok(())
 }
 
-/// A score beside the baseline's, with the standard error of the difference.
-fn compare(mine: &Stated, theirs: &Stated) -> String {
-    let difference = mine.value.value() - theirs.value.value();
-    let error = (mine.variance.value() + theirs.variance.value()).sqrt();
-    let word = if difference.abs() < 2.0 * error { ": within noise" } else { "" };
-    format!("{:.3} ({difference:+.3} on the baseline, standard error {error:.3}{word})", mine.value)
+/// Scores beside the baseline's, and what their difference is worth by the rule of boards.
+fn worth(both: [Vec<Vec<Task>>; 2], protocol: &Protocol, scale: &Scale) -> Result<Vec<String>> {
+    let seeds = both[0].len();
+    let mean = |side: usize, task: usize| both[side].iter().map(|run| run[task].value).sum::<f64>() / seeds as f64;
+    let task = |(at, task): (usize, &protocol::Task)| {
+        let (mine, theirs) = (mean(0, at), mean(1, at));
+        format!("{:<28} {}   {} on the baseline", task.name, decimal(mine), signed(mine - theirs))
+    };
+    let mut lines: Vec<String> = protocol.evaluation.tasks.iter().enumerate().map(task).collect();
+    let mut terms = competition::terms(protocol);
+    terms.scales.retain(|known| known.name == scale.name);
+    let compared = compare(&terms, &both.map(|runs| Results(vec![runs])), View::Overall)?;
+    let difference = compared.difference(0, 1);
+    let word = match (compared.better(0, 1), compared.better(1, 0)) {
+        (true, _) => "better",
+        (_, true) => "worse",
+        _ => "within noise",
+    };
+    let (score, value) = (decimal(compared.standings[0].score), signed(difference.value));
+    let error = decimal(difference.error);
+    lines.push(format!("{:<28} {score}   {value} on the baseline, standard error {error}: {word}", "mean"));
+    if compared.spread_stands_in {
+        let (why, spread) = (if seeds == 1 { "one seed" } else { "few seeds" }, decimal(scale.spread));
+        lines.push(format!("{why}: the protocol's spread between seeds ({spread}) stands in; `--seeds N` for more"));
+    }
+    Ok(lines)
+}
+
+/// By seed, by task in the protocol's order.
+fn scores<'a>(sides: impl Iterator<Item = &'a Side<'a>>) -> Result<Vec<Vec<Task>>> {
+    let run = |side: &Side<'_>| -> Result<Vec<Task>> {
+        let results = results(&side.folder)?;
+        Ok(results.into_iter().map(|(line, result)| competition::task(&Score::of(&result, line))).collect())
+    };
+    sides.map(run).collect()
 }
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {
@@ -300,7 +363,49 @@ fn next(home: &Home) -> Result<PathBuf> {
         let folder = home.0.join(format!("try-{last:04}"));
         match fs::create_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| folder.clone()).map_err(|error| FileError::at("create", folder)(error).into()),
+            made => {
+                return made.map(|()| folder.clone()).map_err(|error| FileError::at("create", folder)(error).into());
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(values: [f64; 2]) -> Vec<Task> {
+        // Alike in all blocks: nothing hangs on which items there are.
+        values.map(|value| Task { value, blocks: vec![value / 16.0; 16] }).to_vec()
+    }
+
+    fn lines(mine: &[[f64; 2]], theirs: &[[f64; 2]]) -> Vec<String> {
+        let protocol = Law::chosen("mini").unwrap().protocol;
+        let side = |runs: &[[f64; 2]]| runs.iter().map(|values| run(*values)).collect();
+        worth([side(mine), side(theirs)], &protocol, protocol.scale("small").unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_seed_says_what_stands_in() {
+        // The spread of .04 on both sides: a standard error of .0566, and 1.96 of them are .111.
+        let near = lines(&[[0.5, 0.6]], &[[0.4, 0.5]]);
+        assert_eq!(near[0], "shapes-classification        .500   +.100 on the baseline");
+        assert_eq!(
+            near[2],
+            "mean                         .550   +.100 on the baseline, standard error .057: within noise"
+        );
+        assert!(near[3].starts_with("one seed: the protocol's spread between seeds (.040) stands in"), "{near:?}");
+        let far = lines(&[[0.5, 0.6]], &[[0.38, 0.48]]);
+        assert!(far[2].ends_with("+.120 on the baseline, standard error .057: better"), "{far:?}");
+    }
+
+    #[test]
+    fn enough_seeds_measure_what_they_leave() {
+        let mine: Vec<_> = (0..8).map(|at| [0.5 + 0.01 * f64::from(at), 0.5]).collect();
+        let theirs: Vec<_> = mine.iter().map(|[a, b]| [a - 0.02, b - 0.02]).collect();
+        // Whatever a seed does it does to both, so that a small difference is none of luck.
+        let lines = lines(&theirs, &mine);
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines[2].contains("-.020 on the baseline") && lines[2].ends_with(": worse"), "{lines:?}");
     }
 }
