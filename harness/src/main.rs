@@ -27,6 +27,7 @@ mod number;
 mod overrides;
 mod plain;
 mod private;
+mod plot;
 mod problem;
 mod progress;
 mod resolve;

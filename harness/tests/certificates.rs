@@ -376,7 +376,10 @@ fn a_report_and_a_comparison_read_run_folders() {
     let (code, text) = bench.maxclip(&["report", "a", "b/small/1", "--out", "report.html"]);
     assert_eq!(code, 0, "{text}");
     let page = fs::read_to_string(bench.path("report.html")).unwrap();
-    assert!(page.matches("<svg").count() == 2 && !page.contains("<script"));
+    // A panel for each of three scales of the first entry and one of the second, of the loss and of a diagnostic.
+    assert!(page.matches("<svg").count() == 8 && !page.contains("<script"), "{}", page.matches("<svg").count());
+    let of = |name: &str| page.find(&format!("{name}: loss")).unwrap();
+    assert!(of("FastCLIP-v3 small") < of("FastCLIP-v3 medium") && of("FastCLIP-v3 medium") < of("FastCLIP-v3 large"));
     assert_eq!(bench.maxclip(&["compare", "a/small/1", "a/small/1"]).0, 0);
     let (code, text) = bench.maxclip(&["compare", "a/small/1", "b/small/1"]);
     assert_eq!(code, 1);

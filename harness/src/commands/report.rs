@@ -10,28 +10,30 @@ use std::{
 
 use anyhow::Result;
 use askama::Template;
-use plotters::prelude::*;
 use records::{
-    Exit,
+    Exit, ProtocolDigest, canonical,
     file::{self, FileError, read_bounded},
     v1::{
         evaluation::TaskResult,
+        names::RUN,
+        protocol::Protocol,
+        run::ResolvedRun,
         transcript::{Header, Line},
     },
     verdict::escape,
 };
 use verifier::evidence::bytes_max;
 
-use crate::{curve::Thinned, number::decimal, problem::Problem, terminal::Terminal, traces};
-
-const COLOURS: [RGBColor; 6] = [
-    RGBColor(37, 99, 235),
-    RGBColor(217, 119, 6),
-    RGBColor(5, 150, 105),
-    RGBColor(190, 24, 93),
-    RGBColor(124, 58, 237),
-    RGBColor(75, 85, 99),
-];
+use crate::{
+    curve::Thinned,
+    cut::{LINE, WORD, cut},
+    folders::EntryFolder,
+    number::decimal,
+    plot::{self, Series},
+    problem::Problem,
+    terminal::Terminal,
+    traces,
+};
 
 /// Arguments of `maxclip report`.
 #[derive(Debug, clap::Args)]
@@ -52,6 +54,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             runs.push(Told::read(&folder)?);
         }
     }
+    // Scales in the protocol's order, an entry's runs together, as far as the runs say what they are.
+    runs.sort_by(|a, b| (&a.of, a.scale, a.repeat).cmp(&(&b.of, b.scale, b.repeat)));
     let out = args.out.unwrap_or_else(|| args.runs[0].join("report.html"));
     file::write(&out, page(&runs)?.as_bytes())?;
     terminal.line(format_args!("report     {}   {} runs", out.display(), runs.len()));
@@ -83,7 +87,15 @@ fn walk(path: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<()> {
 
 /// One run.
 struct Told {
-    name: String,
+    /// What the entry is called, or its folder.
+    of: String,
+    /// The place of its scale in the protocol.
+    scale: usize,
+    /// The scale's name.
+    scale_name: String,
+    repeat: u32,
+    /// What its losses and diagnostics can be laid over: the same protocol.
+    protocol: Option<ProtocolDigest>,
     header: Header,
     steps: Thinned,
     results: Vec<TaskResult>,
@@ -103,7 +115,44 @@ impl Told {
             Some(last) => traces::row(folder, header.columns.len(), last)?,
             None => Vec::new(),
         };
-        Ok(Self { name: name(folder), header, steps, results, last_prints })
+        let run = run_of(folder)?;
+        let protocol = run.as_ref().and_then(|run| Protocol::parse(&run.protocol).ok());
+        let place = |run: &ResolvedRun| {
+            protocol.as_ref().and_then(|(known, _)| known.scales.iter().position(|scale| scale.name == run.scale))
+        };
+        Ok(Self {
+            of: entry_of(folder),
+            scale: run.as_ref().and_then(place).unwrap_or(0),
+            scale_name: run.as_ref().map_or_else(String::new, |run| cut(&run.scale, WORD)),
+            repeat: run.as_ref().map_or(1, |run| run.repeat),
+            protocol: protocol.map(|(_, digest)| digest),
+            header,
+            steps,
+            results,
+            last_prints,
+        })
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}/{}", self.of, self.scale_name, self.repeat)
+    }
+}
+
+/// What the run is of, where the folder says so.
+fn run_of(folder: &Path) -> Result<Option<ResolvedRun>> {
+    match read_bounded(&folder.join(RUN), bytes_max(RUN)) {
+        Ok(bytes) => Ok(canonical::from_file(&bytes).ok()),
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The entry's name, where a statement lies in its folder; else the folder's.
+fn entry_of(folder: &Path) -> String {
+    let above = folder.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+    match EntryFolder(above).finished() {
+        Ok(Some(finished)) => cut(&finished.statement.predicate.entry.name, LINE),
+        _ => cut(&name(folder), LINE),
     }
 }
 
@@ -121,11 +170,15 @@ fn results(bytes: &[u8]) -> serde_json::Result<Vec<TaskResult>> {
 struct Curve {
     title: String,
     svg: String,
+    /// Lines by the class of their colour.
+    legend: Vec<(String, String)>,
 }
 
 struct RunRow {
     colour: String,
-    name: String,
+    of: String,
+    scale: String,
+    repeat: u32,
     steps: u64,
     first: String,
     last: String,
@@ -138,9 +191,6 @@ struct Prints {
     rows: Vec<(String, String)>,
 }
 
-/// A run's number, and its values by step.
-type Series = (usize, Vec<(f64, f64)>);
-
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
@@ -151,38 +201,68 @@ struct Page {
 }
 
 fn page(runs: &[Told]) -> Result<String> {
-    let mut series: BTreeMap<String, Vec<Series>> = BTreeMap::new();
-    for (index, told) in runs.iter().enumerate() {
-        // A space sorts before every name: the loss comes first.
-        series.entry(" loss".to_owned()).or_default().push((index, points(&told.steps, |line| line.loss.value())));
-        for name in told.steps.kept.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
-            let values = points(&told.steps, |line| line.diagnostics.get(name).and_then(|value| value.value()));
-            series.entry(name.clone()).or_default().push((index, values));
-        }
-    }
-    let curves = series
-        .into_iter()
-        .map(|(title, lines)| Ok(Curve { title: escape(title.trim()), svg: plot(&lines)? }))
-        .collect::<Result<_>>()?;
+    let curves = panels(runs).iter().flat_map(|panel| curves(runs, panel)).collect();
     let mut tasks: Vec<_> = runs.iter().flat_map(|told| told.results.iter().map(|result| result.key.clone())).collect();
-    tasks.sort();
-    tasks.dedup();
-    let rows = runs.iter().enumerate().map(|(index, told)| row(index, told, &tasks)).collect();
+    let mut seen = BTreeSet::new();
+    tasks.retain(|task| seen.insert(task.clone()));
+    let panels = panels(runs);
+    let line = |index: usize| panels.iter().find_map(|panel| panel.iter().position(|of| *of == index)).unwrap_or(0);
+    let rows = runs.iter().enumerate().map(|(index, told)| row(line(index), told, &tasks)).collect();
     let prints = runs.iter().map(prints).collect();
     Ok(Page { curves, tasks: tasks.iter().map(|task| escape(task)).collect(), runs: rows, prints }.render()?)
 }
 
-fn row(index: usize, told: &Told, tasks: &[String]) -> RunRow {
+/// Runs whose curves mean the same: of one entry, one protocol and one scale. A loss is whatever its entry says.
+fn panels(runs: &[Told]) -> Vec<Vec<usize>> {
+    let mut panels: Vec<Vec<usize>> = Vec::new();
+    for (index, told) in runs.iter().enumerate() {
+        let of = |told: &Told| (told.of.clone(), told.protocol, told.scale_name.clone());
+        match panels.iter_mut().find(|panel| of(&runs[panel[0]]) == of(told)) {
+            Some(panel) => panel.push(index),
+            None => panels.push(vec![index]),
+        }
+    }
+    panels
+}
+
+/// The loss of some runs, and each of their diagnostics.
+fn curves(runs: &[Told], panel: &[usize]) -> Vec<Curve> {
+    let mut series: BTreeMap<String, Vec<Series>> = BTreeMap::new();
+    for (line, told) in panel.iter().map(|&index| &runs[index]).enumerate() {
+        // A space sorts before every name: the loss comes first.
+        series.entry(" loss".to_owned()).or_default().push((line, points(&told.steps, |line| line.loss.value())));
+        for name in told.steps.kept.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
+            let values = points(&told.steps, |line| line.diagnostics.get(name).and_then(|value| value.value()));
+            series.entry(name.clone()).or_default().push((line, values));
+        }
+    }
+    let first = &runs[panel[0]];
+    let legend: Vec<_> = panel
+        .iter()
+        .enumerate()
+        .map(|(line, &index)| (plot::class(line), format!("seed {}", runs[index].repeat)))
+        .collect();
+    let unit = |title: &str| if title == "loss" { " (in the entry's own unit)" } else { "" };
+    let curve = |(title, lines): (String, Vec<Series>)| {
+        let title = cut(title.trim(), LINE);
+        let title = format!("{} {}: {title}{}", first.of, first.scale_name, unit(&title));
+        Curve { title, svg: plot::svg(&lines, "step"), legend: legend.clone() }
+    };
+    series.into_iter().map(curve).collect()
+}
+
+fn row(line: usize, told: &Told, tasks: &[String]) -> RunRow {
     let loss = |line: Option<&Line>| line.map_or_else(String::new, |line| escape(&line.loss.read));
     let score = |task: &String| {
         let result = told.results.iter().find(|result| result.key == *task)?;
         let stated = &result.maxclip;
         Some(format!("{} ±{}", decimal(stated.value.value()), decimal(stated.variance.value().sqrt())))
     };
-    let RGBColor(r, g, b) = COLOURS[index % COLOURS.len()];
     RunRow {
-        colour: format!("#{r:02x}{g:02x}{b:02x}"),
-        name: told.name.clone(),
+        colour: plot::class(line),
+        of: told.of.clone(),
+        scale: told.scale_name.clone(),
+        repeat: told.repeat,
         steps: told.steps.count,
         first: loss(told.steps.kept.first()),
         last: loss(told.steps.last.as_ref()),
@@ -194,41 +274,13 @@ fn row(index: usize, told: &Told, tasks: &[String]) -> RunRow {
 fn prints(told: &Told) -> Prints {
     let rows = told.header.columns.iter().zip(&told.last_prints).take(64);
     let rows = rows.map(|(column, print)| (escape(column), format!("{print:016x}"))).collect();
-    Prints { name: told.name.clone(), rows }
+    Prints { name: told.name(), rows }
 }
 
 /// Finite values by step.
 fn points(steps: &Thinned, value: impl Fn(&Line) -> Option<f32>) -> Vec<(f64, f64)> {
     let all = steps.kept.iter().filter_map(|line| Some((line.step as f64, f64::from(value(line)?))));
     all.filter(|(_, value)| value.is_finite()).collect()
-}
-
-/// The curves of one quantity, without text: the page writes the labels.
-fn plot(series: &[Series]) -> Result<String> {
-    let all = || series.iter().flat_map(|(_, points)| points.iter().copied());
-    let (low, high) = all().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| (low.min(y), high.max(y)));
-    let last = all().fold(1.0, |last: f64, (x, _)| last.max(x));
-    if low > high {
-        return Ok(String::new());
-    }
-    let margin = ((high - low) * 0.05).max(high.abs().max(1e-6) * 1e-3);
-    let broken = |error: String| Problem::fault(format!("the plot failed: {error}"));
-    let mut svg = String::new();
-    {
-        let area = SVGBackend::with_string(&mut svg, (640, 220)).into_drawing_area();
-        let mut chart = ChartBuilder::on(&area)
-            .margin(4)
-            .build_cartesian_2d(0.0..last, low - margin..high + margin)
-            .map_err(|error| broken(error.to_string()))?;
-        for (index, points) in series {
-            let line = LineSeries::new(points.iter().copied(), COLOURS[index % COLOURS.len()].stroke_width(2));
-            chart.draw_series(line).map_err(|error| broken(error.to_string()))?;
-        }
-        area.present().map_err(|error| broken(error.to_string()))?;
-    }
-    let range = format!("<p class=\"soft\">{high:.4} at the top, {low:.4} at the bottom, steps 0 to {last}</p>");
-    // A size of its own would not shrink with the page.
-    Ok(svg.replacen("width=\"640\" height=\"220\"", "", 1) + &range)
 }
 
 #[cfg(test)]
@@ -250,7 +302,17 @@ mod tests {
         let header = Header { format: String::new(), run: RunDigest([0; 32]), columns: vec!["parameters/<i>".into()] };
         let mut steps = Thinned::default();
         losses.iter().enumerate().map(line).for_each(|line| steps.push(line));
-        Told { name: "a<script>".into(), header, steps, results: vec![], last_prints: vec![17] }
+        Told {
+            of: "a<script>".into(),
+            scale: 0,
+            scale_name: "small".into(),
+            repeat: 1,
+            protocol: None,
+            header,
+            steps,
+            results: vec![],
+            last_prints: vec![17],
+        }
     }
 
     #[test]
@@ -266,7 +328,6 @@ mod tests {
 
     #[test]
     fn an_empty_run_has_no_curve() {
-        assert_eq!(plot(&[(0, vec![])]).unwrap(), "");
         assert!(page(&[told(&[])]).is_ok());
     }
 }
