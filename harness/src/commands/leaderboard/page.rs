@@ -258,3 +258,94 @@ impl Axis {
         (0..=self.parts).map(|at| (self.percent(value(at)), decimal(value(at)))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use competition::{
+        board::{Scale, Scored},
+        compare::{Difference, Standing},
+    };
+    use records::{Blake3, v1::statement::Entry};
+
+    use super::*;
+
+    fn row(name: &str, score: f64, imagenet: f64, call: Option<Call>) -> Row {
+        let text = || name.to_owned();
+        let writeup = "https://example.org/\"onmouseover=alert(1)".to_owned();
+        let entry = Entry { name: text(), team: text(), organization: text(), writeup, contact: text() };
+        let place = Place {
+            standing: Standing { score, error: 0.01, best: 1, worst: 2 },
+            on_baseline: call.map(|call| (Difference { value: -0.1, error: 0.02, chance: 0.5 }, call)),
+        };
+        Row {
+            entry,
+            tree: None,
+            statement: Sha256([0; 32]),
+            file: Sha256([7; 32]),
+            baseline: call.is_none(),
+            places: vec![place.clone(), place],
+            imagenet: Some(Scored { value: imagenet, error: 0.02 }),
+        }
+    }
+
+    fn board(rows: Vec<Row>) -> Board {
+        let hostile = rows[0].entry.name.clone();
+        let failed = board::Failed {
+            entry: rows[0].entry.clone(),
+            archive: Sha256([0; 32]),
+            file: Sha256([9; 32]),
+            stage: hostile.clone(),
+            rules: vec!["policy-word".into()],
+        };
+        Board {
+            competition: hostile.clone(),
+            round: hostile.clone(),
+            protocol: hostile.clone(),
+            about: hostile.clone(),
+            scales: vec![Scale { name: hostile, seeds: 1, spread: 0.04, spread_stands_in: true }],
+            spread_stands_in: true,
+            rows,
+            failed: vec![failed],
+            certificates: 3,
+            root: Blake3([0; 32]),
+        }
+    }
+
+    #[test]
+    fn hostile_names_stay_text() {
+        let hostile = "<script>alert(1)</script>\u{1b}[31m\u{202e}\"'&";
+        let page = page(&board(vec![row(hostile, 0.5, 0.3, None)]), "certificates/x").unwrap();
+        for bad in ["<script", "\u{1b}", "\u{202e}", "/\"on", "alert(1)</", "onmouseover"] {
+            assert!(!page.contains(bad), "{bad:?}");
+        }
+        assert!(
+            page.contains("Content-Security-Policy") && page.contains("one seed: the protocol&#39;s spread"),
+            "{page}"
+        );
+        assert_eq!(writeup("https://example.org/a?b=c#d").as_deref(), Some("https://example.org/a?b=c#d"));
+        for bad in ["javascript:alert(1)", "http://example.org", "https://a b", "https://\u{202e}", "https://a\"b"] {
+            assert_eq!(writeup(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn imagenet_stands_beside_the_mean_and_has_an_order_of_its_own() {
+        let rows = vec![row("first", 0.5, 0.3, None), row("second", 0.4, 0.31, Some(Call::Worse))];
+        let page = page(&board(rows), "certificates/x").unwrap();
+        // The mean, ImageNet, one scale: places 0 and 1 by the mean, turned round by ImageNet.
+        let links: Vec<_> = page.matches("<a href=\"#sort-").collect();
+        assert_eq!(links.len(), 3);
+        assert!(page.contains("--o0: 0;--o1: 1;--o2: 0;") && page.contains("--o0: 1;--o1: 0;--o2: 1;"), "{page}");
+        assert!(page.contains(".310 ±.020") && page.contains("▼ −.100") && page.contains("1–2"), "{page}");
+    }
+
+    #[test]
+    fn an_axis_holds_every_whisker_between_round_numbers() {
+        let axis = |scores: &[f64]| {
+            let rows: Vec<_> = scores.iter().map(|score| row("a", *score, 0.0, None)).collect();
+            Axis::of(&rows, &Key::View(0)).ticks().into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        assert_eq!(axis(&[0.411, 0.398]), [".380", ".400", ".420", ".440"]);
+        assert_eq!(axis(&[0.0, 1.0]), [".000", ".250", ".500", ".750", "1.000"]);
+    }
+}
