@@ -132,9 +132,10 @@ fn an_unknown_protocol_is_answered_with_the_known_ones() {
 fn an_evaluator_asked_to_judge_by_another_frozen_tree_refuses_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let (kit, other) = (kit_from_elsewhere(), format!("frozen:{}", "09".repeat(32)));
+    let task = format!("shapes=data:{}", "00".repeat(32));
     let mut evaluator = Command::new(programs().join("evaluator"));
     evaluator.env_clear().env("LD_LIBRARY_PATH", kit["libtorch"].as_str().unwrap()).current_dir(folder.path());
-    evaluator.args(["published", "--frozen", &other, "--model", "model.json", "--tasks", ".", "--task", "shapes"]);
+    evaluator.args(["published", "--frozen", &other, "--model", "model.json", "--tasks", ".", "--task", &task]);
     let evaluated = ended(evaluator.args(["--out", "results"]).output().unwrap());
     assert_eq!(evaluated.code, Some(3), "{}{}", evaluated.out, evaluated.err);
     for part in ["this evaluator", kit["frozen"].as_str().unwrap(), &other] {

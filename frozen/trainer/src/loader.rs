@@ -127,7 +127,7 @@ impl Source {
 mod tests {
     use data::shapes::{Spec, generate};
     use records::{
-        FrozenDigest, NumericsClass, TreeDigest, canonical,
+        NumericsClass, TreeDigest, canonical,
         v1::{
             protocol::Protocol,
             run::{RUN_FORMAT, ResolvedRun},
@@ -147,7 +147,7 @@ mod tests {
             scale: "small".into(),
             repeat: 1,
             data: protocol.scales[0].root,
-            frozen: FrozenDigest([0; 32]),
+            frozen: stamp::own().unwrap(),
             tree: TreeDigest([0; 32]),
             config: "{}".into(),
             seed: "07".repeat(32),

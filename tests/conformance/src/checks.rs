@@ -199,7 +199,8 @@ fn endless(launch: &Launch) -> Result<()> {
     let ended = launch.ready("hang")?.ask(Kind::Loss, 3, 1..2)?;
     let signal = libc::WIFSIGNALED(ended.report.status).then(|| libc::WTERMSIG(ended.report.status));
     let limited = signal == Some(exit::TIME_SIGNAL) || signal == Some(exit::OUTSIDE_SIGNAL);
-    ensure!(limited && ended.report.cpu_micros >= 2_900_000, "{ended:?}");
+    // The kernel counts towards the limit by its ticks, and what it reports is scaled: on a busy machine they differ.
+    ensure!(limited && ended.report.cpu_micros >= 2_400_000, "{ended:?}");
     ensure!(!ended.report.stalled && wall_seconds(3) > 3, "ended by the clock on the wall: {ended:?}");
     Ok(())
 }
