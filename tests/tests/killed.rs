@@ -40,7 +40,7 @@ fn finish(home: &Path) -> Vec<u8> {
     let arguments = certify(home);
     let ended = maxclip(home, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
-    let statements = files(home, "statement.json");
+    let statements = files(&home.join("entries"), "statement.json");
     assert_eq!(statements.len(), 1);
     fs::read(&statements[0]).unwrap()
 }
@@ -114,7 +114,7 @@ fn strike(home: &Path, phase: Phase, after: usize) {
         let below = trainers(child.id());
         if now - fewest >= after && !below.is_empty() {
             assert!(lives(child.id(), "maxclip"), "what is killed is a living maxclip of this kit");
-            assert_eq!(files(home, "statement.json").len(), 0, "what is killed is not done");
+            assert_eq!(files(&home.join("entries"), "statement.json").len(), 0, "what is killed is not done");
             child.kill().unwrap();
             let status = child.wait().unwrap();
             assert_eq!(status.signal(), Some(SIGKILL), "{status}");

@@ -59,3 +59,44 @@ pub fn macro_f1(labels: &[u32], called: &[u32], ties: u64) -> Result<Scored, Sco
     };
     Ok(Scored { value, influences: labels.iter().zip(called).map(influence).collect(), strata: Vec::new(), ties })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_and_influences_are_those_of_another_implementation() {
+        let labels = [0, 0, 0, 1, 1, 2, 2, 2, 2, 5];
+        let called = [0, 0, 1, 1, 3, 2, 2, 0, 2, 2];
+        let scored = macro_f1(&labels, &called, 3).unwrap();
+        // sklearn: f1_score(labels, called, labels=np.unique(labels), average="macro", zero_division=0).
+        assert!((scored.value - 0.479_166_666_666_666_63).abs() < 1e-15, "{}", scored.value);
+        // numpy: N times the central difference of F1 in the weight of each item, and F1.
+        let expected = [
+            0.756_944_444,
+            0.756_944_444,
+            -0.111_111_111,
+            1.104_166_666,
+            0.166_666_667,
+            0.635_416_667,
+            0.635_416_667,
+            -0.032_986_111,
+            0.635_416_667,
+            0.244_791_667,
+        ];
+        for (influence, expected) in scored.influences.iter().zip(expected) {
+            assert!((influence - expected).abs() < 2e-9, "{influence} {expected}");
+        }
+        assert!((scored.influences.iter().sum::<f64>() / 10.0 - scored.value).abs() < 1e-15);
+        assert!((scored.variance() - 0.015_350_048_746).abs() < 1e-9, "{}", scored.variance());
+        assert_eq!((scored.items(), scored.ties), (10, 3));
+    }
+
+    #[test]
+    fn perfect_calls_leave_no_doubt_and_lists_must_fit() {
+        let perfect = macro_f1(&[4, 4, 7], &[4, 4, 7], 0).unwrap();
+        assert_eq!((perfect.value, perfect.variance()), (1.0, 0.0));
+        assert_eq!(macro_f1(&[], &[], 0), Err(ScoreError::Empty("images")));
+        assert!(matches!(macro_f1(&[1], &[1, 2], 0), Err(ScoreError::Count { left: 2, .. })));
+    }
+}
