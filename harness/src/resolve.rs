@@ -7,7 +7,7 @@ use records::{
     FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
     v1::{
         names::RunName,
-        protocol::{Protocol, Scale},
+        protocol::{Protocol, SEEDS_MAX, Scale},
         run::{RUN_FORMAT, ResolvedRun},
     },
 };
@@ -84,6 +84,8 @@ impl Law {
         let mut protocol = self.protocol.clone();
         for scale in &mut protocol.scales {
             scale.steps = steps;
+            // One text, and so one row of seeds, however many of them are asked for.
+            scale.seeds = SEEDS_MAX;
         }
         protocol.golden.steps = protocol.golden.steps.min(steps);
         protocol.trial.steps = protocol.trial.steps.min(steps);
@@ -154,4 +156,18 @@ pub fn place(run: &ResolvedRun, folder: &Path) -> Result<()> {
     }
     file::write(&crate::folders::model(folder), run.model.as_bytes())?;
     Ok(file::write(&path, &bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_law_for_trying_has_one_text_and_as_many_seeds_as_can_be_asked_for() {
+        let mini = Law::chosen("mini").unwrap();
+        let tried = mini.with_steps(7).unwrap();
+        assert!(tried.protocol.scales.iter().all(|scale| (scale.steps, scale.seeds) == (7, SEEDS_MAX)));
+        assert_eq!((tried.protocol.golden.steps, tried.protocol.trial.steps), (7, 7));
+        assert_eq!(tried.with_steps(7).unwrap().text, tried.text);
+    }
 }
