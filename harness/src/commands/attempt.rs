@@ -392,7 +392,7 @@ mod tests {
         assert_eq!(near[0], "shapes-classification        .500   +.100 on the baseline");
         assert_eq!(
             near[2],
-            "mean                         .550   +.100 on the baseline, standard error .057: within noise"
+            "mean                         .550   +.100 on the baseline, standard error .076: within noise"
         );
         assert!(near[3].starts_with("one seed: the protocol's spread between seeds (.054) stands in"), "{near:?}");
         let far = lines(&[[0.5, 0.6]], &[[0.38, 0.48]]);
