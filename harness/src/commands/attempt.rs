@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn one_seed_says_what_stands_in() {
-        // The spread of .04 on both sides: a standard error of .0566, and 1.96 of them are .111.
+        // The spread of .054 on both sides: a standard error of .0764, and 1.96 of them are .150.
         let near = lines(&[[0.5, 0.6]], &[[0.4, 0.5]]);
         assert_eq!(near[0], "shapes-classification        .500   +.100 on the baseline");
         assert_eq!(
@@ -395,8 +395,8 @@ mod tests {
             "mean                         .550   +.100 on the baseline, standard error .076: within noise"
         );
         assert!(near[3].starts_with("one seed: the protocol's spread between seeds (.054) stands in"), "{near:?}");
-        let far = lines(&[[0.5, 0.6]], &[[0.38, 0.48]]);
-        assert!(far[2].ends_with("+.120 on the baseline, standard error .057: better"), "{far:?}");
+        let far = lines(&[[0.5, 0.6]], &[[0.34, 0.44]]);
+        assert!(far[2].ends_with("+.160 on the baseline, standard error .076: better"), "{far:?}");
     }
 
     #[test]
