@@ -158,12 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn features(width: usize, rows: &[f32]) -> Features {
-        let mut features = Features::new(width);
-        features.extend(rows).unwrap();
-        features
-    }
+    use crate::testing::features;
 
     #[test]
     fn what_is_not_finite_is_named() {

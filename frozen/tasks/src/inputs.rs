@@ -102,11 +102,10 @@ pub(crate) struct Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::features;
 
     fn inputs(values: &[f32], names: &[&str]) -> Inputs {
-        let mut features = Features::new(1);
-        features.extend(values).unwrap();
-        Inputs::new(features, names).unwrap()
+        Inputs::new(features(1, values), names).unwrap()
     }
 
     #[test]
@@ -118,9 +117,7 @@ mod tests {
 
     #[test]
     fn as_many_inputs_as_rows() {
-        let mut features = Features::new(1);
-        features.extend(&[1.0, 2.0]).unwrap();
-        let error = Inputs::new(features, ["a"]).unwrap_err();
+        let error = Inputs::new(features(1, &[1.0, 2.0]), ["a"]).unwrap_err();
         assert_eq!(error.to_string(), "1 inputs for 2 rows of features");
     }
 

@@ -22,6 +22,8 @@ pub mod list;
 pub mod retrieval;
 pub mod score;
 pub mod scored;
+#[cfg(test)]
+mod testing;
 
 pub use classification::classification;
 pub use f1::macro_f1;

@@ -111,21 +111,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::features::Features;
-
-    fn features(width: usize, rows: &[f32]) -> Features {
-        let mut features = Features::new(width);
-        features.extend(rows).unwrap();
-        features
-    }
-
-    fn distinct(width: usize, rows: &[f32]) -> Inputs {
-        Inputs::distinct(features(width, rows))
-    }
-
-    fn value(metrics: &Metrics, name: &str) -> f64 {
-        metrics.0[name].as_ref().unwrap().value
-    }
+    use crate::testing::{distinct, features, value};
 
     #[test]
     fn retrieval_by_hand() {
