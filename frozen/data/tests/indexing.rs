@@ -123,15 +123,15 @@ fn shards_that_were_read_are_not_read_again_unless_they_changed() {
     write(dir, 0..6, 2, bad);
     assert!(matches!(build(dir), Err(DataError::BadSample { key, .. }) if key == "00005"));
     // Half-written files of a process that was killed go; records of whole shards stay.
-    fs::write(dir.join("index.scans/00000002.tar.scan.7.part"), b"half").unwrap();
-    fs::write(dir.join("index.bin.7.part"), b"half").unwrap();
+    fs::write(dir.join("index.scans/.00000002.tar.scan.x7Qp2k.part"), b"half").unwrap();
+    fs::write(dir.join(".index.bin.x7Qp2k.part"), b"half").unwrap();
     write(dir, 0..6, 2, png);
     let told = watched(dir);
     // Twice for a shard that is read, once for one that is known.
     assert_eq!(told.len(), 4, "{told:?}");
     assert!(told.is_sorted_by_key(|scanned| scanned.done) && told.last().unwrap().done == told[0].total, "{told:?}");
     let root = Dataset::open(dir).unwrap().root();
-    assert!(!dir.join("index.bin.7.part").exists());
+    assert!(!dir.join(".index.bin.x7Qp2k.part").exists());
 
     // The same length, another caption: only its digest tells.
     write(dir, 0..6, 2, bad);

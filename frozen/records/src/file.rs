@@ -141,7 +141,7 @@ const PART: &str = ".part";
 ///
 /// On any failure the old file, if there was one, stays as it was and the part that was written is removed.
 /// The part's name is random, so that two programs which write one file at the same time write two parts. What a
-/// killed program leaves is told by its name, and [`sweep`] removes it.
+/// killed program leaves is told by its name, and [`sweep`] or [`sweep_of`] removes it.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_with(path, |file| file.write_all(bytes))
 }
@@ -200,6 +200,21 @@ pub fn sweep(folder: &Path) -> Result<(), FileError> {
             (true, false) => fs::remove_file(&path).map_err(FileError::at("remove", &path))?,
             (false, true) => sweep(&path)?,
             (false, false) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Removes what killed programs left half-written of one file: for whoever holds a lock on it, in a folder where others
+/// may be at work.
+pub fn sweep_of(path: &Path) -> Result<(), FileError> {
+    let (folder, prefix) = (parent(path)?, beside(path));
+    for entry in fs::read_dir(folder).map_err(FileError::at("read", folder))? {
+        let left = entry.map_err(FileError::at("read", folder))?;
+        let name = left.file_name();
+        let name = name.as_encoded_bytes();
+        if name.starts_with(prefix.as_encoded_bytes()) && name.ends_with(PART.as_bytes()) {
+            fs::remove_file(left.path()).map_err(FileError::at("remove", left.path()))?;
         }
     }
     Ok(())
@@ -270,6 +285,27 @@ mod tests {
         };
         assert_eq!(names(home.path()), ["whole"]);
         assert_eq!(names(&path), ["a", "a.part"]);
+    }
+
+    #[test]
+    fn what_was_left_of_one_file_is_swept_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.json");
+        let kept = ["a.json", ".a.json.x7Qp2k", ".b.json.x7Qp2k.part", "a.json.x7Qp2k.part"];
+        for name in kept {
+            fs::write(home.path().join(name), b"1").unwrap();
+        }
+        // A write that a kill interrupts: its part is made as `write_with` makes it, and nobody removes it.
+        let mut left = PathBuf::new();
+        let interrupted = write_with(&path, |_| {
+            let names = fs::read_dir(home.path())?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+            left = names.into_iter().find(|name| !kept.iter().any(|kept| name.ends_with(kept))).unwrap_or_default();
+            Err(io::ErrorKind::Interrupted.into())
+        });
+        assert!(interrupted.is_err() && !left.exists());
+        fs::write(&left, b"half").unwrap();
+        sweep_of(&path).unwrap();
+        assert!(!left.exists() && kept.iter().all(|name| home.path().join(name).exists()));
     }
 
     #[test]

@@ -57,25 +57,23 @@ pub fn build(dir: &Path, watch: &mut dyn FnMut(Scanned)) -> Result<DataRoot, Dat
 fn lock(dir: &Path, scans: &Path) -> Result<File, DataError> {
     fs::create_dir_all(scans).map_err(FileError::at("create", scans))?;
     let path = scans.join("lock");
-    let file = File::create(&path).map_err(FileError::at("create", &path))?;
-    match file.try_lock() {
+    let lock = File::create(&path).map_err(FileError::at("create", &path))?;
+    match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(DataError::Busy { dir: dir.to_owned() }),
         // Some network file systems have no locks; there it is the user who runs it once.
         Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
         Err(TryLockError::Error(error)) => return Err(FileError::at("lock", &path)(error).into()),
     }
-    for folder in [dir, scans] {
-        for item in fs::read_dir(folder).map_err(FileError::at("read", folder))? {
-            let path = item.map_err(FileError::at("read", folder))?.path();
-            let name = file_name(&path);
-            let half = name.ends_with(".part") && (folder == scans || name.starts_with(FILE));
-            if half || name.ends_with(".merge") && folder == scans {
-                fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
-            }
+    file::sweep_of(&dir.join(FILE))?;
+    file::sweep(scans)?;
+    for item in fs::read_dir(scans).map_err(FileError::at("read", scans))? {
+        let path = item.map_err(FileError::at("read", scans))?.path();
+        if file_name(&path).ends_with(merge::JOINED) {
+            fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
         }
     }
-    Ok(file)
+    Ok(lock)
 }
 
 fn scan_all(

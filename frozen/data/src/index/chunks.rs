@@ -14,10 +14,6 @@ use super::ENTRY;
 /// Bytes of a chunk: 744 entries.
 pub const CHUNK: u64 = 744 * ENTRY;
 
-fn digest(chunk: &[u8]) -> Blake3 {
-    Blake3(*blake3::hash(chunk).as_bytes())
-}
-
 /// How many chunks a body has.
 pub fn count(body: u64) -> u64 {
     body.div_ceil(CHUNK)
@@ -44,7 +40,7 @@ impl<'a> Writer<'a> {
 
     fn close(&mut self) -> io::Result<()> {
         if !self.chunk.is_empty() {
-            self.digests.push(digest(&self.chunk));
+            self.digests.push(Blake3::of(&self.chunk));
             self.file.write_all(&self.chunk)?;
             self.chunk.clear();
         }
@@ -120,7 +116,7 @@ impl Reader {
         let to = self.length.min(from + CHUNK);
         let mut bytes = vec![0; (to - from) as usize];
         self.file.read_exact_at(&mut bytes, self.start + from).map_err(ReadError::Io)?;
-        if self.digests.get(number as usize) != Some(&digest(&bytes)) {
+        if self.digests.get(number as usize) != Some(&Blake3::of(&bytes)) {
             return Err(ReadError::Damaged(self.start + from, self.start + to));
         }
         let chunk = Arc::new(bytes);

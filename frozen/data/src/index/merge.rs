@@ -19,6 +19,9 @@ pub const BUFFER: usize = 32 << 10;
 /// Lists that are joined at once: 8 MiB of buffers, and fewer files than any process may have open.
 const LISTS: usize = 256;
 
+/// What the name of a file of joined lists ends with.
+pub const JOINED: &str = ".merge";
+
 /// A sorted list of entries, from its next on.
 pub struct List {
     file: BufReader<File>,
@@ -69,14 +72,14 @@ pub fn merge(
         if some.is_empty() {
             break;
         }
-        joined.push(write(some, &folder.join(format!("{level}-{}.merge", joined.len())))?);
+        joined.push(write(some, &folder.join(format!("{level}-{}{JOINED}", joined.len())))?);
     }
     while joined.len() > LISTS {
         level += 1;
         let mut next = Vec::new();
         while !joined.is_empty() {
             let some = joined.drain(..LISTS.min(joined.len())).collect();
-            next.push(write(some, &folder.join(format!("{level}-{}.merge", next.len())))?);
+            next.push(write(some, &folder.join(format!("{level}-{}{JOINED}", next.len())))?);
         }
         joined = next;
     }

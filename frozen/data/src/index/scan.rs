@@ -64,9 +64,7 @@ pub fn record(shard: &Path, path: &Path, watch: &mut dyn FnMut(u64)) -> Result<R
 
 fn digest(path: &Path) -> Result<(Blake3, u64), FileError> {
     let (file, length) = file::open_plain(path, Links::Follow)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file).map_err(FileError::at("read", path))?;
-    Ok((Blake3(*hasher.finalize().as_bytes()), length))
+    Ok((Blake3::of_stream(file).map_err(FileError::at("read", path))?, length))
 }
 
 /// The samples of a shard in its order, or everything that is wrong with it.
@@ -134,11 +132,10 @@ impl Record {
         let [samples, keys] = [64, 72].map(|at| u64::from_le_bytes(array(&head, at)));
         let whole = HEAD.checked_add(samples.checked_mul(ENTRY)?)?.checked_add(keys)?.checked_add(32)?;
         file.seek(SeekFrom::Start(0)).ok()?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update_reader((&file).take(size.checked_sub(32)?)).ok()?;
+        let found = Blake3::of_stream((&file).take(size.checked_sub(32)?)).ok()?;
         let mut seal = [0; 32];
         file.read_exact(&mut seal).ok()?;
-        let unharmed = whole == size && seal == *hasher.finalize().as_bytes();
+        let unharmed = whole == size && seal == found.0;
         (of_this && unharmed).then(|| Self { path: path.to_owned(), length, samples, keys })
     }
 
