@@ -141,15 +141,6 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Closes every descriptor from this one on, for good. Whoever owns one must not use it again.
-pub fn close_from(first: u32) -> io::Result<()> {
-    // SAFETY: the callers are children that exit without running the owners' destructors.
-    match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
-}
-
 /// The version of Landlock that the kernel offers; 0 where it has none or has it switched off.
 #[must_use]
 pub fn landlock_version() -> u32 {

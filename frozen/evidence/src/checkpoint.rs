@@ -253,13 +253,15 @@ struct Described {
     data_offsets: (u64, u64),
 }
 
+/// What a header that is longer or shorter than it says holds.
+const WRONG_LENGTH: &str = "a length that does not lead to the first tensor";
+
 /// Reads everything before the first tensor, and says how it differs from the manifest.
 fn read_header(source: &mut impl Read, start: u64, file: &TensorFile) -> io::Result<Option<HeaderFlaw>> {
-    let wrong = "a length that does not lead to the first tensor";
     if start > HEADER_BYTES_MAX + 8 {
         // Hashed and not held.
         pieces(source, start, &mut vec![0; PIECE_BYTES], |_| ())?;
-        return Ok(Some(HeaderFlaw::Damaged(wrong)));
+        return Ok(Some(HeaderFlaw::Damaged(WRONG_LENGTH)));
     }
     let mut head = Vec::new();
     pieces(source, start, &mut vec![0; PIECE_BYTES], |piece| head.extend_from_slice(piece))?;
@@ -270,7 +272,7 @@ fn check_header(head: &[u8], file: &TensorFile) -> Result<(), HeaderFlaw> {
     let damaged = HeaderFlaw::Damaged;
     let (length, text) = head.split_first_chunk::<8>().ok_or(damaged("no length of a header"))?;
     if u64::from_le_bytes(*length) != text.len() as u64 {
-        return Err(damaged("a length that does not lead to the first tensor"));
+        return Err(damaged(WRONG_LENGTH));
     }
     let mut entries: BTreeMap<String, serde_json::Value> =
         serde_json::from_slice(text).map_err(|_| damaged("a header that is not JSON"))?;

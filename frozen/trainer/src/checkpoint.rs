@@ -14,8 +14,9 @@ use evidence::checkpoint::{read_manifest, read_values};
 use records::{
     Blake3, Sha256, canonical,
     file::{self, FileError, Links},
-    v1::checkpoint::{
-        CHECKPOINT_FORMAT, Leaf, MANIFEST, MANIFEST_BYTES_MAX, Manifest, STATE, TensorFile, TensorLeaf, WEIGHTS,
+    v1::{
+        checkpoint::{CHECKPOINT_FORMAT, Leaf, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf},
+        names::{CHECKPOINTS, MANIFEST, PUBLISHED, STATE, WEIGHTS},
     },
 };
 
@@ -30,7 +31,7 @@ type Tensor<'a> = (String, &'a [usize], &'a [f32]);
 
 /// Where the checkpoints of a run folder lie.
 fn checkpoints(folder: &Path) -> PathBuf {
-    folder.join("checkpoints")
+    folder.join(CHECKPOINTS)
 }
 
 /// Writes the checkpoint after so many steps.
@@ -54,7 +55,7 @@ pub fn publish(
     let named = state.model.parameters().keys().zip(values).map(|(name, values)| (name, &**values)).collect();
     let logit_scale = [logit_scale];
     let files = [(WEIGHTS, with_scale(model_tensors(named, state), &logit_scale))];
-    write_folder(&folder.join("published"), steps, chain, &files)
+    write_folder(&folder.join(PUBLISHED), steps, chain, &files)
 }
 
 fn model_tensors<'a>(values: Vec<(&String, &'a [f32])>, state: &'a State) -> Vec<Tensor<'a>> {
@@ -77,7 +78,6 @@ fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Ten
 
 fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
     let mut written = Vec::new();
-    fs::create_dir_all(part).map_err(FileError::at("create", part))?;
     for (name, tensors) in files {
         written.push(write_tensors(part, name, tensors)?);
     }
@@ -167,7 +167,7 @@ impl Checkpoint {
         let steps = self.steps;
         state.restore(model, self.state).map_err(|why| {
             let why = format!("{why}\nhint: the algorithm declares other state than when this checkpoint was written; train in a new folder");
-            Fault::Usage { path: PathBuf::from(format!("checkpoints/{steps}/{STATE}")), why }.into()
+            Fault::Usage { path: PathBuf::from(format!("{CHECKPOINTS}/{steps}/{STATE}")), why }.into()
         })
     }
 }

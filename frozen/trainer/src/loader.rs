@@ -129,6 +129,7 @@ mod tests {
     use records::{
         NumericsClass, TreeDigest, canonical,
         v1::{
+            names::RUN,
             protocol::Protocol,
             run::{RUN_FORMAT, ResolvedRun},
         },
@@ -153,7 +154,7 @@ mod tests {
             seed: "07".repeat(32),
             class: NumericsClass([0; 32]),
         };
-        std::fs::write(folder.join("run.json"), canonical::to_file(&run).unwrap()).unwrap();
+        std::fs::write(folder.join(RUN), canonical::to_file(&run).unwrap()).unwrap();
         Plan::read(folder).unwrap()
     }
 

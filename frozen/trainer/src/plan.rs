@@ -8,7 +8,8 @@ use numerics::Seed;
 use records::{
     Reason, RunDigest, canonical, file,
     v1::{
-        protocol::{LANES, Protocol, Scale},
+        names::RUN,
+        protocol::{Protocol, Scale},
         run::{self, RUN_FORMAT, ResolvedRun},
     },
 };
@@ -42,7 +43,7 @@ pub struct Plan {
 impl Plan {
     /// Reads the run of a folder.
     pub fn read(folder: &Path) -> Result<Self, Halt> {
-        let path = folder.join("run.json");
+        let path = folder.join(RUN);
         let usage = |why: String| Fault::Usage { path: path.clone(), why };
         if !path.exists() {
             return Err(usage("is not there\nhint: give the folder of a resolved run".to_owned()).into());
@@ -99,7 +100,6 @@ impl Plan {
 }
 
 fn setup(protocol: &Protocol, scale: &Scale, model: &ModelConfig) -> Setup {
-    let batch = protocol.batch.global as usize;
     let parameters = clip::shapes(model).into_iter().map(|tensor| ParameterShape {
         name: tensor.name,
         kind: match tensor.kind {
@@ -111,8 +111,8 @@ fn setup(protocol: &Protocol, scale: &Scale, model: &ModelConfig) -> Setup {
         shape: tensor.shape,
     });
     Setup {
-        batch,
-        lane_rows: batch / LANES,
+        batch: protocol.batch.global as usize,
+        lane_rows: protocol.lane_samples(),
         width: model.embed_dim,
         samples: scale.samples,
         steps: scale.steps,

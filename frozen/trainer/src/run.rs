@@ -13,6 +13,7 @@ use records::{
     Reason, canonical,
     file::{self, FileError},
     v1::{
+        names::{CONTAINMENT, OUTCOME},
         outcome::{Ending, Outcome, Usage},
         progress::{Progress, Step},
         transcript::{Float, Header, Line, TRANSCRIPT_FORMAT},
@@ -64,7 +65,7 @@ pub struct Options {
 pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
     let plan = Plan::read(&options.folder)?;
     let _alone = alone::hold(&options.folder)?;
-    let path = plan.folder.join("outcome.json");
+    let path = plan.folder.join(OUTCOME);
     // An earlier start's outcome must not stand for this one's, should it end by a fault.
     if path.exists() {
         fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
@@ -107,7 +108,7 @@ impl<'a> Training<'a> {
         tree::require_program("worker", &options.worker, plan.run.frozen)?;
         tree::require_program("probe", &options.probe, plan.run.frozen)?;
         let workers = start_workers(plan, options)?;
-        file::write(&plan.folder.join("containment.json"), &canonical::to_file(&containment(&workers))?)?;
+        file::write(&plan.folder.join(CONTAINMENT), &canonical::to_file(&containment(&workers))?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;
         let mut state = State::initial(model, &plan.setup, workers[0].declaration());
         let columns = fingerprint_columns(&state);

@@ -6,6 +6,10 @@ use std::fmt;
 
 /// What the folder is for ([`super::identity`]): the first file of a folder.
 pub const IDENTITY: &str = "identity.json";
+/// The ZIP as it was handed in.
+pub const ARCHIVE: &str = "submission.zip";
+/// The golden that the machine repeated ([`super::golden`]).
+pub const GOLDEN: &str = "golden.json";
 /// What is claimed, unsigned.
 pub const STATEMENT: &str = "statement.json";
 /// The same, signed. Nothing beside it is changed any more.
@@ -38,8 +42,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 pub const STATE: &str = "state.safetensors";
 
 /// What lies in an entry's folder beside its runs: no scale is called like one.
-pub const TAKEN: [&str; 9] =
-    [CERTIFICATE, "entry", "golden.json", IDENTITY, "stages", STATEMENT, "submission.zip", "trial", "worker"];
+pub const TAKEN: [&str; 9] = [CERTIFICATE, "entry", GOLDEN, IDENTITY, "stages", STATEMENT, ARCHIVE, "trial", "worker"];
 
 /// What a name is made of, for people.
 pub const LETTERS: &str = "A-Z, a-z, 0-9, `.`, `_` and `-`, at most 64, that does not start with `.`";

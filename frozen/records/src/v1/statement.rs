@@ -114,9 +114,9 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Round {
-    /// `maxclip`, or `practice`.
+    /// The competition's name; of practice it is `maxclip`.
     pub competition: String,
-    /// Its round.
+    /// The round's name; of practice it is `practice`.
     pub round: String,
     /// Binds the organizer to a secret, and says nothing about the seeds that follow from it.
     pub commitment: Commitment,

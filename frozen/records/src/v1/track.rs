@@ -7,6 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::names;
+
 /// What an entry brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -70,14 +72,9 @@ impl Track {
     #[must_use]
     pub fn run_files(self) -> &'static [&'static str] {
         match self {
-            Self::Algorithm => &[
-                "run.json",
-                "model.json",
-                "containment.json",
-                "transcript.jsonl",
-                "fingerprints.bin",
-                "eval_results.jsonl",
-            ],
+            Self::Algorithm => {
+                &[names::RUN, names::MODEL, names::CONTAINMENT, names::TRANSCRIPT, names::FINGERPRINTS, names::RESULTS]
+            }
         }
     }
 
