@@ -57,7 +57,7 @@ pub mod tests {
     use numerics::Seed;
     use records::{
         Sha256, canonical,
-        v1::checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+        v1::checkpoint::{Manifest, TensorFile, TensorLeaf, leaf},
     };
 
     use super::*;
@@ -87,14 +87,7 @@ pub mod tests {
             sha256: Sha256::of(&bytes),
             tensors: leaves.collect(),
         };
-        let mut manifest = Manifest {
-            format: CHECKPOINT_FORMAT.to_owned(),
-            step: 3,
-            chain: Blake3([0; 32]),
-            files: vec![file],
-            root: Blake3([0; 32]),
-        };
-        manifest.root = manifest.computed_root();
+        let manifest = Manifest::new(3, Blake3([0; 32]), vec![file]);
         fs::write(folder.join(WEIGHTS), bytes).unwrap();
         fs::write(folder.join(MANIFEST), canonical::to_file(&manifest).unwrap()).unwrap();
     }

@@ -450,10 +450,8 @@ mod tests {
     fn a_manifest_that_contradicts_itself_is_told() {
         let (_, file) = written();
         let zero = Blake3([0; 32]);
-        let mut manifest =
-            Manifest { format: CHECKPOINT_FORMAT.into(), step: 3, chain: zero, files: vec![file], root: zero };
-        assert_eq!(flaws(&manifest).len(), 1);
-        manifest.root = manifest.computed_root();
+        let manifest = Manifest::new(3, zero, vec![file]);
+        assert_eq!(flaws(&Manifest { root: zero, ..manifest.clone() }).len(), 1);
         assert_eq!(flaws(&manifest), []);
         let with = |change: fn(&mut Manifest)| {
             let mut manifest = manifest.clone();

@@ -15,7 +15,7 @@ use records::{
     Blake3, Sha256, canonical,
     file::{self, FileError, Links},
     v1::{
-        checkpoint::{CHECKPOINT_FORMAT, Leaf, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf},
+        checkpoint::{Leaf, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf},
         names::{CHECKPOINTS, MANIFEST, PUBLISHED, STATE, WEIGHTS},
     },
 };
@@ -81,9 +81,7 @@ fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) ->
     for (name, tensors) in files {
         written.push(write_tensors(part, name, tensors)?);
     }
-    let mut manifest =
-        Manifest { format: CHECKPOINT_FORMAT.to_owned(), step, chain, files: written, root: Blake3([0; 32]) };
-    manifest.root = manifest.computed_root();
+    let manifest = Manifest::new(step, chain, written);
     Ok(file::write(&part.join(MANIFEST), &canonical::to_file(&manifest)?)?)
 }
 

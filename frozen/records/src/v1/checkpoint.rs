@@ -113,6 +113,14 @@ impl TensorLeaf {
 }
 
 impl Manifest {
+    /// A manifest of this form, with the root over what it lists.
+    #[must_use]
+    pub fn new(step: u64, chain: Blake3, files: Vec<TensorFile>) -> Self {
+        let mut manifest = Self { format: CHECKPOINT_FORMAT.to_owned(), step, chain, files, root: Blake3([0; 32]) };
+        manifest.root = manifest.computed_root();
+        manifest
+    }
+
     /// The root over the leaves that the manifest lists.
     #[must_use]
     pub fn computed_root(&self) -> Blake3 {
@@ -159,12 +167,9 @@ mod tests {
             tensors: tensors.iter().map(|name| tensor(name)).collect(),
         };
         let files = vec![file("model.safetensors", &["a", "b"]), file("state.safetensors", &["m/a"])];
-        let zero = Blake3([0; 32]);
-        let manifest = Manifest { format: CHECKPOINT_FORMAT.into(), step: 1, chain: zero, files, root: zero };
-        assert_eq!(
-            manifest.computed_root().to_string(),
-            "b3:62fbb967f5a243c9ea7a36f30e4632c6bc3a79c522f0355fe140ea63ff63b25c"
-        );
+        let manifest = Manifest::new(1, Blake3([0; 32]), files);
+        assert_eq!(manifest.root, manifest.computed_root());
+        assert_eq!(manifest.root.to_string(), "b3:62fbb967f5a243c9ea7a36f30e4632c6bc3a79c522f0355fe140ea63ff63b25c");
     }
 
     #[test]
