@@ -50,9 +50,9 @@ impl Dataset {
                 Err(error) => return Err(stale(format!("`{}`: {error}", shard.name))),
             }
         }
-        let name = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let indexed = |path: &PathBuf| {
-            name(path).is_some_and(|name| index.shards().binary_search_by(|shard| shard.name.cmp(&name)).is_ok())
+            let name = index::file_name(path);
+            index.shards().binary_search_by(|shard| shard.name.cmp(&name)).is_ok()
         };
         if let Some(path) = index::shard_paths(dir)?.iter().find(|path| !indexed(path)) {
             return Err(stale(format!("`{}` was not indexed", path.display())));

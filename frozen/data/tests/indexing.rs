@@ -8,27 +8,13 @@ use std::{
 };
 
 use data::{
-    DataError, Dataset, Uid,
+    DataError, Dataset,
     index::{self, FILE, Scanned},
-    writer::{Naming, ShardLimits, Writer},
 };
 
 mod pictures;
 
-use pictures::{build, jpeg, png};
-
-fn uid(number: u64) -> Uid {
-    Uid(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
-}
-
-/// Writes samples by number, with whatever image a function gives.
-fn write(dir: &Path, numbers: std::ops::Range<u64>, per_shard: u32, image: impl Fn(u64) -> Vec<u8>) {
-    let mut writer = Writer::new(dir, Naming::Padded, ShardLimits { samples: per_shard, ..ShardLimits::USUAL });
-    for number in numbers {
-        writer.pair(&format!("{number:05}"), uid(number), "jpg", &image(number), &format!("picture {number}")).unwrap();
-    }
-    writer.finish().unwrap();
-}
+use pictures::{build, jpeg, png, write};
 
 /// Indexes, and gives how far it had come each time somebody was told.
 fn watched(dir: &Path) -> Vec<Scanned> {

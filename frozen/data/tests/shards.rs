@@ -8,7 +8,7 @@ use std::{
 };
 
 use data::{
-    DataError, Dataset, Uid,
+    DataError, Dataset,
     index::{FILE, Index},
     shard::Shard,
     writer::{Naming, ShardLimits, Writer},
@@ -18,19 +18,7 @@ use tempfile::TempDir;
 
 mod pictures;
 
-use pictures::{build, png as image};
-
-fn uid(number: u64) -> Uid {
-    Uid(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
-}
-
-fn write(dir: &Path, numbers: impl IntoIterator<Item = u64>, per_shard: u32) {
-    let mut writer = Writer::new(dir, Naming::Padded, ShardLimits { samples: per_shard, ..ShardLimits::USUAL });
-    for number in numbers {
-        writer.pair(&format!("{number:05}"), uid(number), "jpg", &image(number), &format!("picture {number}")).unwrap();
-    }
-    writer.finish().unwrap();
-}
+use pictures::{build, png as image, uid, write};
 
 struct Bench(TempDir);
 
@@ -41,7 +29,7 @@ impl Bench {
 
     fn set(&self, name: &str, numbers: impl IntoIterator<Item = u64>, per_shard: u32) -> PathBuf {
         let dir = self.0.path().join(name);
-        write(&dir, numbers, per_shard);
+        write(&dir, numbers, per_shard, image);
         dir
     }
 
@@ -69,7 +57,7 @@ proptest! {
 #[test]
 fn a_sample_is_found_by_its_rank_among_the_uids() {
     let dataset = Bench::new().0.keep();
-    write(&dataset, 0..25, 7);
+    write(&dataset, 0..25, 7, image);
     build(&dataset).unwrap();
     let dataset = Dataset::open(&dataset).unwrap();
     let mut numbers: Vec<u64> = (0..25).collect();

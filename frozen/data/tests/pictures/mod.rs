@@ -1,10 +1,13 @@
-//! Small pictures, and indexing without anybody who watches.
+//! Shards of small pictures, and indexing without anybody who watches.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::path::Path;
 
-use data::{DataError, index};
+use data::{
+    DataError, Uid, index,
+    writer::{Naming, ShardLimits, Writer},
+};
 use records::DataRoot;
 use turbojpeg::{PixelFormat, Subsamp};
 
@@ -32,6 +35,20 @@ pub fn jpeg(number: u64) -> Vec<u8> {
     let image =
         turbojpeg::Image { pixels: &pixels[..], width: SIDE, pitch: SIDE * 3, height: SIDE, format: PixelFormat::RGB };
     turbojpeg::compress(image, 95, Subsamp::None).unwrap().to_vec()
+}
+
+/// A sample's uid: in another order than the numbers.
+pub fn uid(number: u64) -> Uid {
+    Uid(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+}
+
+/// Writes samples by number, with whatever image a function gives.
+pub fn write(dir: &Path, numbers: impl IntoIterator<Item = u64>, per_shard: u32, image: impl Fn(u64) -> Vec<u8>) {
+    let mut writer = Writer::new(dir, Naming::Padded, ShardLimits { samples: per_shard, ..ShardLimits::USUAL });
+    for number in numbers {
+        writer.pair(&format!("{number:05}"), uid(number), "jpg", &image(number), &format!("picture {number}")).unwrap();
+    }
+    writer.finish().unwrap();
 }
 
 /// Indexes a folder.
