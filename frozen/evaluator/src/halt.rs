@@ -143,15 +143,11 @@ impl Halt {
 
     /// The exit code.
     pub fn exit(&self) -> Exit {
-        match self {
-            Self::Features { .. } => Exit::Fail,
-            Self::Tree { .. }
-            | Self::Checkpoint { .. }
-            | Self::Data(_)
-            | Self::Image { .. }
-            | Self::OtherData { .. } => Exit::Inconclusive,
-            Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. }) => Exit::Usage,
-            Self::Fault(_) => Exit::Fault,
+        match (self.ending(), self) {
+            (Some(Ending::Finding(_)), _) => Exit::Fail,
+            (Some(Ending::Reason(_)), _) => Exit::Inconclusive,
+            (None, Self::Fault(Fault::Usage { .. } | Fault::Config(_) | Fault::Kernels { .. })) => Exit::Usage,
+            (None, _) => Exit::Fault,
         }
     }
 }

@@ -133,7 +133,8 @@ digest_id! {
 }
 
 digest_id! {
-    /// Merkle root over (uid, content hash) of a data set's samples in uid order; free of tar layout.
+    /// Merkle root over (uid, content hash) of a data set's samples in uid order, or over the text and the samples of an
+    /// evaluation task in the order of their keys, as `tasks::layout` states it; free of tar layout.
     pub struct DataRoot = "data"
 }
 
