@@ -5,6 +5,8 @@
 
 use std::{fs, io, ops::Range};
 
+use crate::stack;
+
 /// `MADV_COLLAPSE` of Linux 6.1; the C library's headers are older.
 const COLLAPSE: libc::c_int = 25;
 /// `MADV_POPULATE_READ` of Linux 5.14.
@@ -50,16 +52,13 @@ pub fn make_resident() -> io::Result<()> {
 fn file(line: &str) -> Option<Range<usize>> {
     let mut words = line.split_ascii_whitespace();
     let (addresses, access, path) = (words.next()?, words.next()?, words.nth(3)?);
-    let (start, end) = addresses.split_once('-')?;
     let is_file = access.starts_with('r') && path.starts_with('/') && !path.starts_with("/memfd:");
-    is_file.then_some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
+    if is_file { stack::range(addresses) } else { None }
 }
 
 /// The addresses of the heap, where a line of `/proc/self/maps` is the heap's.
 fn heap(line: &str) -> Option<Range<usize>> {
-    let (addresses, _) = line.strip_suffix("[heap]")?.split_once(' ')?;
-    let (start, end) = addresses.split_once('-')?;
-    Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
+    stack::addresses(line, "[heap]")
 }
 
 #[cfg(test)]

@@ -202,6 +202,11 @@ unsafe fn clear_registers() {
 pub(crate) fn addresses(line: &str, name: &str) -> Option<Range<usize>> {
     let (addresses, rest) = line.split_once(' ')?;
     rest.rsplit_once(' ').filter(|(_, found)| found.starts_with(name))?;
+    range(addresses)
+}
+
+/// The addresses that a line of `/proc/self/maps` begins with.
+pub(crate) fn range(addresses: &str) -> Option<Range<usize>> {
     let (start, end) = addresses.split_once('-')?;
     Some(usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?)
 }

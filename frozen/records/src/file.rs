@@ -146,7 +146,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     write_with(path, |file| file.write_all(bytes))
 }
 
-/// As [`write`], with a function that writes the content.
+/// As [`write()`], with a function that writes the content.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
     let folder = parent(path)?;
     let written = Builder::new()

@@ -37,7 +37,7 @@ pub struct Scanned {
 ///
 /// The index is a function of the shards, and not of threads or of how often it took. Memory is that of the
 /// records of the largest shard. A shard that was read to its end is not read again by the next call, if this
-/// one does not end; [`scan`] says how.
+/// one does not end; `scan` says how.
 ///
 /// Errors: everything that is wrong, in the order of shards and samples; then no index is written.
 pub fn build(dir: &Path, watch: &mut dyn FnMut(Scanned)) -> Result<DataRoot, DataError> {

@@ -18,7 +18,7 @@
 //! An entry never lies in two chunks.
 //!
 //! The root is a function of the samples alone: neither of shards and their order nor of how this file is cut.
-//! [`build()`] writes one: [`scan`] reads a shard, [`merge`] joins what came of all of them.
+//! [`build()`] writes one: `scan` reads a shard, `merge` joins what came of all of them.
 
 mod build;
 mod chunks;
