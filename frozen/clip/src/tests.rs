@@ -170,10 +170,9 @@ fn a_checkpoint_round_trips_and_another_models_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     let values = values::initial(&mini(), &SEED);
-    let mut tensors: Vec<_> =
-        values.iter().map(|(name, v)| (name.clone(), v.shape.clone(), values::bytes(&v.data))).collect();
-    tensors.push((LOGIT_SCALE.into(), vec![], values::bytes(&[1.25])));
-    file::write(&path, &values::to_file(&tensors).unwrap()).unwrap();
+    let mut tensors: Vec<_> = values.iter().map(|(name, v)| (name.clone(), &*v.shape, &*v.data)).collect();
+    tensors.push((LOGIT_SCALE.into(), &[], &[1.25]));
+    values::write(&path, &tensors).unwrap();
     let model = Clip::load(&mini(), &path).unwrap();
     assert_eq!(model.log_scale(), 1.25);
     assert_eq!(model.parameters().len(), values.len());

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use numerics::Seed;
 use records::v1::checkpoint::{TensorFile, TensorLeaf};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::{Dtype, SafeTensors};
 
 use crate::{
     ModelConfig,
@@ -68,17 +68,6 @@ pub fn bytes(values: &[f32]) -> Vec<u8> {
     bytes
 }
 
-/// A safetensors file of 32-bit floats; the same tensors give the same bytes.
-///
-/// - Errors: [`ValuesError::Format`] where a shape and its data disagree.
-pub fn to_file(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> Result<Vec<u8>, ValuesError> {
-    let views = tensors
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
-    Ok(safetensors::serialize(views, None)?)
-}
-
 /// A tensor as the library that writes it wants to see it: its bytes are made when they are written.
 struct Numbers<'a>(&'a [usize], &'a [f32]);
 
@@ -100,7 +89,7 @@ impl safetensors::View for Numbers<'_> {
     }
 }
 
-/// Writes a safetensors file of 32-bit floats, one tensor after the other; the bytes are those of [`to_file`].
+/// Writes a safetensors file of 32-bit floats, one tensor after the other; the same tensors give the same bytes.
 ///
 /// - Errors: [`ValuesError::Format`] where a shape and its data disagree, or where it cannot be written.
 pub fn write(path: &Path, tensors: &[(String, &[usize], &[f32])]) -> Result<(), ValuesError> {
@@ -135,6 +124,8 @@ pub fn from_file(bytes: &[u8]) -> Result<NamedValues, ValuesError> {
 
 #[cfg(test)]
 mod tests {
+    use safetensors::tensor::TensorView;
+
     use super::*;
     use crate::config::tests::MINI;
 
@@ -192,7 +183,9 @@ mod tests {
     #[test]
     fn a_file_round_trips_and_a_cut_one_is_refused() {
         let values = Values { shape: vec![2, 1], data: vec![1.5, -0.0] };
-        let file = to_file(&[("b".into(), values.shape.clone(), bytes(&values.data))]).unwrap();
+        let numbers = bytes(&values.data);
+        let view = TensorView::new(Dtype::F32, values.shape.clone(), &numbers).unwrap();
+        let file = safetensors::serialize([("b", view)], None).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
         write(&path, &[("b".into(), &values.shape, &values.data)]).unwrap();

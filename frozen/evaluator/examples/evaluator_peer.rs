@@ -93,7 +93,6 @@ fn named(tensor: &Tensor) -> Done<Values> {
 }
 
 fn write(path: &Path, values: &NamedValues) -> Done {
-    let tensors: Vec<_> =
-        values.iter().map(|(name, value)| (name.clone(), value.shape.clone(), values::bytes(&value.data))).collect();
-    Ok(fs::write(path, values::to_file(&tensors)?)?)
+    let tensors: Vec<_> = values.iter().map(|(name, value)| (name.clone(), &*value.shape, &*value.data)).collect();
+    Ok(values::write(path, &tensors)?)
 }

@@ -72,14 +72,13 @@ pub mod tests {
         let mut values = values::initial(&config(), &Seed([5; 32]));
         values.insert("logit_scale".to_owned(), clip::Values { shape: Vec::new(), data: vec![2.5] });
         edit(&mut values);
-        let tensors: Vec<_> = values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.shape.clone(), values::bytes(&value.data)))
-            .collect();
-        let bytes = values::to_file(&tensors).unwrap();
-        let leaves = tensors.iter().map(|(name, shape, bytes)| {
+        let tensors: Vec<_> = values.iter().map(|(name, value)| (name.clone(), &*value.shape, &*value.data)).collect();
+        values::write(&folder.join(WEIGHTS), &tensors).unwrap();
+        let bytes = fs::read(folder.join(WEIGHTS)).unwrap();
+        let leaves = tensors.iter().map(|(name, shape, data)| {
             let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
-            TensorLeaf { name: name.clone(), dtype: "F32".to_owned(), leaf: leaf(name, "F32", &shape, bytes), shape }
+            let leaf = leaf(name, "F32", &shape, &values::bytes(data));
+            TensorLeaf { name: name.clone(), dtype: "F32".to_owned(), leaf, shape }
         });
         let file = TensorFile {
             name: WEIGHTS.to_owned(),
@@ -88,7 +87,6 @@ pub mod tests {
             tensors: leaves.collect(),
         };
         let manifest = Manifest::new(3, Blake3([0; 32]), vec![file]);
-        fs::write(folder.join(WEIGHTS), bytes).unwrap();
         fs::write(folder.join(MANIFEST), canonical::to_file(&manifest).unwrap()).unwrap();
     }
 
