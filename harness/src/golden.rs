@@ -21,10 +21,7 @@ use records::{
     },
     verdict::Reason,
 };
-use verifier::{
-    evidence::GOLDEN,
-    golden::{FINGERPRINTS, TRANSCRIPT, state},
-};
+use verifier::{evidence::GOLDEN, golden::state};
 
 use crate::{
     compile, datahome,
@@ -67,7 +64,8 @@ impl Bench<'_> {
         let baseline = Entry::baseline()?;
         let scratch = Scratch::new(self.home)?;
         let run = self.train(&baseline, &scratch.at("golden"), on_step)?;
-        let [transcript, fingerprints] = [TRANSCRIPT, FINGERPRINTS].map(|name| file::read(&run.join(name)));
+        let files = [names::TRANSCRIPT, names::FINGERPRINTS];
+        let [transcript, fingerprints] = files.map(|name| file::read(&run.join(name)));
         let (transcript, fingerprints) = (transcript?, fingerprints?);
         let golden = Golden {
             protocol: self.law.protocol.name.clone(),

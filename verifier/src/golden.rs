@@ -8,19 +8,19 @@ use records::{
     file::read_opened,
     v1::{
         golden::{Golden, Recording},
+        names::{FINGERPRINTS, TRANSCRIPT},
         statement::{Statement, Subject},
     },
 };
 
 use crate::{
-    evidence::{Files, GOLDEN, Opened, ReadError, bytes_max},
+    evidence::{
+        Files, GOLDEN, ReadError,
+        files::{OpenFile, SignedFile, failed},
+    },
     predicate,
 };
 
-/// The recorded run's transcript.
-pub const TRANSCRIPT: &str = "transcript.jsonl";
-/// Its fingerprints.
-pub const FINGERPRINTS: &str = "fingerprints.bin";
 /// The files of a golden, sorted.
 pub const FILES: [&str; 3] = [FINGERPRINTS, GOLDEN, TRANSCRIPT];
 
@@ -55,21 +55,11 @@ pub fn judge(statement: &Statement<Recording>, files: &dyn Files) -> Result<Verd
 
 fn read(subject: &Subject, files: &dyn Files) -> Result<Result<Vec<u8>, Finding>, ReadError> {
     let name = &subject.name;
-    let limit = subject.annotations.map_or(0, |annotations| annotations.bytes).min(bytes_max(name));
-    let Opened { size, content } = match files.open(name) {
-        Ok(opened) => opened,
-        Err(ReadError::Missing) => return Ok(Err(Finding::new(Rule::FileMissing, name))),
-        Err(ReadError::Refused(why)) => {
-            return Ok(Err(Finding::new(Rule::FileChanged, name).expected("a plain file").found(why)));
-        }
-        Err(error) => return Err(error),
+    let OpenFile { content, signed } = match SignedFile::of(subject).open(name, files)? {
+        Ok(open) => open,
+        Err(finding) => return Ok(Err(finding)),
     };
-    if size != limit {
-        let finding = Finding::new(Rule::FileChanged, name);
-        return Ok(Err(finding.expected(format!("{limit} bytes")).found(format!("{size} bytes"))));
-    }
-    let bytes =
-        read_opened(content, size, size).map_err(|error| ReadError::Failed(format!("cannot read {name}: {error}")))?;
+    let bytes = read_opened(content, signed.bytes, signed.bytes).map_err(|error| failed(name, &error))?;
     let found = Sha256::of(&bytes).bare();
     let changed = || Finding::new(Rule::FileChanged, name).expected(&subject.digest.sha256).found(&found);
     Ok(if found == subject.digest.sha256 { Ok(bytes) } else { Err(changed()) })
@@ -91,6 +81,7 @@ mod tests {
     use records::{FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest};
 
     use super::*;
+    use crate::evidence::Opened;
 
     struct Folder(BTreeMap<&'static str, Vec<u8>>);
 

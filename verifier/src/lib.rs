@@ -4,7 +4,6 @@
 //! so that the same bytes get the same verdict on every machine.
 
 pub mod certificate;
-pub mod checkpoint;
 pub mod config;
 pub mod conformity;
 pub mod diff;
@@ -21,5 +20,4 @@ pub mod predicate;
 pub mod release;
 pub mod replay;
 pub mod round;
-pub mod transcript;
 pub mod tree;

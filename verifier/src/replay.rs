@@ -203,7 +203,7 @@ fn differences(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transcript::tests::written;
+    use crate::evidence::transcript::tests::written;
 
     type Files = (Vec<u8>, Vec<u8>);
 

@@ -7,10 +7,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use records::v1::statement::Statement;
+use records::v1::{
+    names::{CHECKPOINTS, FINGERPRINTS, MANIFEST, RESULTS, STATE, TRANSCRIPT, WEIGHTS},
+    statement::Statement,
+};
 
 /// Of a run's checkpoints one in so many stays, besides the last.
-pub const KEPT_EVERY: usize = 4;
+const KEPT_EVERY: usize = 4;
 
 /// The kinds of files, as they are asked for by name.
 pub const KINDS: [&str; 5] = ["source", "run", "transcript", "checkpoints", "evaluation"];
@@ -46,9 +49,9 @@ fn below(name: &str, folder: &str) -> bool {
 pub fn kind(name: &str) -> &'static str {
     let Some((_, file)) = name.rsplit_once('/') else { return "source" };
     match file {
-        "transcript.jsonl" | "fingerprints.bin" => "transcript",
-        "manifest.json" | "model.safetensors" | "state.safetensors" => "checkpoints",
-        "eval_results.jsonl" => "evaluation",
+        TRANSCRIPT | FINGERPRINTS => "transcript",
+        MANIFEST | WEIGHTS | STATE => "checkpoints",
+        RESULTS => "evaluation",
         _ if name.starts_with("worker/") => "source",
         _ => "run",
     }
@@ -58,9 +61,10 @@ pub fn kind(name: &str) -> &'static str {
 #[must_use]
 pub fn prunable(statement: &Statement) -> Vec<String> {
     let mut runs: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let inside = format!("/{CHECKPOINTS}/");
     for subject in &statement.subject {
-        let Some(folder) = subject.name.strip_suffix("/manifest.json") else { continue };
-        let Some((run, step)) = folder.rsplit_once("/checkpoints/") else { continue };
+        let Some((folder, MANIFEST)) = subject.name.rsplit_once('/') else { continue };
+        let Some((run, step)) = folder.rsplit_once(&inside) else { continue };
         if !step.is_empty() && step.bytes().all(|digit| digit.is_ascii_digit()) {
             runs.entry(run).or_default().insert(step);
         }
@@ -75,7 +79,7 @@ pub fn prunable(statement: &Statement) -> Vec<String> {
         });
         let last = steps.len() - 1;
         let goes = |(at, _): &(usize, &&str)| *at != last && at % KEPT_EVERY != 0;
-        folders.extend(steps.iter().enumerate().filter(goes).map(|(_, step)| format!("{run}/checkpoints/{step}")));
+        folders.extend(steps.iter().enumerate().filter(goes).map(|(_, step)| format!("{run}{inside}{step}")));
     }
     folders
 }

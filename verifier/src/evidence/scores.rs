@@ -8,7 +8,7 @@ use records::{
     },
 };
 
-use super::Scored;
+use super::{Scored, compare};
 
 /// Checks every line against the certificate's score of its task; gives the data that each rests on.
 pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>) {
@@ -43,12 +43,9 @@ pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>)
 }
 
 fn check_result(result: &TaskResult, score: &Score, run: &Run, place: &str) -> Vec<Finding> {
-    let wrong = |what: &str| Finding::new(Rule::Inconsistent, format!("{place} {what}"));
     let mut findings = Vec::new();
     let mut hold = |what: &str, said: String, found: String| {
-        if said != found {
-            findings.push(wrong(what).expected(said).found(found));
-        }
+        compare(&mut findings, Rule::Inconsistent, format!("{place} {what}"), &said, &found);
     };
     let found = Score::of(result, score.line);
     hold("key", score.key.clone(), found.key);

@@ -10,9 +10,9 @@ use super::{ARCHIVE, Examination, GOLDEN, OBJECT, ReadError, compare, unreadable
 impl Examination<'_> {
     /// The ZIP: kept for the gate, which judges it again.
     pub(super) fn check_archive(&mut self) -> Result<(), ReadError> {
-        let Some(piece) = self.take(ARCHIVE)? else { return Ok(()) };
-        self.note(ARCHIVE, &piece, Vec::new());
-        self.archive = piece.intact.then_some(piece.bytes);
+        let Some(file) = self.take(ARCHIVE)? else { return Ok(()) };
+        self.note(ARCHIVE, &file, Vec::new());
+        self.archive = file.intact.then_some(file.bytes);
         Ok(())
     }
 
@@ -20,11 +20,11 @@ impl Examination<'_> {
     pub(super) fn check_golden(&mut self, statement: &Statement) -> Result<(), ReadError> {
         let against = &statement.predicate.against;
         let (Some(transcript), Some(class)) = (against.golden, against.class) else { return Ok(()) };
-        let Some(piece) = self.take(GOLDEN)? else { return Ok(()) };
-        let golden: Golden = match canonical::from_file(&piece.bytes) {
+        let Some(file) = self.take(GOLDEN)? else { return Ok(()) };
+        let golden: Golden = match canonical::from_file(&file.bytes) {
             Ok(golden) => golden,
             Err(error) => {
-                self.note(GOLDEN, &piece, vec![unreadable(Rule::FileChanged, GOLDEN, &error)]);
+                self.note(GOLDEN, &file, vec![unreadable(Rule::FileChanged, GOLDEN, &error)]);
                 return Ok(());
             }
         };
@@ -36,39 +36,39 @@ impl Examination<'_> {
             ("frozen", against.frozen.to_string(), golden.frozen.to_string()),
         ];
         // Of a changed file it is only known that it was changed.
-        for (key, said, found) in pairs.iter().filter(|_| piece.intact) {
+        for (key, said, found) in pairs.iter().filter(|_| file.intact) {
             compare(&mut findings, Rule::Inconsistent, format!("{GOLDEN} {key}"), said, found);
         }
-        self.note(GOLDEN, &piece, findings);
-        self.golden = piece.intact.then_some(golden);
+        self.note(GOLDEN, &file, findings);
+        self.golden = file.intact.then_some(golden);
         Ok(())
     }
 
     /// The object of the participant's crate, where the certificate says that it was built.
     pub(super) fn check_object(&mut self, statement: &Statement) -> Result<(), ReadError> {
         let Some(object) = statement.predicate.submission.object else { return Ok(()) };
-        let Some(piece) = self.hash(OBJECT)? else { return Ok(()) };
+        let Some(file) = self.hash(OBJECT)? else { return Ok(()) };
         let mut findings = Vec::new();
-        if piece.intact {
-            let found = WorkerDigest(piece.digest.0);
+        if file.intact {
+            let found = WorkerDigest(file.digest.0);
             compare(&mut findings, Rule::Inconsistent, OBJECT.to_owned(), &object, &found);
         }
-        self.note(OBJECT, &piece, findings);
+        self.note(OBJECT, &file, findings);
         Ok(())
     }
 
     /// What stood around the workers of a run.
     pub(super) fn check_containment(&mut self, name: &str, said: &[String]) -> Result<(), ReadError> {
-        let Some(piece) = self.take(name)? else { return Ok(()) };
-        let findings = match canonical::from_file::<Vec<String>>(&piece.bytes) {
-            Ok(found) if !piece.intact || found == said => Vec::new(),
+        let Some(file) = self.take(name)? else { return Ok(()) };
+        let findings = match canonical::from_file::<Vec<String>>(&file.bytes) {
+            Ok(found) if !file.intact || found == said => Vec::new(),
             Ok(found) => {
                 let finding = Finding::new(Rule::Inconsistent, name);
                 vec![finding.expected(said.join(", ")).found(found.join(", "))]
             }
             Err(error) => vec![unreadable(Rule::FileChanged, name, &error)],
         };
-        self.note(name, &piece, findings);
+        self.note(name, &file, findings);
         Ok(())
     }
 }

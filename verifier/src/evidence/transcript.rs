@@ -8,7 +8,7 @@ use std::{
 
 use ::evidence::{RowState, Steps, TranscriptError, steps::row_bytes};
 use records::{
-    Blake3, Finding, Rule, RunDigest,
+    Blake3, Finding, Rule,
     v1::transcript::{Header, Line, TRANSCRIPT_FORMAT},
 };
 
@@ -17,7 +17,7 @@ const NAMED_ROWS: u64 = 32;
 
 /// Where the two files stand, for findings.
 #[derive(Debug, Clone, Copy)]
-pub struct Names<'a> {
+pub struct Paths<'a> {
     /// Path of `transcript.jsonl`.
     pub transcript: &'a str,
     /// Path of `fingerprints.bin`.
@@ -66,17 +66,17 @@ pub fn walk(
     transcript: impl Read,
     rows: impl Read,
     rows_size: u64,
-    names: Names<'_>,
+    paths: Paths<'_>,
     wanted: &BTreeSet<u64>,
 ) -> io::Result<Walk> {
-    let mut rows_found = RowFindings { name: names.fingerprints, changed: 0, findings: Vec::new() };
+    let mut rows_found = RowFindings { name: paths.fingerprints, changed: 0, findings: Vec::new() };
     match walk_lines(transcript, rows, wanted, &mut rows_found) {
         Ok(run) => {
             rows_found.length(&run, rows_size);
             Ok(Walk { run: Some(run), lines: Vec::new(), rows: rows_found.findings })
         }
         // A transcript that cannot be read hides which rows are right: only its own finding is certain then.
-        Err(error) => Ok(Walk { run: None, lines: vec![finding(error, names.transcript)?], rows: Vec::new() }),
+        Err(error) => Ok(Walk { run: None, lines: vec![finding(error, paths.transcript)?], rows: Vec::new() }),
     }
 }
 
@@ -151,7 +151,7 @@ impl RowFindings<'_> {
 /// What a transcript's reader says, as a finding.
 ///
 /// - Errors: the machine's.
-pub fn finding(error: TranscriptError, name: &str) -> io::Result<Finding> {
+fn finding(error: TranscriptError, name: &str) -> io::Result<Finding> {
     let changed = |line: u64| Finding::new(Rule::TranscriptChanged, format!("{name}:{line}"));
     Ok(match error {
         TranscriptError::Read(error) => return Err(error),
@@ -168,20 +168,13 @@ pub fn finding(error: TranscriptError, name: &str) -> io::Result<Finding> {
     })
 }
 
-/// Checks that a transcript is the one of a `run.json`.
-#[must_use]
-pub fn check_run(header: &Header, run: RunDigest, name: &str) -> Option<Finding> {
-    (header.run != run)
-        .then(|| Finding::new(Rule::TranscriptChanged, format!("{name}:1")).expected(run).found(header.run))
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
-    use records::{canonical, v1::transcript::row_digest};
+    use records::{RunDigest, canonical, v1::transcript::row_digest};
 
     use super::*;
 
-    const NAMES: Names<'_> = Names { transcript: "transcript.jsonl", fingerprints: "fingerprints.bin" };
+    const PATHS: Paths<'_> = Paths { transcript: "transcript.jsonl", fingerprints: "fingerprints.bin" };
 
     /// A small run: `steps` steps of three columns, with losses and fingerprints of the caller's.
     pub(crate) fn written(
@@ -215,7 +208,7 @@ pub(crate) mod tests {
     }
 
     fn walked(transcript: &[u8], rows: &[u8]) -> Walk {
-        walk(transcript, rows, rows.len() as u64, NAMES, &BTreeSet::from([0, 2, 9])).unwrap()
+        walk(transcript, rows, rows.len() as u64, PATHS, &BTreeSet::from([0, 2, 9])).unwrap()
     }
 
     #[test]
