@@ -171,6 +171,11 @@ impl<'a> Examination<'a> {
     /// As [`Examination::take`], for a file of which nothing but the digest is asked.
     fn hash(&mut self, name: &str) -> Result<Option<HashedFile>, ReadError> {
         let Some(file) = self.open(name)? else { return Ok(None) };
+        self.finish(name, file)
+    }
+
+    /// Hashes a file that is open.
+    fn finish(&mut self, name: &str, file: OpenFile<'_>) -> Result<Option<HashedFile>, ReadError> {
         let read = Hashed::new(file.content, file.signed.bytes).finish();
         Ok(self.readable(name, read)?.map(|(digest, _)| file.signed.hashed(digest, Vec::new())))
     }

@@ -6,7 +6,7 @@
 mod folder;
 
 use draw::Draw;
-use folder::{Folder, Wish, certificate, key, passed, trust, verified};
+use folder::{Folder, Wish, certificate, key, passed, trust, verified, verified_part};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use records::{
     Finding, Rule, Verdict,
@@ -16,7 +16,7 @@ use records::{
     },
 };
 use verifier::{
-    evidence::{Files, Opened, ReadError},
+    evidence::{Files, Opened, ReadError, part::Part},
     keys::Trust,
 };
 
@@ -166,6 +166,24 @@ fn each_kind_of_file_names_its_own_place() {
         let value = scene.folder.0[name][at] ^ 1;
         let Verdict::Fail(findings) = scene.with_byte(name, at, value) else { panic!("{name}") };
         assert_eq!((findings[0].rule, findings[0].place.as_str()), (rule, place));
+    }
+}
+
+#[test]
+fn every_file_is_held_to_its_digest_when_it_is_looked_at_alone() {
+    let mut scene = Scene::new();
+    let names: Vec<_> = scene.folder.0.keys().filter(|name| *name != CERTIFICATE).cloned().collect();
+    for name in names {
+        let alone = |scene: &Scene| {
+            let part = Part::Only(name.clone());
+            verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.law, &part)
+        };
+        let Verdict::Pass(verified) = alone(&scene) else { panic!("{name}") };
+        assert_eq!(verified.counts.files, 1, "{name}");
+        let last = scene.folder.0[&name].len() - 1;
+        scene.folder.0.get_mut(&name).unwrap()[last] ^= 1;
+        assert_found(&alone(&scene), &name, last, 0);
+        scene.folder.0.get_mut(&name).unwrap()[last] ^= 1;
     }
 }
 

@@ -14,7 +14,7 @@ use records::{
 
 use super::{
     CONTAINMENT, Examination, ReadError, compare,
-    files::failed,
+    files::{OpenFile, failed},
     scores,
     transcript::{Paths, Walked, walk},
     unreadable,
@@ -69,7 +69,15 @@ impl Examination<'_> {
     fn check_transcript(&mut self, run: &Run, wanted: &BTreeSet<u64>) -> Result<Option<Walked>, ReadError> {
         let path = |name: &str| format!("{}/{name}", run.name());
         let (lines, rows) = (path(TRANSCRIPT), path(FINGERPRINTS));
-        let (Some(transcript), Some(fingerprints)) = (self.open(&lines)?, self.open(&rows)?) else { return Ok(None) };
+        let (transcript, fingerprints) = match (self.open(&lines)?, self.open(&rows)?) {
+            (Some(transcript), Some(fingerprints)) => (transcript, fingerprints),
+            (transcript, fingerprints) => {
+                // Nothing can be said of either but whether it is the file that was signed.
+                self.check_alone(&lines, transcript)?;
+                self.check_alone(&rows, fingerprints)?;
+                return Ok(None);
+            }
+        };
         let paths = Paths { transcript: &lines, fingerprints: &rows };
         let mut of_lines = Hashed::new(transcript.content, transcript.signed.bytes);
         let mut of_rows = Hashed::new(fingerprints.content, fingerprints.signed.bytes);
@@ -95,6 +103,15 @@ impl Examination<'_> {
         self.note(&lines, &transcript, found);
         self.note(&rows, &fingerprints, walk.rows);
         Ok(walk.run)
+    }
+
+    /// Holds one of the two to its digest, where the other one is not looked at.
+    fn check_alone(&mut self, name: &str, file: Option<OpenFile<'_>>) -> Result<(), ReadError> {
+        let Some(file) = file else { return Ok(()) };
+        if let Some(file) = self.finish(name, file)? {
+            self.note(name, &file, Vec::new());
+        }
+        Ok(())
     }
 
     fn checkpoint_folders(&self, run: RunName<'_>) -> Vec<String> {

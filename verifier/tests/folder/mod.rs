@@ -203,8 +203,13 @@ pub fn judged(statement: &Statement, files: &dyn Files, law: &Law, round: Option
 
 /// What `verify` is told of a certificate.
 pub fn verified(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law) -> Verdict<Verified> {
+    verified_part(bytes, trust, files, law, &Part::Kept)
+}
+
+/// What `verify --only` is told of a certificate.
+pub fn verified_part(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law, part: &Part) -> Verdict<Verified> {
     let (release, goldens) = (law.release(), [law.golden()]);
-    verify(bytes, trust, files, &Part::Kept, &Ground { release: &release, round: None, goldens: &goldens }).unwrap()
+    verify(bytes, trust, files, part, &Ground { release: &release, round: None, goldens: &goldens }).unwrap()
 }
 
 /// What another release may have stated, properly signed.
