@@ -5,29 +5,26 @@
 
 mod folder;
 
-use folder::{Folder, Law, Wish, certificate, failed, files, judged, key, passed, real_round, trust, verified};
+use folder::{
+    Folder, Law, Wish, certificate, failed,
+    forge::{golden, renew, results, walls},
+    judged, key, passed, real_round, trust, verified,
+};
 use records::{
-    Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest, canonical,
+    Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest,
     v1::{
-        evaluation::{self, Real, Score, Stated, TaskResult},
-        golden::Golden,
+        evaluation::{Real, Stated},
         statement::{Outcome, Run, Statement},
     },
 };
 use verifier::{
-    certificate::{Verified, conform, known_round, submission_subject},
-    evidence::{ARCHIVE, CONTAINMENT, GOLDEN, OBJECT},
+    certificate::{Verified, conform, known_round},
+    evidence::{ARCHIVE, GOLDEN, OBJECT},
     round::Round,
 };
 
 fn wish() -> Wish {
     Wish::new("sharp-clip", &[("small", 180), ("medium", 200), ("large", 220)])
-}
-
-/// Names every file again with its digest, as if it had been there from the start.
-fn renew(statement: &mut Statement, folder: &Folder) {
-    statement.subject = vec![submission_subject(&statement.predicate.submission)];
-    statement.subject.extend(files(folder));
 }
 
 fn verdict(statement: &Statement, folder: &Folder, wish: &Wish) -> Verdict<Verified> {
@@ -49,28 +46,6 @@ fn refused(wish: &Wish, forge: impl Fn(&mut Statement, &mut Folder)) -> Vec<Find
 fn assert_places(findings: &[Finding], places: &[&str]) {
     assert_eq!(findings.iter().map(|finding| finding.place.as_str()).collect::<Vec<_>>(), places, "{findings:#?}");
     assert!(findings.iter().all(|finding| finding.rule == Rule::Inconsistent), "{findings:#?}");
-}
-
-/// Changes a scale's results in the file and in the statement alike.
-fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change: impl Fn(&mut Vec<TaskResult>)) {
-    let run = &mut statement.predicate.runs[scale];
-    let file = folder.0.get_mut(&format!("{}/eval_results.jsonl", run.name())).unwrap();
-    let parse = |line: &[u8]| serde_json::from_slice(line).unwrap();
-    let mut results: Vec<TaskResult> = file.split_inclusive(|byte| *byte == b'\n').map(parse).collect();
-    change(&mut results);
-    (*file, run.scores) = (Vec::new(), Vec::new());
-    for result in results {
-        let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        run.scores.push(Score::of(&result, Blake3::of(&line)));
-        file.extend(line);
-    }
-    run.mean = evaluation::mean(&run.scores);
-}
-
-fn golden(folder: &mut Folder, change: impl Fn(&mut Golden)) {
-    let mut golden: Golden = canonical::from_file(&folder.0[GOLDEN]).unwrap();
-    change(&mut golden);
-    folder.0.insert(GOLDEN.to_owned(), canonical::to_file(&golden).unwrap());
 }
 
 #[test]
@@ -159,7 +134,8 @@ fn tasks_are_the_protocols_once_each() {
 
 #[test]
 fn scores_are_possible_and_those_that_datacomps_tools_read() {
-    let changes: [(fn(&mut Stated), &str); 3] = [
+    type Change = fn(&mut Stated);
+    let changes: [(Change, &str); 3] = [
         (|stated| stated.variance = Real::new(-0.001).unwrap(), "a variance of at least 0"),
         (|stated| stated.items = 0, "at least one item"),
         (|stated| stated.blocks[5] = Real::new(0.9).unwrap(), "blocks that add up to the value"),
@@ -215,23 +191,16 @@ fn the_worker_is_the_object_that_was_built() {
 
 #[test]
 fn walls_stood_and_are_those_of_every_scale() {
-    let state = |statement: &mut Statement, folder: &mut Folder, walls: &[&str]| {
-        statement.predicate.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
-        for scale in ["small", "medium", "large"] {
-            let bytes = canonical::to_file(&statement.predicate.containment).unwrap();
-            folder.0.insert(format!("{scale}/1/{CONTAINMENT}"), bytes);
-        }
-    };
-    assert_places(&refused(&wish(), |statement, folder| state(statement, folder, &[])), &["containment"]);
+    assert_places(&refused(&wish(), |statement, folder| walls(statement, folder, &[])), &["containment"]);
     let parts: [&[&str]; 4] = [
         &["seccomp:25", "landlock:7"],
         &["no-new-privs", "tsc-off"],
         &["seccomp-off:25", "no-new-privs"],
         &["none:seccomp:no-new-privs", "no-new-privs"],
     ];
-    for walls in parts {
-        let part = refused(&wish(), |statement, folder| state(statement, folder, walls));
-        assert_places(&part, &["containment"]);
+    for part in parts {
+        let findings = refused(&wish(), |statement, folder| walls(statement, folder, part));
+        assert_places(&findings, &["containment"]);
     }
     let more = refused(&wish(), |statement, _| statement.predicate.containment.push("namespaces:mount".into()));
     assert_places(&more, &["small/1/containment.json", "medium/1/containment.json", "large/1/containment.json"]);

@@ -8,20 +8,20 @@
 
 mod folder;
 
-use folder::{Folder, Wish, certificate, files, judged, key, passed, real_round, trust, verified};
+use folder::{
+    Folder, Wish, certificate,
+    forge::{golden, renew, results, walls},
+    judged, key, passed, real_round, trust, verified,
+};
 use records::{
     Blake3, DataRoot, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest, Sha256, TreeDigest, Verdict,
-    WorkerDigest, canonical,
+    WorkerDigest,
     v1::{
-        evaluation::{self, Real, Score, TaskResult},
-        golden::Golden,
+        evaluation::{self, Real},
         statement::{Outcome, Run, StageValue, Statement, Subject},
     },
 };
-use verifier::{
-    certificate::submission_subject,
-    evidence::{ARCHIVE, CONTAINMENT, GOLDEN, OBJECT},
-};
+use verifier::evidence::{ARCHIVE, GOLDEN, OBJECT};
 
 /// What is forged.
 enum Forgery {
@@ -39,51 +39,16 @@ fn wish() -> Wish {
     Wish::new("sharp-clip", &[("small", 180), ("medium", 200), ("large", 220)])
 }
 
-fn path(run: &Run, file: &str) -> String {
-    format!("{}/{file}", run.name())
-}
-
-/// Changes a scale's results in the file and in the statement alike.
-fn results(statement: &mut Statement, folder: &mut Folder, scale: usize, change: fn(&mut Vec<TaskResult>)) {
-    let run = &mut statement.predicate.runs[scale];
-    let file = folder.0.get_mut(&path(run, "eval_results.jsonl")).unwrap();
-    let parse = |line: &[u8]| serde_json::from_slice(line).unwrap();
-    let mut results: Vec<TaskResult> = file.split_inclusive(|byte| *byte == b'\n').map(parse).collect();
-    change(&mut results);
-    (*file, run.scores) = (Vec::new(), Vec::new());
-    for result in results {
-        let line = [serde_json::to_vec(&result).unwrap(), b"\n".to_vec()].concat();
-        run.scores.push(Score::of(&result, Blake3::of(&line)));
-        file.extend(line);
-    }
-    run.mean = evaluation::mean(&run.scores);
-}
-
 /// As far above a score as the next item, in the first block.
 fn raised(value: &mut Real, block: &mut Real) {
     let more = |real: &Real| Real::new(real.value() + 1.0 / 500.0).unwrap();
     (*value, *block) = (more(value), more(block));
 }
 
-fn golden(folder: &mut Folder, change: fn(&mut Golden)) {
-    let mut golden: Golden = canonical::from_file(&folder.0[GOLDEN]).unwrap();
-    change(&mut golden);
-    folder.0.insert(GOLDEN.to_owned(), canonical::to_file(&golden).unwrap());
-}
-
-/// States walls, and lets every scale say the same.
-fn walls(statement: &mut Statement, folder: &mut Folder, walls: &[&str]) {
-    statement.predicate.containment = walls.iter().map(|wall| (*wall).to_owned()).collect();
-    let bytes = canonical::to_file(&statement.predicate.containment).unwrap();
-    for run in &statement.predicate.runs {
-        folder.0.insert(path(run, CONTAINMENT), bytes.clone());
-    }
-}
-
 /// Leaves out a training and its files.
 fn strip(statement: &mut Statement, folder: &mut Folder, at: usize) {
     let run = statement.predicate.runs.remove(at);
-    let inside = path(&run, "");
+    let inside = format!("{}/", run.name());
     folder.0.retain(|name, _| !name.starts_with(&inside));
 }
 
@@ -241,8 +206,7 @@ fn forged(forgery: &Forgery) -> (Statement, Folder) {
         Raw(change) => change(&mut statement),
         Said(change) => {
             change(&mut statement, &mut folder);
-            statement.subject = vec![submission_subject(&statement.predicate.submission)];
-            statement.subject.extend(files(&folder));
+            renew(&mut statement, &folder);
         }
     }
     (statement, folder)
