@@ -32,11 +32,10 @@
 //!   measured of the baseline's score, and twice its square stands in for `seeds`. It holds what common seeds would have
 //!   cancelled too, and nothing is subtracted from the items' part: mostly it says less than would be true. An entry that
 //!   is less steady than the baseline is the exception. A board says that it rests on this.
-//!
-//! - **With few degrees** of the residual over the view's scales (fewer than [`ENOUGH`]: two entries, say, at one
-//!   scale with six seeds, or at three scales with two) it is small by luck too often, and the protocol's spread stands in unless the residual says more. With more of them it
-//!   is no floor: it is several times what common seeds leave (.035 and .008 where both were measured), and would take
-//!   away what they are for.
+//! - **With few degrees** of the residual over the view's scales (fewer than [`ENOUGH`]: two entries, say, at one scale
+//!   with six seeds, or at three scales with two) it is small by luck too often, and the protocol's spread stands in
+//!   unless the residual says more. With more of them it is no floor: it is several times what common seeds leave, and
+//!   would take away what they are for.
 //!
 //! The sum is Student's t with Satterthwaite's degrees of freedom (Biometrics Bulletin 2, 1946), which are few where the
 //! part that is known from few is large. `tests/simulated.rs` plays boards of which everything is known, and says how
@@ -65,7 +64,7 @@ use self::{
 /// How often, at most, a view of equally good entries calls any two of them different.
 pub const LEVEL: f64 = 0.05;
 
-/// Degrees of freedom from which on the residual of a view alone says what seeds leave.
+/// Degrees of freedom from which on a view's residual says what seeds leave, and the protocol's spread nothing.
 pub const ENOUGH: usize = 6;
 
 /// What all entries of a comparison have in common.
@@ -82,7 +81,8 @@ pub struct Terms {
 pub struct Scale {
     /// Its name.
     pub name: String,
-    /// Measured standard deviation between seeds of the baseline's score at this scale; used where there is one seed.
+    /// Measured standard deviation between seeds of the baseline's score at this scale; used where too few trainings say
+    /// what seeds leave.
     pub spread: f64,
 }
 

@@ -127,7 +127,8 @@ pub fn apart(rows: &[&Row], spread: f64, believed: bool) -> Estimate {
     one.times(2.0 / repeats as f64)
 }
 
-/// The variance that seeds leave in one entry's score at one scale, pooled over all of them.
+/// The variance that seeds leave in one entry's score at one scale, pooled over all of these; with one seed, that of the
+/// protocol's spread.
 pub fn alone(rows: &[&Row], spread: f64) -> f64 {
     let repeats = rows.first().map_or(1.0, |row| row.repeats());
     let degrees = rows.len() as f64 * (repeats - 1.0);
