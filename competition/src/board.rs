@@ -141,7 +141,7 @@ pub struct Board {
     pub rows: Vec<Row>,
     /// By name.
     pub failed: Vec<Failed>,
-    /// How many certificates it is a function of.
+    /// How many certificates it is a function of; those of one statement count once.
     pub certificates: usize,
     /// Merkle root over them, sorted by leaf.
     pub root: Blake3,

@@ -16,7 +16,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
     Finding, Reason, Rule, Verdict, canonical,
     canonical::CanonicalError,
-    v1::statement::{Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Signature, Statement},
+    v1::{
+        names::CERTIFICATE,
+        statement::{Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Signature, Statement},
+    },
     verdict::escape,
 };
 use serde::de::IgnoredAny;
@@ -27,8 +30,6 @@ use crate::{
     predicate::{self, Predicate},
 };
 
-/// How the findings of this module call the file.
-pub const FILE: &str = "certificate.json";
 /// The longest certificate that is read, in bytes.
 pub const CERTIFICATE_MAX: u64 = 16 << 20;
 /// More signatures than these are not looked at.
@@ -241,8 +242,9 @@ fn newer(what: String) -> Reason {
 /// What every part of a certificate has to be in.
 const CANONICAL: &str = "the one canonical form of what it says";
 
+/// A finding about the file, under a certificate's name whatever it states: this module sees bytes and no path.
 fn changed(found: impl std::fmt::Display) -> Finding {
-    Finding::new(Rule::CertificateChanged, FILE).found(found)
+    Finding::new(Rule::CertificateChanged, CERTIFICATE).found(found)
 }
 
 fn parse(bytes: &[u8]) -> Result<(Envelope, Vec<u8>), Finding> {

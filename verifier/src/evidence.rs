@@ -60,7 +60,7 @@ pub struct Looked {
     /// Each run that could be read, resolved.
     pub runs: Vec<ResolvedRun>,
     /// What each task's score rests on, in the order of the runs and their tasks.
-    pub scored: Vec<Scored>,
+    pub scored: Vec<ScoreData>,
     /// The golden, where it could be read.
     pub golden: Option<Golden>,
     /// The ZIP, where it is the one that was signed.
@@ -69,7 +69,7 @@ pub struct Looked {
 
 /// The data of a score.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scored {
+pub struct ScoreData {
     /// The line that says so.
     pub place: String,
     /// Which of the protocol's tasks, from 0.
@@ -116,7 +116,7 @@ struct Examination<'a> {
     counts: Counts,
     findings: Vec<Finding>,
     runs: Vec<ResolvedRun>,
-    scored: Vec<Scored>,
+    scored: Vec<ScoreData>,
     golden: Option<Golden>,
     archive: Option<Vec<u8>>,
 }

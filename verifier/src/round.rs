@@ -23,7 +23,7 @@ use records::{
 use serde::{Deserialize, Serialize};
 
 /// Hexadecimal digits that a real round's secret, and its beacon, have at the least: 128 bits.
-pub const DIGITS_MIN: usize = 32;
+const DIGITS_MIN: usize = 32;
 /// Different digits among them at the least; 32 random digits have fewer once in ten million draws.
 const VARIETY_MIN: usize = 8;
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use ::evidence::Source;
+pub use records::v1::names::CONTAINMENT;
 use records::{
     Finding, Rule, Sha256,
     v1::{
@@ -35,7 +36,6 @@ pub fn bytes_max(name: &str) -> u64 {
     }
 }
 
-pub use records::v1::names::CONTAINMENT;
 /// The record of the golden that was repeated.
 pub const GOLDEN: &str = "golden.json";
 /// What was handed in.

@@ -8,10 +8,10 @@ use records::{
     },
 };
 
-use super::{Scored, compare};
+use super::{ScoreData, compare};
 
 /// Checks every line against the certificate's score of its task; gives the data that each rests on.
-pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>) {
+pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<ScoreData>, Vec<Finding>) {
     let lines: Vec<_> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let (mut scored, mut findings) = (Vec::new(), Vec::new());
     for (index, score) in run.scores.iter().enumerate() {
@@ -25,7 +25,7 @@ pub fn check(bytes: &[u8], run: &Run, name: &str) -> (Vec<Scored>, Vec<Finding>)
             Some(line) => match serde_json::from_slice::<TaskResult>(line) {
                 Ok(result) => {
                     findings.extend(check_result(&result, score, run, &place));
-                    scored.push(Scored { place: format!("{place} data"), task: index, data: result.maxclip.data });
+                    scored.push(ScoreData { place: format!("{place} data"), task: index, data: result.maxclip.data });
                 }
                 Err(error) => {
                     let finding =
