@@ -3,16 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod bench;
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
 mod release;
 
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, Output},
-};
+use std::fs;
 
+use bench::Bench;
 use folder::{certificate, failed, files, key, passed};
 use records::{
     Attachment, Blake3, Finding, Rule, canonical,
@@ -45,20 +43,7 @@ fn hostile() -> String {
     movers.map(|c| format!("{c}{FORGED}")).chain(["\u{1b}[32mPASS\u{1b}[0m\u{1b}]0;title\u{7}".to_owned()]).collect()
 }
 
-struct Bench(tempfile::TempDir);
-
 impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        fs::write(bench.path("demo.pub"), format!("{}\n", key("demo", 1).public())).unwrap();
-        fs::write(bench.path("demo.key"), key("demo", 1).pem().unwrap()).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     fn put(&self, path: &str, bytes: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -67,11 +52,8 @@ impl Bench {
 
     /// Runs the program; fails where what it writes is not harmless lines, or holds nothing of `trace`.
     fn harmless(&self, code: i32, trace: &str, args: &[&str]) -> String {
-        let program = env!("CARGO_BIN_EXE_maxclip");
-        let Output { status, stdout, stderr } =
-            Command::new(program).env_clear().current_dir(self.0.path()).args(args).output().unwrap();
-        let text = String::from_utf8([stdout, stderr].concat()).unwrap();
-        assert_eq!(status.code(), Some(code), "{args:?}: {text}");
+        let (found, text) = self.maxclip(args);
+        assert_eq!(found, code, "{args:?}: {text}");
         for line in text.lines() {
             assert!(!line.chars().any(moves), "{args:?}: {line:?}");
             assert!(!line.trim_start().starts_with(FORGED), "{args:?}: {line:?}");

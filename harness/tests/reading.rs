@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod bench;
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
 mod release;
@@ -10,14 +11,12 @@ mod release;
 use std::{
     fs,
     os::unix::{fs::symlink, net::UnixListener},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use folder::{certificate, key, passed};
-use records::canonical;
-use release::entry;
+use bench::{Bench, fastclip};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 /// What a program may map, in KiB: a sixth of the sparse files here.
@@ -26,38 +25,21 @@ const ADDRESSES_KIB: u64 = 512 << 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A signed entry in a folder of its own.
-struct Bench(tempfile::TempDir);
+fn signed() -> Bench {
+    let bench = Bench::new();
+    bench.signed("entry", &fastclip());
+    bench
+}
 
 impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        let demo = key("demo", 1);
-        release::record(&bench.path("golden"));
-        fs::write(bench.path("demo.pub"), format!("{}\n", demo.public())).unwrap();
-        fs::write(bench.path("demo.key"), demo.pem().unwrap()).unwrap();
-        let (statement, files) = passed(&entry("FastCLIP-v3", [185, 210, 222]));
-        for (name, bytes) in &files.0 {
-            let path = bench.path("entry").join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
-        }
-        fs::write(bench.path("entry/statement.json"), canonical::to_file(&statement).unwrap()).unwrap();
-        fs::write(bench.path("entry/certificate.json"), certificate(&statement, &demo)).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// Runs the program with little memory; gives its exit code and what it wrote. A hang fails the test.
-    fn maxclip(&self, args: &[&str]) -> (i32, String) {
+    fn held(&self, args: &[&str]) -> (i32, String) {
         let limited = format!("ulimit -v {ADDRESSES_KIB} && exec \"$0\" \"$@\"");
         let mut child = Command::new("/bin/sh")
             .args(["-c", &limited, env!("CARGO_BIN_EXE_maxclip")])
             .args(args)
             .env_clear()
-            .current_dir(self.0.path())
+            .current_dir(self.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -108,7 +90,7 @@ impl Odd {
 #[test]
 fn what_the_caller_names_is_a_plain_file_of_bounded_length_or_his_error() {
     for odd in ODD {
-        let bench = Bench::new();
+        let bench = signed();
         odd.put(&bench.path("odd"));
         fs::write(bench.path("entry.zip"), "no ZIP").unwrap();
         let commands: [&[&str]; 9] = [
@@ -123,7 +105,7 @@ fn what_the_caller_names_is_a_plain_file_of_bounded_length_or_his_error() {
             &["sign", "entry", "--key", "odd"],
         ];
         for command in commands {
-            let (code, text) = bench.maxclip(command);
+            let (code, text) = bench.held(command);
             // That a ZIP is too long is a rule of the gate, and so a verdict.
             let is_zip = odd == Odd::Sparse && command[1] == "odd" && matches!(command[0], "check" | "certify");
             assert_eq!(code, if is_zip { 1 } else { 2 }, "{odd:?} {command:?}: {text}");
@@ -147,13 +129,13 @@ fn what_the_caller_names_is_a_plain_file_of_bounded_length_or_his_error() {
 fn what_lies_in_a_strangers_folder_is_a_plain_file_of_its_signed_length_or_a_finding() {
     for odd in ODD {
         for name in ["small/1/transcript.jsonl", "small/1/published/model.safetensors"] {
-            let bench = Bench::new();
+            let bench = signed();
             odd.put(&bench.path("entry").join(name));
             for command in [
                 &["verify", "entry/certificate.json", "--trust", "demo.pub"][..],
                 &["sign", "entry", "--golden", "golden", "--key", "demo.key"],
             ] {
-                let (code, text) = bench.maxclip(command);
+                let (code, text) = bench.held(command);
                 assert_eq!(code, 1, "{odd:?} {command:?}: {text}");
                 let why = if odd == Odd::Sparse { "found     3221225472 bytes" } else { "not a plain file" };
                 assert!(text.contains("file-changed") && text.contains(why), "{odd:?} {command:?}: {text}");
@@ -165,23 +147,23 @@ fn what_lies_in_a_strangers_folder_is_a_plain_file_of_its_signed_length_or_a_fin
 #[test]
 fn a_folder_to_sign_compare_report_or_pack_is_not_trusted_either() {
     for odd in ODD {
-        let bench = Bench::new();
+        let bench = signed();
         odd.put(&bench.path("entry/statement.json"));
-        let (code, text) = bench.maxclip(&["sign", "entry", "--key", "demo.key"]);
+        let (code, text) = bench.held(&["sign", "entry", "--key", "demo.key"]);
         assert_eq!(code, 2, "{odd:?}: {text}");
         for name in ["transcript.jsonl", "fingerprints.bin"] {
-            let bench = Bench::new();
+            let bench = signed();
             odd.put(&bench.path("entry/small/1").join(name));
-            let (code, text) = bench.maxclip(&["compare", "entry/small/1", "entry/small/1"]);
+            let (code, text) = bench.held(&["compare", "entry/small/1", "entry/small/1"]);
             assert_eq!(code, 2, "{odd:?}: {text}");
         }
-        let bench = Bench::new();
+        let bench = signed();
         odd.put(&bench.path("entry/small/1/transcript.jsonl"));
-        assert_eq!(bench.maxclip(&["report", "entry/small/1"]).0, 2, "{odd:?}");
-        let bench = Bench::new();
-        assert_eq!(bench.maxclip(&["new", "kit"]).0, 0);
+        assert_eq!(bench.held(&["report", "entry/small/1"]).0, 2, "{odd:?}");
+        let bench = signed();
+        assert_eq!(bench.held(&["new", "kit"]).0, 0);
         odd.put(&bench.path("kit/src/odd.rs"));
-        let (code, text) = bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+        let (code, text) = bench.held(&["pack", "kit", "-o", "entry.zip"]);
         // A folder among the sources is one of theirs, and empty.
         assert_eq!(code, if odd == Odd::Folder { 0 } else { 2 }, "{odd:?}: {text}");
     }
@@ -189,33 +171,33 @@ fn a_folder_to_sign_compare_report_or_pack_is_not_trusted_either() {
 
 #[test]
 fn a_report_takes_the_last_row_of_fingerprints_of_any_length() {
-    let bench = Bench::new();
+    let bench = signed();
     Odd::Sparse.put(&bench.path("entry/small/1/fingerprints.bin"));
-    let (code, text) = bench.maxclip(&["report", "entry/small/1"]);
+    let (code, text) = bench.held(&["report", "entry/small/1"]);
     assert_eq!(code, 0, "{text}");
 }
 
 #[test]
 fn a_link_that_the_caller_names_is_followed_and_one_in_a_folder_is_not() {
-    let bench = Bench::new();
+    let bench = signed();
     symlink("entry/certificate.json", bench.path("link.json")).unwrap();
-    assert_eq!(bench.maxclip(&["show", "link.json"]).0, 0);
-    assert_eq!(bench.maxclip(&["leaderboard", "link.json", "--trust", "demo.pub"]).0, 0);
+    assert_eq!(bench.held(&["show", "link.json"]).0, 0);
+    assert_eq!(bench.held(&["leaderboard", "link.json", "--trust", "demo.pub"]).0, 0);
     fs::create_dir(bench.path("found")).unwrap();
     symlink("../entry/certificate.json", bench.path("found/certificate.json")).unwrap();
-    let (code, text) = bench.maxclip(&["leaderboard", "found", "--trust", "demo.pub"]);
+    let (code, text) = bench.held(&["leaderboard", "found", "--trust", "demo.pub"]);
     assert_eq!(code, 2, "{text}");
     assert!(text.contains("a link, not a plain file"), "{text}");
 }
 
 #[test]
 fn a_folder_that_no_gate_would_read_is_refused_before_all_of_it_is_in_memory() {
-    let bench = Bench::new();
-    assert_eq!(bench.maxclip(&["new", "kit"]).0, 0);
+    let bench = signed();
+    assert_eq!(bench.held(&["new", "kit"]).0, 0);
     for at in 0..6 {
         fs::File::create(bench.path(&format!("kit/src/large{at}.rs"))).unwrap().set_len(4 << 20).unwrap();
     }
-    let (code, text) = bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+    let (code, text) = bench.held(&["pack", "kit", "-o", "entry.zip"]);
     assert_eq!(code, 2);
     assert!(text.contains("kit holds more than 16777216 bytes that belong in a ZIP"), "{text}");
     assert!(!bench.path("entry.zip").exists());

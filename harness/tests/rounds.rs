@@ -2,44 +2,28 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod bench;
 #[path = "../../verifier/tests/folder/mod.rs"]
 mod folder;
 mod release;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use bench::Bench;
 use folder::{Wish, certificate, key, passed};
 use release::entry;
-use snapbox::cmd::Command;
 use verifier::round::Round;
 
 const BEACON: &str = "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0";
 
-struct Bench(tempfile::TempDir);
-
 impl Bench {
-    fn new() -> Self {
-        let bench = Self(tempfile::tempdir().unwrap());
-        fs::write(bench.path("demo.pub"), format!("{}\n", key("demo", 1).public())).unwrap();
-        fs::write(bench.path("demo.key"), key("demo", 1).pem().unwrap()).unwrap();
-        bench
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// Runs the program on words; gives its exit code and stdout, then stderr.
-    fn maxclip(&self, words: &str) -> (i32, String) {
-        let program = env!("CARGO_BIN_EXE_maxclip");
-        let args: Vec<_> = words.split(' ').collect();
-        let output = Command::new(program).env_clear().current_dir(self.0.path()).args(args).output().unwrap();
-        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.code().unwrap(), text)
+    fn told(&self, words: &str) -> (i32, String) {
+        self.maxclip(&words.split(' ').collect::<Vec<_>>())
     }
 
     fn passes(&self, words: &str) -> String {
-        let (code, text) = self.maxclip(words);
+        let (code, text) = self.told(words);
         assert_eq!(code, 0, "{words}: {text}");
         text
     }
@@ -71,18 +55,18 @@ fn a_secret_is_its_owners_alone_is_never_printed_and_never_overwritten() {
     assert!(!said.contains(&secret) && said.contains("commitment:"), "{said}");
     let mode = || fs::metadata(bench.path("round.toml")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(), 0o600);
-    let (code, text_again) = bench.maxclip("round new --competition lakes --round 2 --out round.toml");
+    let (code, text_again) = bench.told("round new --competition lakes --round 2 --out round.toml");
     assert_eq!(code, 2, "{text_again}");
     assert_eq!(fs::read_to_string(bench.path("round.toml")).unwrap(), text);
-    let (code, said) = bench.maxclip("certify entry.zip --protocol mini --round round.toml");
+    let (code, said) = bench.told("certify entry.zip --protocol mini --round round.toml");
     assert!(code == 2 && said.contains("`beacon` is missing") && said.contains("round beacon FILE VALUE"), "{said}");
     for beacon in ["none", "0", &secret] {
-        let (code, said) = bench.maxclip(&format!("round beacon round.toml {beacon}"));
+        let (code, said) = bench.told(&format!("round beacon round.toml {beacon}"));
         assert!(code == 2 && said.contains("`beacon`") && !said.contains(&secret), "{said}");
     }
     bench.passes(&format!("round beacon round.toml {BEACON}"));
     assert_eq!(mode(), 0o600);
-    let (code, said) = bench.maxclip(&format!("round beacon round.toml {BEACON}"));
+    let (code, said) = bench.told(&format!("round beacon round.toml {BEACON}"));
     assert!(code == 2 && said.contains("is there already"), "{said}");
     bench.passes("round commit round.toml --protocol mini --key demo.key --out round-1.json");
     let committed = fs::read_to_string(bench.path("round-1.json")).unwrap();
@@ -99,21 +83,21 @@ fn a_revealed_secret_is_checked_against_every_seed_of_every_certificate() {
     bench.passes("round reveal round.toml --key demo.key --out reveal.json");
     let said = bench.passes("round check a.json --reveal reveal.json --commitment round-1.json --trust demo.pub");
     assert!(said.contains("6 seeds of 1 certificates") && said.contains("signatures good"), "{said}");
-    let (code, said) = bench.maxclip("round check a.json shopped.json --reveal reveal.json");
+    let (code, said) = bench.told("round check a.json shopped.json --reveal reveal.json");
     assert_eq!(code, 1, "{said}");
     assert_eq!(said.matches("shopped.json").count(), 6, "{said}");
     assert!(said.contains("small/1 seed") && said.contains("large/2 seed"), "{said}");
-    let (code, said) = bench.maxclip("round check practice.json --reveal reveal.json");
+    let (code, said) = bench.told("round check practice.json --reveal reveal.json");
     assert!(code == 1 && said.contains("round.commitment"), "{said}");
     // Another round's reveal, and a file of another kind.
     bench.passes("round new --competition lakes --round 1 --out other.toml");
     bench.passes(&format!("round beacon other.toml {BEACON}"));
     bench.passes("round reveal other.toml --key demo.key --out other.json");
-    let (code, said) = bench.maxclip("round check a.json --reveal other.json");
+    let (code, said) = bench.told("round check a.json --reveal other.json");
     assert!(code == 1 && said.contains("round.commitment"), "{said}");
-    assert_eq!(bench.maxclip("round check a.json --reveal round-1.json").0, 3);
+    assert_eq!(bench.told("round check a.json --reveal round-1.json").0, 3);
     fs::write(bench.path("nobody.pub"), format!("{}\n", key("demo", 2).public())).unwrap();
-    assert_eq!(bench.maxclip("round check a.json --reveal reveal.json --trust nobody.pub").0, 3);
+    assert_eq!(bench.told("round check a.json --reveal reveal.json --trust nobody.pub").0, 3);
 }
 
 #[test]
@@ -122,7 +106,7 @@ fn an_organizers_own_protocol_is_shown_checked_and_needed_to_judge_by_it() {
     bench.passes("protocol list");
     let mini = include_str!("../../frozen/protocols/mini.toml").replace("name = \"mini\"", "name = \"ponds\"");
     fs::write(bench.path("ponds.toml"), &mini).unwrap();
-    let (code, said) = bench.maxclip("protocol check ponds.toml");
+    let (code, said) = bench.told("protocol check ponds.toml");
     assert!(code == 2 && said.contains("mini.json"), "{said}");
     fs::write(bench.path("mini.json"), include_str!("../../frozen/protocols/models/mini.json")).unwrap();
     bench.passes("protocol check ponds.toml");
@@ -131,7 +115,7 @@ fn an_organizers_own_protocol_is_shown_checked_and_needed_to_judge_by_it() {
     // Everything that is wrong, at once and with its line.
     let wrong = mini.replacen("global = 64", "global = 60", 1).replace("seeds = 2", "seeds = 0");
     fs::write(bench.path("wrong.toml"), &wrong).unwrap();
-    let (code, said) = bench.maxclip("protocol check wrong.toml");
+    let (code, said) = bench.told("protocol check wrong.toml");
     assert_eq!(code, 2);
     let line = wrong.lines().position(|line| line == "global = 60").unwrap() + 1;
     assert!(said.contains(&format!("wrong.toml:{line}   batch.global")), "{said}");
@@ -140,8 +124,8 @@ fn an_organizers_own_protocol_is_shown_checked_and_needed_to_judge_by_it() {
     let mut wish = entry("FastCLIP-v3", [185, 210, 222]);
     wish.law.text = mini;
     bench.certificate("certificate.json", &wish);
-    let (code, said) = bench.maxclip("leaderboard certificate.json --trust demo.pub");
+    let (code, said) = bench.told("leaderboard certificate.json --trust demo.pub");
     assert!(code == 3 && said.contains("--protocol FILE.toml"), "{said}");
-    let (code, said) = bench.maxclip("leaderboard certificate.json --trust demo.pub --protocol ponds.toml");
+    let (code, said) = bench.told("leaderboard certificate.json --trust demo.pub --protocol ponds.toml");
     assert!(code == 1 && said.contains("against.protocol"), "it says `mini` of itself: {said}");
 }

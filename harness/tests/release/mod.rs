@@ -18,7 +18,6 @@ pub fn entry(name: &str, hits: [u64; 3]) -> Wish {
 }
 
 /// Writes the golden of this release: what a signer knows.
-#[allow(dead_code, reason = "not every test program signs")]
 pub fn record(folder: &Path) {
     let golden = law().golden();
     let record = canonical::to_file(&golden).unwrap();
