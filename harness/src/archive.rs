@@ -18,7 +18,7 @@ use zip::{DateTime, ZipWriter, write::SimpleFileOptions};
 use crate::problem::Problem;
 
 /// What stands before every path of a submission.
-const EDITABLE: &str = "editable/";
+pub const EDITABLE: &str = "editable/";
 
 /// The content of a participant's folder.
 #[derive(Debug, Default)]

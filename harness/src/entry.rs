@@ -18,9 +18,6 @@ use crate::{
     halt::{Went, settle},
 };
 
-/// The folder that stands before every path of a tree.
-const EDITABLE: &str = "editable/";
-
 /// An admitted tree with what it means.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -63,7 +60,8 @@ impl Entry {
     /// What rustc is given: `src/..` and nothing else.
     #[must_use]
     pub fn sources(&self) -> BTreeMap<String, Vec<u8>> {
-        let source = |(name, bytes): (&str, &[u8])| (name.trim_start_matches(EDITABLE).to_owned(), bytes.to_vec());
+        let source =
+            |(name, bytes): (&str, &[u8])| (name.trim_start_matches(archive::EDITABLE).to_owned(), bytes.to_vec());
         self.tree.sources().map(source).collect()
     }
 }

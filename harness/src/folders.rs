@@ -251,6 +251,14 @@ mod tests {
         found
     }
 
+    /// Fails where a claim is not refused for this reason, or changes a byte.
+    fn assert_refused(entry: &EntryFolder, identity: &Identity, why: &str) {
+        let before = files(&entry.0);
+        let error = entry.claim(identity).unwrap_err();
+        assert!(error.to_string().contains(why), "{error:#}");
+        assert_eq!(files(&entry.0), before);
+    }
+
     #[test]
     fn a_folder_is_claimed_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -276,21 +284,15 @@ mod tests {
         // As a copied folder, or one whose name somebody forged, would be found.
         let two = home.entry(&identity(2));
         fs::rename(&one.0, &two.0).unwrap();
-        let before = files(&two.0);
-        let error = two.claim(&identity(2)).unwrap_err();
-        assert!(error.to_string().contains("identity.json is not that of what is certified"), "{error:#}");
-        assert_eq!(files(&two.0), before);
+        assert_refused(&two, &identity(2), "identity.json is not that of what is certified");
     }
 
     #[test]
     fn a_folder_of_nobody_is_not_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let entry = Home(folder.path().to_owned()).entry(&identity(1));
-        file::write(&entry.0.join("statement.json"), b"{}\n").unwrap();
-        let before = files(&entry.0);
-        let error = entry.claim(&identity(1)).unwrap_err();
-        assert!(error.to_string().contains("no identity.json"), "{error:#}");
-        assert_eq!(files(&entry.0), before);
+        file::write(&entry.statement(), b"{}\n").unwrap();
+        assert_refused(&entry, &identity(1), "no identity.json");
     }
 
     #[test]

@@ -24,7 +24,7 @@ use records::{
 use verifier::{evidence::GOLDEN, golden::state};
 
 use crate::{
-    compile, datahome,
+    compile,
     entry::Entry,
     folders::Home,
     frozen, goldens,
@@ -40,7 +40,7 @@ use crate::{
     traces,
 };
 
-/// What recording and replaying need.
+/// What recording and replaying need, in a home whose data are the protocol's ([`crate::datahome::provide`]).
 #[derive(Clone, Copy)]
 pub struct Bench<'a> {
     /// Programs.
@@ -152,7 +152,6 @@ impl Bench<'_> {
 
     fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Went<PathBuf> {
         let protocol = &self.law.protocol;
-        datahome::provide(self.home, protocol)?;
         let (_, out) = compile::baseline(self.kit, self.home)?;
         let scale = &protocol.scales[0];
         let who = Who { tree: baseline.digest, config: &baseline.config };
@@ -168,7 +167,9 @@ impl Bench<'_> {
             recompute: false,
             beside: 1,
         };
-        settle(launch::train(self.kit, &training, &Together::default(), on_step)?).map_err(ours)?;
+        settle(launch::train(self.kit, &training, &Together::default(), on_step)?).map_err(|halt| {
+            halt.of_the_baseline("see `maxclip doctor`, and the trainer's log in the golden's folder")
+        })?;
         Ok(folder.to_owned())
     }
 }
@@ -224,21 +225,8 @@ fn set_aside(folder: &Path) -> Result<(), FileError> {
     fs::rename(folder, &aside).map_err(FileError::at("rename", folder))
 }
 
-/// The baseline is ours: a rule that it breaks here says that this machine cannot judge, and nothing about
-/// the submission whose certification asked for the golden.
-fn ours(halt: Halt) -> Halt {
-    let Halt::Fail(findings) = halt else { return halt };
-    let first = findings.first().map(|finding| format!("{} at {} {}", finding.rule, finding.place, finding.found));
-    Halt::Inconclusive(Reason {
-        why: format!("the baseline is refused on this machine: {}", first.unwrap_or_default()),
-        hint: "see `maxclip doctor`, and the trainer's log in the golden's folder".to_owned(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use records::{Finding, Rule};
-
     use super::*;
 
     #[test]
@@ -255,12 +243,5 @@ mod tests {
         let kept: Vec<_> = fs::read_dir(home.path().join("golden/superseded")).unwrap().collect();
         assert_eq!(kept.len(), 2);
         assert!(goldens::known(&[home.path().join("golden")], None).is_err(), "no golden holds");
-    }
-
-    #[test]
-    fn a_baseline_that_is_refused_is_never_the_submissions_fault() {
-        let halt = ours(Halt::Fail(vec![Finding::new(Rule::TooSlow, "step 3, update")]));
-        let Halt::Inconclusive(reason) = halt else { panic!("{halt:?}") };
-        assert!(reason.why.contains("worker-time") && reason.why.contains("step 3"), "{}", reason.why);
     }
 }

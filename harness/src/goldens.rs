@@ -28,8 +28,7 @@ use verifier::{
 
 use crate::{frozen, plain::PlainFolder, problem::Problem};
 
-/// An unsigned golden.
-pub const STATEMENT: &str = "statement.json";
+pub use records::v1::names::STATEMENT;
 /// A signed one.
 pub const SIGNED: &str = "signed.json";
 /// How far below a folder goldens are looked for: a golden's own, and one of several of them.
@@ -73,9 +72,14 @@ pub fn carried() -> Vec<Carried> {
     CARRIED.iter().filter_map(read).collect()
 }
 
+/// What those record.
+pub fn own() -> Vec<Golden> {
+    carried().into_iter().map(|carried| carried.golden).collect()
+}
+
 /// Every golden that may be rested on: the carried ones, and those in files and folders that the caller named.
 pub fn known(named: &[PathBuf], trust: Option<&Trust>) -> Result<Verdict<Vec<Golden>>> {
-    let mut goldens: Vec<_> = carried().into_iter().map(|carried| carried.golden).collect();
+    let mut goldens = own();
     for path in named {
         let found = files(path, DEPTH)?;
         if found.is_empty() {

@@ -37,6 +37,18 @@ impl Halt {
         Self::Fail(findings.into_iter().map(named).collect())
     }
 
+    /// What it says of this machine where it is the baseline's: the baseline is ours, so a rule that it breaks here means
+    /// that nothing can be judged here, and nothing about a submission.
+    #[must_use]
+    pub fn of_the_baseline(self, hint: &str) -> Self {
+        let Self::Fail(findings) = self else { return self };
+        let first = findings.first().map(|finding| format!("{} at {} {}", finding.rule, finding.place, finding.found));
+        Self::Inconclusive(Reason {
+            why: format!("the baseline is refused on this machine: {}", first.unwrap_or_default()),
+            hint: hint.to_owned(),
+        })
+    }
+
     /// Prints broken rules and gives their exit code; everything else is an error.
     pub fn tell(self, terminal: &mut Terminal) -> Result<Exit> {
         match self {
@@ -56,5 +68,19 @@ pub fn settle<T>(verdict: Verdict<T>) -> Went<T> {
         Verdict::Pass(value) => Ok(value),
         Verdict::Fail(findings) => Err(Halt::Fail(findings)),
         Verdict::Inconclusive(reason) => Err(Halt::Inconclusive(reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use records::Rule;
+
+    use super::*;
+
+    #[test]
+    fn a_baseline_that_is_refused_is_never_the_submissions_fault() {
+        let halt = Halt::Fail(vec![Finding::new(Rule::TooSlow, "step 3, update")]).of_the_baseline("");
+        let Halt::Inconclusive(reason) = halt else { panic!("{halt:?}") };
+        assert!(reason.why.contains("worker-time") && reason.why.contains("step 3"), "{}", reason.why);
     }
 }

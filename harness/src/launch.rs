@@ -13,6 +13,7 @@ use numerics::pin;
 use records::{
     Exit, NumericsClass, Verdict, file,
     v1::{
+        names,
         outcome::Outcome,
         progress::Progress,
         protocol::{LANES, Task},
@@ -62,7 +63,7 @@ pub fn train(
     command.arg("--threads").arg(threads(training.beside).to_string());
     let exit = follow(command, &training.folder.join("trainer.log"), together, on_step)?.exit;
     let outcome = || -> Result<Outcome> {
-        let path = training.folder.join("outcome.json");
+        let path = training.folder.join(names::OUTCOME);
         serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
     };
     match exit {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use records::{
     FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
     v1::{
-        names::RunName,
+        names::{self, RunName},
         protocol::{Protocol, SEEDS_MAX, Scale},
         run::{RUN_FORMAT, ResolvedRun},
     },
@@ -150,7 +150,7 @@ pub fn run(law: &Law, scale: &Scale, repeat: u32, who: &Who<'_>, round: &Round, 
 /// A folder that holds another run is emptied first: a run is never continued under another law.
 pub fn place(run: &ResolvedRun, folder: &Path) -> Result<()> {
     let bytes = canonical::to_file(run)?;
-    let path = folder.join("run.json");
+    let path = folder.join(names::RUN);
     if folder.exists() && file::read(&path).ok().as_deref() != Some(&bytes[..]) {
         std::fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
     }

@@ -91,14 +91,19 @@ pub fn check() -> Result<(), Problem> {
     })
 }
 
+/// A handle that names a program for good, whoever else is given its id later.
+pub fn handle(child: &Child) -> io::Result<Option<OwnedFd>> {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(pid.map(|pid| pidfd_open(pid, PidfdFlags::empty())).transpose()?)
+}
+
 /// A program that is asked to stop when a signal comes, until this is dropped.
 #[derive(Debug)]
 pub struct Running(u32);
 
 /// Keeps a program's handle; one that was started after the signal came is asked at once.
 pub fn watched(child: &Child) -> io::Result<Running> {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let handle = pidfd_open(pid, PidfdFlags::empty())?;
+    if let Some(handle) = handle(child)? {
         let mut running = running();
         if CAME.load(Ordering::SeqCst) != 0 {
             stop(&handle);

@@ -7,9 +7,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Signal, pidfd_send_signal};
 
-use crate::halt::Halt;
+use crate::{halt::Halt, signals};
 
 /// What runs, until something halts.
 #[derive(Debug, Default)]
@@ -33,8 +33,7 @@ impl Together {
 
     /// Keeps a program's handle, so that it can be ended; ends it at once where something has halted.
     pub fn enter(&self, child: &Child) -> std::io::Result<()> {
-        let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else { return Ok(()) };
-        let handle = pidfd_open(pid, PidfdFlags::empty())?;
+        let Some(handle) = signals::handle(child)? else { return Ok(()) };
         self.with(|state| {
             if state.halted {
                 end(&handle);
@@ -72,7 +71,7 @@ impl Together {
     }
 }
 
-/// A handle names its process for good; one that has ended already is what is wanted.
+/// One that has ended already is what is wanted.
 fn end(handle: &OwnedFd) {
     pidfd_send_signal(handle, Signal::KILL).ok();
 }

@@ -16,6 +16,7 @@ use records::{
     Blake3, Finding, NumericsClass, Rule, Sha256, canonical, file,
     v1::{
         golden::Golden,
+        names,
         protocol::Scale,
         run::ResolvedRun,
         statement::{Stage, StageValue, Statement},
@@ -33,12 +34,14 @@ use crate::{
     kit::Kit,
     launch::{self, Evaluation, Training},
     libtorch,
+    progress::Progress,
     resolve::{self, Law, Where, Who},
     round::Round,
     terminal::{Paint, Terminal},
     together::Together,
     traces,
 };
+
 /// One certification.
 pub struct Certification<'a> {
     /// Programs.
@@ -217,28 +220,29 @@ impl<'a> Certification<'a> {
     fn evaluate(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<()> {
         let mut inputs = digests(scales)?;
         for scale in scales {
-            let manifest = self.folder.run(scale.run.name()).join("published/manifest.json");
+            let manifest = self.folder.run(scale.run.name()).join(names::PUBLISHED).join(names::MANIFEST);
             inputs.push(Blake3::of(&file::read(&manifest)?).to_string());
         }
         let inputs: Vec<&dyn Display> = inputs.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "evaluate", &inputs, || {
-            let _bar = terminal.progress("evaluate", 0);
-            self.parallel(scales, |scale| self.score(scale)).into_iter().collect::<Went<Vec<()>>>()
+            let bar = terminal.progress("evaluate", 0);
+            self.parallel(scales, |scale| self.score(scale, &bar)).into_iter().collect::<Went<Vec<()>>>()
         })?;
         Ok(())
     }
 
-    fn score(&self, scale: &Scaled<'_>) -> Went<()> {
+    fn score(&self, scale: &Scaled<'_>, bar: &Progress) -> Went<()> {
         let folder = self.folder.run(scale.run.name());
         let evaluation = Evaluation {
-            checkpoint: folder.join("published"),
+            checkpoint: folder.join(names::PUBLISHED),
             model: crate::folders::model(&folder),
             home: self.home.data(),
             tasks: self.law.protocol.evaluation.tasks.clone(),
             batch: self.law.protocol.evaluation.batch,
-            out: folder.join("eval_results.jsonl"),
+            out: folder.join(names::RESULTS),
         };
-        settle(launch::evaluate(self.kit, &evaluation, |_| ())?)
+        let name = scale.run.name().to_string();
+        settle(launch::evaluate(self.kit, &evaluation, |progress| bar.follow(&name, &progress))?)
     }
 
     /// A training in a few words: where its loss began and ended.
@@ -287,7 +291,7 @@ fn digests(scales: &[Scaled<'_>]) -> Result<Vec<String>> {
 }
 
 fn containment(folder: &Path) -> Result<Vec<String>> {
-    let path = folder.join("containment.json");
+    let path = folder.join(names::CONTAINMENT);
     let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", path.display()))
 }

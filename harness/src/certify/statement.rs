@@ -14,6 +14,7 @@ use records::{
         checkpoint::Manifest,
         evaluation::{self, Score, TaskResult},
         golden::Golden,
+        names,
         statement::{Against, Certificate, Outcome, Run, Stage, StageValue, Statement, Subject, Submission},
         track::Track,
     },
@@ -139,7 +140,7 @@ fn left_behind(job: &Certification<'_>, scales: &[Scaled<'_>], subject: &mut Vec
         let trials = VARIANTS.map(|variant| job.folder.trial(name, variant));
         for folder in trials.into_iter().chain([job.folder.run(name)]) {
             last_words(&folder)?;
-            for file in ["run.json", evidence::CONTAINMENT, "transcript.jsonl", "fingerprints.bin", LAST_WORDS] {
+            for file in [names::RUN, names::CONTAINMENT, names::TRANSCRIPT, names::FINGERPRINTS, LAST_WORDS] {
                 let path = folder.join(file);
                 if path.is_file() {
                     subject.push(named(&job.folder.0, &path)?);
@@ -165,14 +166,14 @@ fn last_words(folder: &Path) -> Result<()> {
 /// Every file of a run that its verdict rests on.
 fn files(track: Track, home: &Path, folder: &Path, subject: &mut Vec<Subject>) -> Result<()> {
     let mut names: Vec<_> = track.run_files().iter().map(|name| folder.join(name)).collect();
-    let mut checkpoints = vec![folder.join("published")];
-    let entries =
-        fs::read_dir(folder.join("checkpoints")).with_context(|| format!("no checkpoints in {}", folder.display()))?;
+    let mut checkpoints = vec![folder.join(names::PUBLISHED)];
+    let entries = fs::read_dir(folder.join(names::CHECKPOINTS))
+        .with_context(|| format!("no checkpoints in {}", folder.display()))?;
     for entry in entries {
         checkpoints.push(entry?.path());
     }
     for checkpoint in checkpoints {
-        let names_here = ["manifest.json", "model.safetensors", "state.safetensors"].map(|name| checkpoint.join(name));
+        let names_here = [names::MANIFEST, names::WEIGHTS, names::STATE].map(|name| checkpoint.join(name));
         names.extend(names_here.into_iter().filter(|path| path.is_file()));
     }
     for path in names {
@@ -192,7 +193,7 @@ fn named(home: &Path, path: &Path) -> Result<Subject> {
 fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
     let folder = job.folder.run(scale.run.name());
     let transcript = traces::each(&folder, |_| ())?;
-    let published: Manifest = canonical::from_file(&file::read(&folder.join("published/manifest.json"))?)?;
+    let published: Manifest = canonical::from_file(&file::read(&folder.join(names::PUBLISHED).join(names::MANIFEST))?)?;
     let results = results(&folder)?;
     let scores: Vec<_> = results.iter().map(|(line, result)| Score::of(result, *line)).collect();
     Ok(Run {
@@ -213,7 +214,7 @@ fn run(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Run> {
 
 /// The lines of `eval_results.jsonl`, each with its digest.
 pub fn results(folder: &Path) -> Result<Vec<(Blake3, TaskResult)>> {
-    let path = folder.join("eval_results.jsonl");
+    let path = folder.join(names::RESULTS);
     let bytes = file::read(&path)?;
     let parse = |line: &[u8]| {
         let result = serde_json::from_slice(line).with_context(|| format!("{} is damaged", path.display()))?;

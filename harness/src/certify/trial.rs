@@ -7,7 +7,7 @@
 use std::fs;
 
 use anyhow::Context as _;
-use records::{Blake3, Finding};
+use records::{Blake3, Finding, v1::names};
 
 use super::{Certification, Scaled};
 use crate::{
@@ -79,7 +79,7 @@ fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, together: &To
         settle(launch::train(job.kit, &half, together, |_| bar.add(1))?)?;
     }
     settle(launch::train(job.kit, &training, together, |_| bar.add(1))?)?;
-    let checkpoints = folder.join("checkpoints");
+    let checkpoints = folder.join(names::CHECKPOINTS);
     fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display()))?;
     Ok(())
 }

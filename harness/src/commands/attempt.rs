@@ -16,14 +16,13 @@ use records::{
     file::{self, FileError},
     v1::{
         evaluation::Score,
+        names,
         outcome::Outcome,
         protocol::{self, Protocol, SEEDS_MAX, Scale},
         run::ResolvedRun,
     },
 };
-use verifier::object::Form;
-
-use verifier::config::CONFIG_BYTES_MAX;
+use verifier::{config::CONFIG_BYTES_MAX, object::Form};
 
 use crate::{
     certify::statement::results,
@@ -91,7 +90,7 @@ struct Side<'a> {
 impl Side<'_> {
     /// Takes over what a report needs of another folder of the same run.
     fn take(&self, other: &Self) -> Result<()> {
-        for name in ["transcript.jsonl", "eval_results.jsonl"] {
+        for name in [names::TRANSCRIPT, names::RESULTS] {
             file::write(&self.folder.join(name), &file::read(&other.folder.join(name))?)?;
         }
         Ok(file::write(&self.kept(), &file::read(&other.kept())?)?)
@@ -272,15 +271,15 @@ impl Bench<'_> {
         let outcome =
             settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
         let evaluation = Evaluation {
-            checkpoint: side.folder.join("published"),
+            checkpoint: side.folder.join(names::PUBLISHED),
             model: folders::model(&side.folder),
             home: home.data(),
             tasks: law.protocol.evaluation.tasks.clone(),
             batch: law.protocol.evaluation.batch,
-            out: side.folder.join("eval_results.jsonl"),
+            out: side.folder.join(names::RESULTS),
         };
         settle(launch::evaluate(kit, &evaluation, |_| ())?)?;
-        file::write(&kept, &file::read(&side.folder.join("outcome.json"))?)?;
+        file::write(&kept, &file::read(&side.folder.join(names::OUTCOME))?)?;
         Ok(outcome)
     }
 }

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use data::{DataError, dataset::Dataset, index, shapes::{self, Spec}};
+use data::{
+    DataError,
+    dataset::Dataset,
+    index,
+    shapes::{self, Spec},
+};
 use records::Exit;
 
 use crate::{problem::Problem, terminal::Terminal};

@@ -6,7 +6,12 @@ use anyhow::Result;
 use records::Exit;
 use serde::Serialize;
 
-use crate::{disk, frozen, kit::Kit, launch, terminal::{Paint, Terminal}};
+use crate::{
+    disk, frozen,
+    kit::Kit,
+    launch,
+    terminal::{Paint, Terminal},
+};
 
 /// Arguments of `maxclip doctor`.
 #[derive(Debug, clap::Args)]
@@ -80,7 +85,8 @@ fn seccomp() -> Line {
 
 fn landlock() -> Line {
     let version = cell::fork::landlock_version();
-    let found = if version == 0 { "not in this kernel; used where it is".to_owned() } else { format!("version {version}") };
+    let found =
+        if version == 0 { "not in this kernel; used where it is".to_owned() } else { format!("version {version}") };
     Line { what: "Landlock", found, needed: false, good: version > 0 }
 }
 
@@ -107,7 +113,9 @@ fn gpu() -> Line {
 fn disk(home: &Path) -> Line {
     match disk::free(home) {
         // What the demo leaves behind, twice.
-        Ok(free) => Line { what: "disk", found: format!("{} free", disk::shown(free)), needed: true, good: free > 4 << 30 },
+        Ok(free) => {
+            Line { what: "disk", found: format!("{} free", disk::shown(free)), needed: true, good: free > 4 << 30 }
+        }
         Err(error) => Line { what: "disk", found: format!("cannot look: {error}"), needed: true, good: false },
     }
 }

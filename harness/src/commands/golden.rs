@@ -15,17 +15,8 @@ use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
 use crate::{
-    folders::Home,
-    golden::Bench,
-    goldens,
-    halt::Went,
-    kit::Kit,
-    launch,
-    plain::PlainFolder,
-    problem::Problem,
-    resolve::Law,
-    signals,
-    terminal::Terminal,
+    datahome, folders::Home, golden::Bench, goldens, halt::Went, kit::Kit, launch, plain::PlainFolder,
+    problem::Problem, resolve::Law, signals, terminal::Terminal,
 };
 
 /// Arguments of `maxclip golden`.
@@ -44,7 +35,7 @@ enum Act {
         #[arg(long, value_parser = super::said)]
         reason: String,
         /// Why the golden that is there has to give way; it is kept beside, with all reasons
-        #[arg(long, value_name = "REASON")]
+        #[arg(long, value_name = "REASON", value_parser = super::said)]
         supersede: Option<String>,
         #[command(flatten)]
         at: At,
@@ -83,11 +74,6 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
     match args.act {
         Act::Record { reason, supersede, at } => {
-            for text in [Some(&reason), supersede.as_ref()].into_iter().flatten() {
-                if text.trim().is_empty() {
-                    return Err(Problem::usage("a reason that says nothing").hint("write why it is recorded").into());
-                }
-            }
             at.with(terminal, "recorded", |bench, tick| bench.record(&reason, supersede.as_deref(), tick))
         }
         Act::Sign { golden, key } => sign(&golden, &key, terminal),
@@ -136,6 +122,7 @@ impl At {
         let law = Law::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
+        datahome::provide(&home, &law.protocol)?;
         let class = launch::class(&kit)?;
         let bench = Bench { kit: &kit, home: &home, law: &law, class };
         let bar = terminal.progress("golden", law.protocol.golden.steps);

@@ -8,7 +8,7 @@ use records::{
     file::{self, FileError},
 };
 
-use crate::{frozen, problem::Problem, terminal::Terminal};
+use crate::{archive, frozen, problem::Problem, terminal::Terminal};
 
 /// Where to write it.
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         return Err(problem.hint("name a folder that is not there yet").into());
     }
     for (path, bytes) in frozen::kit().files {
-        let path = path.strip_prefix("editable/").unwrap_or(&path);
+        let path = path.strip_prefix(archive::EDITABLE).unwrap_or(&path);
         file::write(&args.folder.join(path), &bytes)?;
         terminal.line(args.folder.join(path).display());
     }

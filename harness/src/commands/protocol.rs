@@ -74,7 +74,10 @@ fn show(law: &Law, terminal: &mut Terminal) {
         line("task", format!("{} {}", task.name, task.root));
     }
     let (golden, trial) = (protocol.golden.steps, protocol.trial.steps);
-    line("checked", format!("golden of {golden} steps, trial of {trial}, a checkpoint every {}", protocol.checkpoint.every_steps));
+    line(
+        "checked",
+        format!("golden of {golden} steps, trial of {trial}, a checkpoint every {}", protocol.checkpoint.every_steps),
+    );
     let (worker, state) = (&protocol.worker, &protocol.state);
     line("limits", format!("an answer: {} s of CPU time, {} MiB", worker.cpu_seconds, worker.memory_mib));
     line(

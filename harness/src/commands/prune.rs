@@ -9,7 +9,7 @@ use anyhow::Result;
 use records::{
     Exit, Verdict,
     file::{FileError, read_bounded},
-    v1::statement::Certificate,
+    v1::{names, statement::Certificate},
 };
 use serde_json::json;
 use verifier::{
@@ -35,7 +35,7 @@ pub struct Args {
 
 /// Prunes.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let path = args.entry.join("certificate.json");
+    let path = args.entry.join(names::CERTIFICATE);
     let bytes = read_bounded(&path, CERTIFICATE_MAX)?;
     let statement = match envelope::peek::<Certificate>(&bytes) {
         Verdict::Pass((_, statement)) => statement,

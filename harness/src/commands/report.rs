@@ -15,7 +15,7 @@ use records::{
     file::{self, FileError, read_bounded},
     v1::{
         evaluation::TaskResult,
-        names::RUN,
+        names,
         protocol::Protocol,
         run::ResolvedRun,
         transcript::{Header, Line},
@@ -73,7 +73,7 @@ fn run_folders(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn walk(path: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<()> {
-    if path.join("transcript.jsonl").is_file() {
+    if path.join(names::TRANSCRIPT).is_file() {
         found.push(path.to_owned());
     } else if depth > 0 {
         let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
@@ -106,7 +106,7 @@ impl Told {
     fn read(folder: &Path) -> Result<Self> {
         let mut steps = Thinned::default();
         let header = traces::each(folder, |line| steps.push(line))?.header().clone();
-        let results = match read_bounded(&folder.join("eval_results.jsonl"), bytes_max("eval_results.jsonl")) {
+        let results = match read_bounded(&folder.join(names::RESULTS), bytes_max(names::RESULTS)) {
             Ok(bytes) => results(&bytes).map_err(|error| Problem::usage(format!("{}: {error}", folder.display())))?,
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error.into()),
@@ -140,7 +140,7 @@ impl Told {
 
 /// What the run is of, where the folder says so.
 fn run_of(folder: &Path) -> Result<Option<ResolvedRun>> {
-    match read_bounded(&folder.join(RUN), bytes_max(RUN)) {
+    match read_bounded(&folder.join(names::RUN), bytes_max(names::RUN)) {
         Ok(bytes) => Ok(canonical::from_file(&bytes).ok()),
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error.into()),
@@ -201,11 +201,11 @@ struct Page {
 }
 
 fn page(runs: &[Told]) -> Result<String> {
-    let curves = panels(runs).iter().flat_map(|panel| curves(runs, panel)).collect();
+    let panels = panels(runs);
+    let curves = panels.iter().flat_map(|panel| curves(runs, panel)).collect();
     let mut tasks: Vec<_> = runs.iter().flat_map(|told| told.results.iter().map(|result| result.key.clone())).collect();
     let mut seen = BTreeSet::new();
     tasks.retain(|task| seen.insert(task.clone()));
-    let panels = panels(runs);
     let line = |index: usize| panels.iter().find_map(|panel| panel.iter().position(|of| *of == index)).unwrap_or(0);
     let rows = runs.iter().enumerate().map(|(index, told)| row(line(index), told, &tasks)).collect();
     let prints = runs.iter().map(prints).collect();

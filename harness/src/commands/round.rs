@@ -142,11 +142,13 @@ fn new(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret).map_err(|error| Problem::fault(format!("the system gives no random bytes: {error}")))?;
+    getrandom::fill(&mut secret)
+        .map_err(|error| Problem::fault(format!("the system gives no random bytes: {error}")))?;
     let drawn = RoundFile::draw(competition, round, beacon_source, &secret)
         .map_err(|error| Problem::usage(&error).hint(error.hint()))?;
     private::create(out, &drawn.text()?, 0o600)?;
-    terminal.line(format_args!("secret     {}   for nobody else, and never lost: the round hangs on it", out.display()));
+    terminal
+        .line(format_args!("secret     {}   for nobody else, and never lost: the round hangs on it", out.display()));
     terminal.line(format_args!("           {}", drawn.commitment()));
     Ok(Exit::Pass)
 }
@@ -177,7 +179,8 @@ fn reveal(path: &Path, key: &Signing, out: &Path, terminal: &mut Terminal) -> Re
 
 /// Signs a statement into a file that is not there yet: what was published once is not written over.
 fn put<P: Predicate>(statement: Statement<P>, key: &Signing, out: &Path) -> Result<()> {
-    let sealed = envelope::seal(&statement, None, &sign::load(&key.key, key.name.as_deref())?).map_err(Problem::usage)?;
+    let sealed =
+        envelope::seal(&statement, None, &sign::load(&key.key, key.name.as_deref())?).map_err(Problem::usage)?;
     let bytes = canonical::to_file(&sealed)?;
     private::create(out, &String::from_utf8_lossy(&bytes), 0o644)
 }

@@ -10,7 +10,10 @@ use anyhow::{Context as _, Result};
 use records::{
     Exit, Finding, Verdict, canonical,
     file::{self, read_bounded, read_named},
-    v1::statement::{Certificate, Envelope, Statement},
+    v1::{
+        names,
+        statement::{Certificate, Envelope, Statement},
+    },
 };
 use verifier::{
     certificate::{self, Ground},
@@ -20,13 +23,7 @@ use verifier::{
 };
 
 use super::verify;
-use crate::{
-    frozen, goldens,
-    plain::PlainFolder,
-    problem::Problem,
-    round,
-    terminal::Terminal,
-};
+use crate::{frozen, goldens, plain::PlainFolder, problem::Problem, round, terminal::Terminal};
 
 /// The longest secret key, in bytes.
 const KEY_MAX: u64 = 64 << 10;
@@ -64,7 +61,7 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let key = load(&args.key, args.name.as_deref())?;
     let round = round::load(args.round.as_deref())?;
-    let path = args.entry.join("statement.json");
+    let path = args.entry.join(names::STATEMENT);
     let bytes = read_bounded(&path, envelope::CERTIFICATE_MAX)?;
     let statement: Statement = match envelope::read(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
         Verdict::Pass(statement) => statement,
@@ -84,7 +81,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     }
-    let certificate = args.entry.join("certificate.json");
+    let certificate = args.entry.join(names::CERTIFICATE);
     let before = match std::fs::symlink_metadata(&certificate) {
         Err(_) => None,
         Ok(_) => match existing(&certificate)? {

@@ -21,6 +21,7 @@ use records::{
     },
 };
 use serde::Serialize;
+use verifier::evidence::bytes_max;
 
 use crate::{
     archive, disk,
@@ -29,9 +30,6 @@ use crate::{
     resolve::Law,
     terminal::{Paint, Terminal},
 };
-
-/// The longest `run.json` that is looked into, in bytes.
-const RUN_BYTES_MAX: u64 = 1 << 20;
 
 /// Arguments of `maxclip status`.
 #[derive(Debug, clap::Args)]
@@ -237,7 +235,7 @@ fn runs(folder: &Path) -> Result<Vec<Progress>> {
 
 /// The steps of a run folder's run; `None` where it is none.
 fn steps(folder: &Path) -> Option<u64> {
-    let bytes = read_bounded(&folder.join(names::RUN), RUN_BYTES_MAX).ok()?;
+    let bytes = read_bounded(&folder.join(names::RUN), bytes_max(names::RUN)).ok()?;
     let run: ResolvedRun = canonical::from_file(&bytes).ok()?;
     let (protocol, _) = Protocol::parse(&run.protocol).ok()?;
     protocol.scale(&run.scale).map(|scale| scale.steps)

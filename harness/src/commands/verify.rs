@@ -3,11 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{
-    Exit, Finding, Reason, Verdict,
-    file::read_named,
-    v1::{golden::Golden, statement::Outcome},
-};
+use records::{Exit, Finding, Reason, Verdict, file::read_named, v1::statement::Outcome};
 use serde_json::json;
 use verifier::{
     certificate::{self, Ground, Verified},
@@ -50,7 +46,7 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    let (release, goldens) = (frozen::release_with(args.protocol.as_slice())?, carried());
+    let (release, goldens) = (frozen::release_with(args.protocol.as_slice())?, goldens::own());
     let ground = Ground { release: &release, round: None, goldens: &goldens };
     let part = args.only.map_or(Part::Kept, Part::Only);
     match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &part, &ground)? {
@@ -59,11 +55,6 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => tell_reason(&reason, args.json, terminal),
     }
-}
-
-/// The goldens that this program carries.
-pub fn carried() -> Vec<Golden> {
-    goldens::carried().into_iter().map(|carried| carried.golden).collect()
 }
 
 fn no_such_part(part: &Part) -> Problem {
@@ -105,7 +96,8 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
     }
     if let [first, ..] = &counts.pruned[..] {
         let many = counts.pruned.len();
-        terminal.line(format_args!("           {many} checkpoints pruned by rule, as nobody needs them here: {first} .."));
+        terminal
+            .line(format_args!("           {many} checkpoints pruned by rule, as nobody needs them here: {first} .."));
     }
     for signer in &verified.signers {
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };

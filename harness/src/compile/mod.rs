@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use records::{Blake3, Finding, Reason, Rule, Sha256, Verdict, WorkerDigest, file};
+use records::{Blake3, Finding, Rule, Sha256, Verdict, WorkerDigest, file};
 use serde::{Deserialize, Serialize};
 use verifier::object::Form;
 use wire::limits::ENTRY_BYTES_MAX;
@@ -27,7 +27,7 @@ use self::compiler::{Compiler, Step};
 use crate::{
     entry::Entry,
     folders::Home,
-    halt::{Halt, Went, settle},
+    halt::{Went, settle},
     kit::Kit,
     locks::Locked,
 };
@@ -53,17 +53,8 @@ pub struct Built {
 /// Built before any entry: a machine on which it does not build cannot judge.
 pub fn baseline(kit: &Kit, home: &Home) -> Went<(Built, PathBuf)> {
     let (verdict, out) = shared(kit, home, &Entry::baseline()?.sources())?;
-    let built = settle(verdict).map_err(|halt| match halt {
-        Halt::Fail(findings) => {
-            let first = findings.first().map(|f| format!("{} at {} {}", f.rule, f.place, f.found)).unwrap_or_default();
-            Halt::Inconclusive(Reason {
-                why: format!("the baseline is refused on this machine: {first}"),
-                hint: "see `maxclip doctor`; what was said lies in the build's folder below `build/` of the home"
-                    .to_owned(),
-            })
-        }
-        other => other,
-    })?;
+    let hint = "see `maxclip doctor`; what was said lies in the build's folder below `build/` of the home";
+    let built = settle(verdict).map_err(|halt| halt.of_the_baseline(hint))?;
     Ok((built, out))
 }
 
