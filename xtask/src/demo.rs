@@ -12,10 +12,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use records::v1::names;
 
 use crate::{
     kit::{self, Kit},
-    setup,
+    setup, shell,
 };
 
 /// Arguments of `cargo xtask demo`.
@@ -44,9 +45,7 @@ pub fn run(checkout: &Path, args: &Args) -> Result<()> {
     let kit = kit::build(&machine)?;
     let start = Instant::now();
     let home = checkout.join(&args.home);
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
-    }
+    shell::remove(&home)?;
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
     let story = Story { checkout, kit, home };
     story.tell()?;
@@ -81,7 +80,7 @@ impl Story<'_> {
         println!("\nleaderboard");
         let mut board = vec!["leaderboard".to_owned(), "--trust".to_owned(), self.path("demo.pub")];
         board.extend(["--html".to_owned(), self.path("board.html")]);
-        board.extend(folders.iter().map(|folder| folder.join("certificate.json").to_string_lossy().into_owned()));
+        board.extend(folders.iter().map(|folder| folder.join(names::CERTIFICATE).to_string_lossy().into_owned()));
         self.show(&board.iter().map(String::as_str).collect::<Vec<_>>())?;
         let mut report = vec!["report".to_owned(), "--out".to_owned(), self.path("report.html")];
         report.extend(folders.iter().map(|folder| folder.to_string_lossy().into_owned()));
@@ -110,7 +109,7 @@ impl Story<'_> {
         }
         for entry in fs::read_dir(&entries).with_context(|| format!("cannot read {}", entries.display()))? {
             let path = entry?.path();
-            if path.join("statement.json").is_file() {
+            if path.join(names::STATEMENT).is_file() {
                 found.push(path);
             }
         }
@@ -118,7 +117,7 @@ impl Story<'_> {
     }
 
     fn verify(&self, folder: &Path, expected: i32) -> Result<()> {
-        let certificate = folder.join("certificate.json");
+        let certificate = folder.join(names::CERTIFICATE);
         let arguments =
             ["verify", &certificate.to_string_lossy(), "--trust", &self.path("demo.pub")].map(str::to_owned);
         let status = self.start(&arguments)?;

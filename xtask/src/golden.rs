@@ -10,11 +10,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use records::v1::names;
 
 use crate::{kit, setup, shell};
 
 /// What a carried golden is made of: its statement first.
-const FILES: [&str; 4] = ["statement.json", "golden.json", "transcript.jsonl", "fingerprints.bin"];
+const FILES: [&str; 4] = [names::STATEMENT, "golden.json", names::TRANSCRIPT, names::FINGERPRINTS];
 
 /// Arguments of `cargo xtask golden`.
 #[derive(clap::Args)]

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what a checkout needs around cargo. Sets the machine up, builds the kit, tells the
-//! demo, runs the tests, the peers and the benchmarks. Starts programs and links none of ours.
+//! demo, runs the tests, the peers and the benchmarks. Starts programs and links none of ours
+//! but what names their files, lists the frozen tree and pins numerics.
 
 mod bench;
 mod check;

@@ -87,9 +87,7 @@ pub fn run(checkout: &Path, args: Args) -> Result<()> {
 fn trained(machine: &Machine) -> Result<PathBuf> {
     let maxclip = kit::build(machine)?.maxclip;
     let home = machine.checkout.join("runs/peers");
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
-    }
+    shell::remove(&home)?;
     let mut attempt = Command::new(maxclip);
     shell::run(attempt.current_dir(&machine.checkout).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
     Ok(home.join("try-0001/published/model.safetensors"))
@@ -126,9 +124,7 @@ fn provide() -> Result<PathBuf> {
         return Ok(python);
     }
     eprintln!("fetching the peers from PyPI: 2.5 GB over the network, 5 GB on disk, once (about 5 minutes)");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-    }
+    shell::remove(&folder)?;
     shell::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let pip = |arguments: &[&str]| {
         let mut pip = Command::new(&python);

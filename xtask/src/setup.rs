@@ -74,7 +74,7 @@ fn fetch(checkout: &Path, folder: &Path) -> Result<()> {
     eprintln!("  into {} (about 1 to 5 minutes)", folder.display());
     let start = Instant::now();
     let part = folder.with_extension("part");
-    remove(&part)?;
+    shell::remove(&part)?;
     fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
     let mut pip = Command::new("python3");
     pip.current_dir(checkout).args([
@@ -105,19 +105,10 @@ fn fetch(checkout: &Path, folder: &Path) -> Result<()> {
     if !complete(&part) {
         bail!("{} holds no libtorch_cpu.so or no cmake after pip said that it succeeded", part.display());
     }
-    remove(folder)?;
+    shell::remove(folder)?;
     fs::rename(&part, folder).with_context(|| format!("cannot rename {} to {}", part.display(), folder.display()))?;
     eprintln!("  done in {} s", start.elapsed().as_secs());
     Ok(())
-}
-
-fn remove(folder: &Path) -> Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn link(checkout: &Path, folder: &Path) -> Result<()> {

@@ -11,10 +11,11 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
+use records::v1::names;
 
 use crate::{
     kit::{self, Kit},
-    setup,
+    setup, shell,
 };
 
 /// Arguments of `cargo xtask soak`.
@@ -38,9 +39,7 @@ const ENTRIES: [(&str, &str); 2] = [("fastclip", "editable"), ("openclip", "froz
 pub fn run(checkout: &Path, args: &Args) -> Result<()> {
     let kit = kit::build(&setup::run(checkout)?)?;
     let home = checkout.join(&args.home);
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
-    }
+    shell::remove(&home)?;
     fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
     let soak = Soak { checkout, kit, home, protocol: args.protocol.clone() };
     for (name, folder) in ENTRIES {
@@ -85,26 +84,20 @@ impl Soak<'_> {
     /// Everything at once, in a fresh home each.
     fn once(&self, expected: &Results) -> Result<()> {
         let home = self.home.join("at-once");
-        let fresh = || -> Result<()> {
-            if home.exists() {
-                fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
-            }
-            Ok(())
-        };
-        fresh()?;
+        shell::remove(&home)?;
         self.all(&[self.golden(&home), self.golden(&home)])?;
         let golden = results(&home)?;
         ensure!(golden.len() == 1 && golden.iter().all(|(path, bytes)| expected.get(path) == Some(bytes)), "goldens");
         // A home that holds a golden and nothing else: data and builds are made by both.
         let recorded = self.home.join("golden");
         fs::rename(home.join("golden"), &recorded).context("cannot keep the golden")?;
-        fresh()?;
+        shell::remove(&home)?;
         fs::create_dir_all(&home).with_context(|| format!("cannot create {}", home.display()))?;
         fs::rename(&recorded, home.join("golden")).context("cannot put the golden back")?;
         self.all(&ENTRIES.map(|(name, _)| self.certify(name, &home)))?;
         ensure!(results(&home)? == *expected, "two entries at once came to other statements than one after the other");
         let entries = home.join("entries");
-        fs::remove_dir_all(&entries).with_context(|| format!("cannot empty {}", entries.display()))?;
+        shell::remove(&entries)?;
         let (one, other) = (ENTRIES[0].0, ENTRIES[1].0);
         self.all(&[self.certify(one, &home), self.certify(one, &home)])?;
         self.all(&[self.certify(other, &home)])?;
@@ -154,7 +147,7 @@ fn results(home: &Path) -> Result<Results> {
         }
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-            for file in ["golden.json", "statement.json"].map(|file| path.join(file)) {
+            for file in ["golden.json", names::STATEMENT].map(|file| path.join(file)) {
                 if file.is_file() {
                     let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
                     found.insert(file.strip_prefix(home).unwrap_or(&file).to_owned(), bytes);
@@ -163,7 +156,7 @@ fn results(home: &Path) -> Result<Results> {
         }
     }
     // An entry's own copy of the golden is evidence like any other.
-    found.retain(|path, _| !path.starts_with("entries") || path.ends_with("statement.json"));
+    found.retain(|path, _| !path.starts_with("entries") || path.ends_with(names::STATEMENT));
     Ok(found)
 }
 

@@ -28,9 +28,7 @@ pub fn run(checkout: &Path) -> Result<()> {
     let folder = checkout.join("runs/bench/index");
     println!("{:>9}  {:>9}  {:>10}  {:>12}  {:>13}", "samples", "seconds", "a second", "peak MiB", "open peak MiB");
     for samples in SIZES {
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        shell::remove(&folder)?;
         shell::run(Command::new(target.join("examples/data_peer")).arg("many").arg(&folder).arg(samples.to_string()))?;
         let maxclip = |act: &[&str]| {
             let mut command = Command::new(target.join("maxclip"));
@@ -42,7 +40,7 @@ pub fn run(checkout: &Path) -> Result<()> {
         let rate = samples as f64 / time.as_secs_f64();
         println!("{samples:>9}  {:>9.2}  {rate:>10.0}  {peak:>12.1}  {open:>13.1}", time.as_secs_f64());
     }
-    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+    shell::remove(&folder)
 }
 
 /// Runs a command; gives its time and the most memory that it took, in MiB.

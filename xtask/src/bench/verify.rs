@@ -3,15 +3,16 @@
 //!
 //! Each reading is a process of its own, so that its peak is its own.
 
-use std::{fs, path::Path, process::Command, time::Instant};
+use std::{path::Path, process::Command, time::Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use records::v1::names;
 
 use crate::shell;
 
 /// MiB of tensors, and steps of a thousand fingerprints.
 const SIZES: [(u64, u64); 4] = [(1, 100), (64, 1_000), (512, 4_000), (2_048, 8_000)];
-const FILES: [&str; 3] = ["model.safetensors", "transcript.jsonl", "fingerprints.bin"];
+const FILES: [&str; 3] = [names::WEIGHTS, names::TRANSCRIPT, names::FINGERPRINTS];
 
 /// Measures and prints a line a size.
 pub fn run(checkout: &Path) -> Result<()> {
@@ -22,9 +23,7 @@ pub fn run(checkout: &Path) -> Result<()> {
     let folder = checkout.join("runs/bench/evidence");
     println!("{:>10} {:>9} {:>10} {:>10} {:>7}", "MiB", "seconds", "peak KiB", "sha256sum", "ratio");
     for (mib, steps) in SIZES {
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-        }
+        shell::remove(&folder)?;
         let mut write = Command::new(&program);
         shell::run(write.arg("write").arg(&folder).args([mib.to_string(), steps.to_string()]))?;
         // Once without looking: both readings find the files in the page cache.
@@ -38,7 +37,7 @@ pub fn run(checkout: &Path) -> Result<()> {
         let (mib, ratio) = (bytes / f64::from(1 << 20), seconds / theirs);
         println!("{mib:>10.0} {seconds:>9.2} {peak:>10} {theirs:>10.2} {ratio:>7.2}");
     }
-    fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))
+    shell::remove(&folder)
 }
 
 /// Seconds that `sha256sum` takes.

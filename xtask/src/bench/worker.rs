@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use records::{
     canonical, file,
-    v1::{outcome::Outcome, protocol::Protocol, run::ResolvedRun},
+    v1::{names, outcome::Outcome, protocol::Protocol, run::ResolvedRun},
 };
 
 use crate::{kit, setup, shell};
@@ -41,13 +41,11 @@ pub fn run(checkout: &Path) -> Result<()> {
     let kit = kit::build(&machine)?;
     let programs = kit.maxclip.parent().context("`maxclip` lies in no folder")?;
     let home = checkout.join("runs/bench-worker");
-    if home.exists() {
-        fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
-    }
+    shell::remove(&home)?;
     let mut record = Command::new(&kit.maxclip);
     record.args(["golden", "record", "--protocol", "mini", "--reason", "bench", "--home"]).arg(&home);
     shell::run(record.stdout(Stdio::null()))?;
-    let run: ResolvedRun = canonical::from_file(&file::read(&only(&home.join("golden"), "run.json")?)?)?;
+    let run: ResolvedRun = canonical::from_file(&file::read(&only(&home.join("golden"), names::RUN)?)?)?;
     // As `maxclip` builds entries, not as cargo does.
     let entry = only(&home.join("build"), "libentry.so")?;
     let mut costs = VARIANTS.map(|_| (Vec::new(), Vec::new()));
@@ -87,14 +85,12 @@ fn train(
     entry: &Path,
 ) -> Result<Outcome> {
     let folder = home.join("run");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-    }
+    shell::remove(&folder)?;
     let lanes = format!("cell_lanes_max = {}\n", variant.lanes);
     let protocol = run.protocol.replace("cell_lanes_max = 8\n", &lanes);
     let (parsed, digest) = Protocol::parse(&protocol)?;
     let run = ResolvedRun { protocol_digest: digest, protocol, ..run.clone() };
-    file::write(&folder.join("run.json"), &canonical::to_file(&run)?)?;
+    file::write(&folder.join(names::RUN), &canonical::to_file(&run)?)?;
     let scale = parsed.scale(&run.scale).context("the run's scale is not its protocol's")?;
     let mut trainer = Command::new(programs.join("trainer"));
     trainer.env_clear().envs(numerics::pin::ENVIRONMENT.iter().copied()).env("LD_LIBRARY_PATH", &machine.libraries);
@@ -103,7 +99,7 @@ fn train(
     trainer.arg("--entry").arg(entry).arg("--probe").arg(programs.join("libprobe.so"));
     trainer.args(["--until", &STEPS.to_string(), "--threads", "1"]);
     shell::run(trainer.stdout(Stdio::null()).stderr(Stdio::null()))?;
-    let path = folder.join("outcome.json");
+    let path = folder.join(names::OUTCOME);
     serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
 }
 

@@ -34,18 +34,14 @@ impl Packages {
         }
         eprintln!("fetching the emoji of three vendors from npm: 180 MB on disk, once (about half a minute)");
         let part = folder.with_extension("part");
-        if part.exists() {
-            fs::remove_dir_all(&part).with_context(|| format!("cannot remove {}", part.display()))?;
-        }
+        shell::remove(&part)?;
         fs::create_dir_all(&part).with_context(|| format!("cannot create {}", part.display()))?;
         let mut npm = Command::new("npm");
         npm.arg("install").arg("--prefix").arg(&part);
         npm.args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
         npm.args(PACKAGES.map(|(name, version)| format!("{name}@{version}")));
         shell::run(&mut npm).context("npm could not fetch the emoji; run the same command again to go on")?;
-        if folder.exists() {
-            fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
-        }
+        shell::remove(&folder)?;
         fs::rename(&part, &folder).with_context(|| format!("cannot rename {}", part.display()))?;
         match PACKAGES.iter().find(|(name, version)| !packages.has(name, version)) {
             Some((name, version)) => bail!("npm said that it succeeded, but `{name}` {version} is not there"),
