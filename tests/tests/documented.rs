@@ -1,5 +1,5 @@
 //! The commands of the documentation, in the order in which a participant, an organizer and a reviewer
-//! would give them, in an empty folder.
+//! would give them, in an empty folder; and the tests that its claims name.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
@@ -87,4 +87,54 @@ fn changed_bytes_are_found(entry: &Path) {
     let other = maxclip(entry, &["key", "new", "--name", "stranger", "--out", "stranger"]);
     assert_eq!(other.code, Some(0), "{}", other.err);
     assert_eq!(maxclip(entry, &["verify", "certificate.json", "--trust", "stranger.pub"]).code, Some(3));
+}
+
+/// Every test of the checkout as its runner names it: the modules within a program, then the function. A file of a
+/// `tests` folder is a program, whose name is no part of that.
+fn tests_below(folder: &Path, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        let skipped = ["target", "runs", ".git"].iter().any(|name| path == root().join(name));
+        if kind.is_dir() && !skipped {
+            tests_below(&path, found);
+        } else if kind.is_file() && path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let path = path.strip_prefix(root()).unwrap().with_extension("");
+            let parts: Vec<_> = path.iter().map(|part| part.to_str().unwrap()).collect();
+            let last = |name| parts.iter().rposition(|part| *part == name);
+            let within = last("src").map(|at| at + 1).or(last("tests").map(|at| at + 2)).unwrap_or(0).min(parts.len());
+            let modules: Vec<_> =
+                parts[within..].iter().filter(|part| !["lib", "main", "mod"].contains(part)).collect();
+            let mut marked = false;
+            for line in text.lines().map(str::trim) {
+                marked |= line == "#[test]";
+                if let Some((name, _)) =
+                    line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')).filter(|_| marked)
+                {
+                    let name = modules.iter().copied().chain([&name]).copied().collect::<Vec<_>>().join("::");
+                    found.push(name);
+                    marked = false;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_claim_names_tests_that_there_are() {
+    let mut tests = Vec::new();
+    tests_below(&root(), &mut tests);
+    let read = |page: &str| fs::read_to_string(root().join(page)).unwrap();
+    let quoted = |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let readme = quoted(&read("README.md"));
+    let claims =
+        readme.iter().filter_map(|words| words.strip_prefix("cargo xtask test ")).flat_map(str::split_whitespace);
+    let mut named: Vec<_> = claims.map(str::to_owned).collect();
+    let security = read("SECURITY.md");
+    let attacks = security.split("\n## ").find(|section| section.starts_with("Attacks")).unwrap();
+    let rows = attacks.lines().filter(|line| line.starts_with("| "));
+    named.extend(rows.flat_map(|row| quoted(row.rsplit('|').nth(1).unwrap())));
+    assert!(named.len() > 40 && tests.len() > 500, "{} names, {} tests", named.len(), tests.len());
+    let missing: Vec<_> = named.iter().filter(|name| !tests.iter().any(|test| test.contains(*name))).collect();
+    assert!(missing.is_empty(), "no test has these in its name: {missing:?}");
 }
