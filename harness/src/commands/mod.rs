@@ -1,16 +1,36 @@
 //! The commands: one module each, with `Args` and `run`.
 //!
-//! A command is one line of the list below; its sentence is what `--help` prints.
+//! A command is a module, declared where rustfmt sees it, and one line of the list below; its sentence is what
+//! `--help` prints.
+
+pub mod attempt;
+pub mod certify;
+pub mod check;
+pub mod compare;
+pub mod data;
+pub mod doctor;
+pub mod golden;
+pub mod key;
+pub mod leaderboard;
+pub mod new;
+pub mod pack;
+pub mod protocol;
+pub mod prune;
+pub mod report;
+pub mod round;
+pub mod rules;
+pub mod show;
+pub mod sign;
+pub mod status;
+pub mod verify;
 
 use records::Exit;
 
 use crate::terminal::Terminal;
 
-/// Declares the modules, the subcommands and what runs them.
+/// Declares the subcommands and what runs them.
 macro_rules! commands {
     ($($(#[$meta:meta])* $name:ident = $module:ident;)+) => {
-        $(pub mod $module;)+
-
         /// What to do.
         #[derive(Debug, clap::Subcommand)]
         pub enum Command {
