@@ -1,5 +1,7 @@
 //! Bad input: a clear error, the right exit code, nothing half-written.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 use std::{fs, path::Path, process::Command};
 
 use flows::{ended, maxclip, programs, root};
