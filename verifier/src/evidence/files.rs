@@ -3,7 +3,7 @@
 use std::io;
 
 use ::evidence::Source;
-pub use records::v1::names::CONTAINMENT;
+pub use records::v1::names::{ARCHIVE, CONTAINMENT, GOLDEN};
 use records::{
     Finding, Rule, Sha256,
     v1::{
@@ -36,10 +36,6 @@ pub fn bytes_max(name: &str) -> u64 {
     }
 }
 
-/// The record of the golden that was repeated.
-pub const GOLDEN: &str = "golden.json";
-/// What was handed in.
-pub const ARCHIVE: &str = "submission.zip";
 /// The object of the participant's crate.
 pub const OBJECT: &str = Track::Algorithm.built();
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use records::{
     Blake3, DataRoot, NumericsClass, RunDigest, SeedDigest, Sha256, canonical,
     v1::{
-        checkpoint::{CHECKPOINT_FORMAT, Manifest, TensorFile, TensorLeaf, leaf},
+        checkpoint::{Manifest, TensorFile, TensorLeaf, leaf},
         evaluation::{self, BLOCKS, Real, Score, Stated, TaskResult},
         names::{CONTAINMENT, FINGERPRINTS, MANIFEST, MODEL, RESULTS, RUN, RunName, TRANSCRIPT, WEIGHTS},
         protocol::{Protocol, Task},
@@ -147,10 +147,7 @@ fn checkpoint(step: u64, chain: Blake3) -> (Vec<u8>, Manifest) {
         })
         .collect();
     let file = TensorFile { name: WEIGHTS.into(), length: model.len() as u64, sha256: Sha256::of(&model), tensors };
-    let mut manifest =
-        Manifest { format: CHECKPOINT_FORMAT.into(), step, chain, files: vec![file], root: Blake3([0; 32]) };
-    manifest.root = manifest.computed_root();
-    (model, manifest)
+    (model, Manifest::new(step, chain, vec![file]))
 }
 
 /// So many hits of 500 images, the first ones.
