@@ -9,6 +9,12 @@ use crate::terminal::{Paint, Terminal};
 /// More than these are counted, not shown.
 const SHOWN_MAX: usize = 30;
 
+/// How many findings there are, for people: `1 finding`.
+#[must_use]
+pub fn count(findings: usize) -> String {
+    format!("{findings} finding{}", if findings == 1 { "" } else { "s" })
+}
+
 /// Prints findings, and once for each broken rule how to repair it.
 pub fn print(findings: &[&Finding], tree: Option<&Tree>, terminal: &mut Terminal) {
     for finding in findings.iter().take(SHOWN_MAX) {

@@ -27,6 +27,7 @@ use self::{record::once, statement::Known};
 use crate::{
     compile, datahome,
     entry::Entry,
+    findings,
     folders::{EntryFolder, Home},
     frozen,
     golden::Bench,
@@ -93,7 +94,7 @@ impl<'a> Certification<'a> {
             Ok(()) => {}
             Err(Halt::Fail(findings)) => {
                 let name = self.next(&known);
-                self.tell(terminal, name, Paint::Bad, "FAIL", &format!("{} findings", findings.len()));
+                self.tell(terminal, name, Paint::Bad, "FAIL", &findings::count(findings.len()));
                 known.stages.push(Stage {
                     name: name.to_owned(),
                     value: StageValue::Fail(findings),

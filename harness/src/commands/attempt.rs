@@ -28,6 +28,7 @@ use crate::{
     certify::statement::results,
     compile, curve, datahome,
     entry::Entry,
+    findings,
     folders::{self, Home},
     frozen,
     halt::{Halt, Went, settle},
@@ -110,8 +111,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Ok(()) => Ok(Exit::Pass),
         Err(halt) => {
             if let Halt::Fail(findings) = &halt {
-                let (fail, plural) = (terminal.paint(Paint::Bad, "FAIL"), if findings.len() == 1 { "" } else { "s" });
-                terminal.line(format_args!("{fail}: {} finding{plural}   not a verdict", findings.len()));
+                let fail = terminal.paint(Paint::Bad, "FAIL");
+                terminal.line(format_args!("{fail}: {}   not a verdict", findings::count(findings.len())));
             }
             halt.tell(terminal)
         }

@@ -40,9 +40,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             terminal.line(format_args!("{pass}  {}  {} by {}", submission.short(), entry.name, entry.team));
         }
         _ => {
-            let plural = if found.len() == 1 { "" } else { "s" };
             let fail = terminal.paint(Paint::Bad, "FAIL");
-            terminal.line(format_args!("{fail}: {} finding{plural}", found.len()));
+            terminal.line(format_args!("{fail}: {}", findings::count(found.len())));
         }
     }
     for stage in &judgement.stages {

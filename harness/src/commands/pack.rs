@@ -42,8 +42,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let tree = Tree { files: folder.files };
     let found: Vec<_> = judgement.findings().collect();
     if !found.is_empty() {
-        let (fail, plural) = (terminal.paint(Paint::Bad, "FAIL"), if found.len() == 1 { "" } else { "s" });
-        terminal.line(format_args!("{fail}: {} finding{plural}", found.len()));
+        let fail = terminal.paint(Paint::Bad, "FAIL");
+        terminal.line(format_args!("{fail}: {}", findings::count(found.len())));
         terminal.line("");
         findings::print(&found, Some(&tree), terminal);
         if !args.anyway {
