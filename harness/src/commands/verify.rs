@@ -86,10 +86,9 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
         return Ok(Exit::Pass);
     }
     let word = terminal.paint(Paint::Good, "pass");
-    let lines: u64 = verified.statement.predicate.runs.iter().map(|run| run.lines).sum();
     terminal.line(format_args!(
-        "{word}       signature good, {0} of {0} files as signed, {1} checkpoints, {2} transcript lines",
-        counts.files, counts.checkpoints, lines
+        "{word}       signature good, {0} of {0} files as signed, {1} checkpoints, {2} steps of transcripts",
+        counts.files, counts.checkpoints, counts.steps
     ));
     if counts.left_out > 0 {
         terminal.line(format_args!("           {} files were not asked for: nothing is said of them", counts.left_out));
