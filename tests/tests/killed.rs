@@ -1,7 +1,8 @@
 //! A certification that is killed, at whatever moment, and started again ends with the same bytes.
 //!
 //! A kill counts where it hit something: a `maxclip` of ours that lives, with a trainer below it that lives, some steps
-//! into the trial or the trainings and before their end. Where that moment does not come, the test fails.
+//! into the trial or the trainings and before their end, or with an evaluator that lives. Where that moment does not
+//! come, the test fails. What is below a `maxclip` that is killed goes with it.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
@@ -81,12 +82,12 @@ fn lives(pid: u32, program: &str) -> bool {
     runs && !state.rsplit(')').next().unwrap_or_default().trim_start().starts_with('Z')
 }
 
-/// The trainers that a process started and that live.
-fn trainers(pid: u32) -> Vec<u32> {
+/// The processes of a program that a process started and that live.
+fn below(pid: u32, program: &str) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let children = threads.map(|thread| fs::read_to_string(thread.path().join("children")).unwrap_or_default());
     let children: Vec<u32> = children.flat_map(|text| numbers(&text)).collect();
-    children.into_iter().filter(|pid| lives(*pid, "trainer")).collect()
+    children.into_iter().filter(|pid| lives(*pid, program)).collect()
 }
 
 fn numbers(text: &str) -> Vec<u32> {
@@ -95,43 +96,68 @@ fn numbers(text: &str) -> Vec<u32> {
 
 /// Kills a certification once it has done so many steps of a phase; fails where it ends before, or never gets there.
 fn strike(home: &Path, phase: Phase, after: usize) {
-    let mut child: Child = Command::new(programs().join("maxclip"))
-        .args(certify(home))
-        .env_clear()
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let start = Instant::now();
     // A start cuts transcripts back to their checkpoints: what counts is what was added since the fewest.
     let mut fewest = usize::MAX;
-    loop {
+    strike_once(home, "trainer", &format!("{phase:?}"), || {
         let now = steps(home, phase);
         fewest = fewest.min(now);
+        now - fewest >= after
+    });
+}
+
+/// Kills a certification at a moment when a program lives below it; fails where it ends before, or where that never is.
+fn strike_once(home: &Path, program: &str, what: &str, mut due: impl FnMut() -> bool) {
+    let mut command = Command::new(programs().join("maxclip"));
+    command.args(certify(home)).env_clear().stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child: Child = command.spawn().unwrap();
+    let start = Instant::now();
+    loop {
+        let due = due();
         if let Some(status) = child.try_wait().unwrap() {
-            panic!("it ended with {status} after {} steps of {phase:?}: nothing was killed", now - fewest);
+            panic!("it ended with {status} in {what}: nothing was killed");
         }
-        let below = trainers(child.id());
-        if now - fewest >= after && !below.is_empty() {
-            assert!(lives(child.id(), "maxclip"), "what is killed is a living maxclip of this kit");
+        let below = below(child.id(), program);
+        if due && !below.is_empty() {
             assert_eq!(files(&home.join("entries"), "statement.json").len(), 0, "what is killed is not done");
-            child.kill().unwrap();
-            let status = child.wait().unwrap();
-            assert_eq!(status.signal(), Some(SIGKILL), "{status}");
-            println!("killed in {phase:?} after {} steps of this start, with trainers {below:?}", now - fewest);
+            kill(child, &below, program);
+            println!("killed in {what}, with {program} {below:?}");
             return;
         }
         if start.elapsed() > PATIENCE {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("{} steps of {phase:?} after {PATIENCE:?}: nothing was killed in time", now - fewest);
+            panic!("no {what} after {PATIENCE:?}: nothing was killed in time");
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Kills a living `maxclip`; what lives below it must be gone soon.
+fn kill(mut child: Child, below: &[u32], program: &str) {
+    assert!(lives(child.id(), "maxclip"), "what is killed is a living maxclip of this kit");
+    // Halted, so that none of them can end by itself, at a pipe that nobody reads.
+    let halted: Vec<u32> = below.iter().copied().filter(|pid| signal(*pid, "-STOP") && lives(*pid, program)).collect();
+    assert!(!halted.is_empty(), "{below:?} ended before the kill");
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(SIGKILL), "{status}");
+    let start = Instant::now();
+    while halted.iter().any(|pid| lives(*pid, program)) {
+        if start.elapsed() > Duration::from_secs(10) {
+            halted.iter().for_each(|pid| assert!(signal(*pid, "-KILL")));
+            panic!("a {program} of {halted:?} outlives its maxclip");
         }
         thread::sleep(Duration::from_millis(10));
     }
 }
 
+/// Sends a signal to a program that we started; whether it was there.
+fn signal(pid: u32, name: &str) -> bool {
+    Command::new("kill").args([name, &pid.to_string()]).stderr(Stdio::null()).status().unwrap().success()
+}
+
 #[test]
-fn three_kills_change_nothing() {
+fn four_kills_change_nothing_and_leave_nobody_behind() {
     let undisturbed = tempfile::tempdir().unwrap();
     prepare(undisturbed.path());
     let expected = finish(undisturbed.path());
@@ -144,7 +170,8 @@ fn three_kills_change_nothing() {
     strike(killed.path(), Phase::Trial, 1 + die % 40);
     strike(killed.path(), Phase::Training, 1 + die * 7_919 % 40);
     strike(killed.path(), Phase::Training, 1 + die * 104_729 % 40);
-    assert_eq!(finish(killed.path()), expected, "statements differ after three kills");
+    strike_once(killed.path(), "evaluator", "evaluation", || true);
+    assert_eq!(finish(killed.path()), expected, "statements differ after four kills");
 }
 
 /// The test above can fail: a certification that has ended is not struck.

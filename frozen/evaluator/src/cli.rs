@@ -104,6 +104,7 @@ fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
 
 /// One thread, deterministic operators, and the kernels that every run uses.
 fn prepare() -> Result<(), Fault> {
+    shim::end_with_parent().map_err(Fault::Signal)?;
     shim::ignore_file_size_signal().map_err(Fault::Signal)?;
     shim::plain_errors()?;
     shim::one_thread()?;

@@ -120,8 +120,8 @@ pub enum Fault {
     /// A result without a JSON form.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
-    /// A signal's disposition.
-    #[error("cannot ignore SIGXFSZ: {0}")]
+    /// What a signal does to this process.
+    #[error("cannot set what a signal does: {0}")]
     Signal(std::io::Error),
 }
 

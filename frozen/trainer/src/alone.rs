@@ -1,15 +1,12 @@
-//! One trainer a folder, and none without the program that started it.
+//! One trainer a folder: two would write beside each other.
 //!
-//! A harness that is killed must not leave a trainer behind that goes on writing: the next start in the
-//! same folder would write beside it.
+//! The trainer of a harness that was killed is killed with it ([`shim::end_with_parent`]), and may still be on its way
+//! out when the next one starts.
 
 use std::{fs::File, path::Path, thread, time::Duration};
 
 use records::file::FileError;
-use rustix::{
-    fs::{FlockOperation, flock},
-    process::{Signal, set_parent_process_death_signal},
-};
+use rustix::fs::{FlockOperation, flock};
 
 use crate::halt::Fault;
 
@@ -17,11 +14,10 @@ use crate::halt::Fault;
 const PATIENCE: u32 = 100;
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// Ties this process to its parent, and gives the folder's lock: held until it is dropped.
+/// Gives the folder's lock: held until it is dropped.
 ///
 /// - Errors: another trainer is still at work in the folder after ten seconds.
 pub fn hold(folder: &Path) -> Result<File, Fault> {
-    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| Fault::Signal(error.into()))?;
     let path = folder.join("trainer.lock");
     let file = File::create(&path).map_err(FileError::at("write", &path))?;
     for _ in 0..PATIENCE {

@@ -85,6 +85,7 @@ pub fn main() -> Exit {
 
 fn dispatch(command: Command) -> Result<(), Halt> {
     require_environment()?;
+    shim::end_with_parent().map_err(Fault::Signal)?;
     shim::ignore_file_size_signal().map_err(Fault::Signal)?;
     shim::one_thread()?;
     shim::pin(shim::Fill::Nothing)?;
