@@ -89,6 +89,25 @@ impl Bench {
         folder.clone()
     }
 
+    /// Certifies two entries at the same time in a home that holds nothing but the golden: each must come to what it came
+    /// to alone.
+    fn certifies_at_once(&self, zips: [&str; 2], round: &str, alone: [&PathBuf; 2]) {
+        for (path, bytes) in files(&self.path("home/golden")) {
+            let path = self.path("both").join(path.strip_prefix(self.path("home")).unwrap());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        let certify = |zip| ["certify", zip, "--protocol", "mini", "--round", round, "--home", "both"];
+        let [one, two] = zips.map(certify);
+        for ended in self.at_once(&[&one, &two]) {
+            assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+        }
+        for folder in alone {
+            let both = self.path("both/entries").join(folder.file_name().unwrap()).join("statement.json");
+            assert_eq!(fs::read(both).unwrap(), fs::read(folder.join("statement.json")).unwrap(), "{folder:?}");
+        }
+    }
+
     fn entries(&self) -> Vec<PathBuf> {
         let Ok(entries) = fs::read_dir(self.path("home/entries")) else { return Vec::new() };
         entries.map(|entry| entry.unwrap().path()).collect()
@@ -131,7 +150,7 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 #[test]
-fn rounds_and_a_forged_tree_share_a_home_and_every_certificate_verifies() {
+fn rounds_and_a_forged_tree_share_a_home_or_run_at_once_and_every_certificate_verifies() {
     let bench = Bench::new();
     let [first, forged] = alike();
     assert_eq!(first.digest().short(), forged.digest().short());
@@ -164,6 +183,7 @@ fn rounds_and_a_forged_tree_share_a_home_and_every_certificate_verifies() {
     let status = bench.passes(&["status", "home"]);
     assert_eq!(status.out.matches("PASS, signed").count(), 3, "{}", status.out);
     assert!(!status.out.contains("at work"), "{}", status.out);
+    bench.certifies_at_once(["first.zip", "forged.zip"], &two, [&folders[1], &folders[2]]);
 }
 
 /// Sends a signal to a program that we started.
