@@ -180,6 +180,18 @@ impl EntryFolder {
         self.0.join("stages").join(format!("{name}.json"))
     }
 
+    /// What stands of a scale that was done on one machine of several.
+    #[must_use]
+    pub fn share(&self, scale: &str) -> PathBuf {
+        self.stage(&format!("share-{scale}"))
+    }
+
+    /// The stage that is at work, or in which it ended.
+    #[must_use]
+    pub fn now(&self) -> PathBuf {
+        self.stage("now")
+    }
+
     /// A training's run folder.
     #[must_use]
     pub fn run(&self, run: RunName<'_>) -> PathBuf {

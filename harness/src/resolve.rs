@@ -67,6 +67,14 @@ impl Law {
         Ok(Self { protocol, text, digest, model })
     }
 
+    /// The scale that the command line names.
+    pub fn scale(&self, name: &str) -> Result<&Scale, Problem> {
+        self.protocol.scale(name).ok_or_else(|| {
+            let known: Vec<_> = self.protocol.scales.iter().map(|scale| scale.name.as_str()).collect();
+            Problem::usage(format!("protocol `{}` has no scale `{name}`", self.protocol.name)).hint(known.join(", "))
+        })
+    }
+
     /// What the verifier holds statements to.
     #[must_use]
     pub fn verified(&self) -> verifier::release::Law {

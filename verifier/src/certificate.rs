@@ -72,12 +72,40 @@ pub fn judge(
     part: &Part,
     ground: &Ground<'_>,
 ) -> Result<Verdict<Counts>, ReadError> {
-    let Ground { release, round, goldens } = *ground;
-    let law = match conform(statement, release, round) {
-        Verdict::Pass(law) => law,
-        Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-        Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
+    match conform(statement, ground.release, ground.round) {
+        Verdict::Pass(law) => look(statement, files, part, ground, law),
+        Verdict::Fail(findings) => Ok(Verdict::Fail(findings)),
+        Verdict::Inconclusive(reason) => Ok(Verdict::Inconclusive(reason)),
+    }
+}
+
+/// As [`judge`], of what one machine of several did: every file and stage as for the whole protocol, the trainings of
+/// one scale.
+///
+/// Errors: a file that this machine could not read.
+pub fn judge_scale(
+    statement: &Statement,
+    scale: &str,
+    files: &dyn Files,
+    ground: &Ground<'_>,
+) -> Result<Verdict<Counts>, ReadError> {
+    let law = match ground.release.law(&statement.predicate.against) {
+        Ok(law) => law,
+        Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
+    let findings = hold(statement, &law.of_scale(scale), ground.round);
+    if findings.is_empty() { look(statement, files, &Part::Whole, ground, law) } else { Ok(Verdict::Fail(findings)) }
+}
+
+/// Judges the files of a statement that conforms.
+fn look(
+    statement: &Statement,
+    files: &dyn Files,
+    part: &Part,
+    ground: &Ground<'_>,
+    law: &Law,
+) -> Result<Verdict<Counts>, ReadError> {
+    let Ground { release, goldens, .. } = *ground;
     if *part == Part::Whole
         && let Err(reason) = conformity::knows_golden(&statement.predicate, goldens)
     {
@@ -125,17 +153,20 @@ fn not_here(statement: &Statement) -> Reason {
 
 /// Whether a statement says what its release, its protocol and its round make it say; no file is looked at.
 pub fn conform<'a>(statement: &Statement, release: &'a Release<'_>, round: Option<&Round>) -> Verdict<&'a Law> {
-    let predicate = &statement.predicate;
-    let law = match release.law(&predicate.against) {
-        Ok(law) => law,
-        Err(reason) => return Verdict::Inconclusive(reason),
-    };
+    match release.law(&statement.predicate.against) {
+        Ok(law) => Verdict::from_findings(law, hold(statement, law, round)),
+        Err(reason) => Verdict::Inconclusive(reason),
+    }
+}
+
+fn hold(statement: &Statement, law: &Law, round: Option<&Round>) -> Vec<Finding> {
     let mut findings = check(statement, law.protocol.track);
     if findings.is_empty() {
+        let predicate = &statement.predicate;
         findings = round.map(|round| conformity::check_round(predicate, round)).unwrap_or_default();
         findings.extend(conformity::check(predicate, law));
     }
-    Verdict::from_findings(law, findings)
+    findings
 }
 
 /// The round of a statement, where its secret is everyone's: what commits to it, and what is called like it.

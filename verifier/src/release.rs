@@ -23,6 +23,16 @@ pub struct Law {
     pub model: String,
 }
 
+impl Law {
+    /// What it asks of one machine of several, each of which does one scale.
+    #[must_use]
+    pub fn of_scale(&self, scale: &str) -> Self {
+        let mut law = self.clone();
+        law.protocol.scales.retain(|other| other.name == scale);
+        law
+    }
+}
+
 /// One release.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Release<'a> {

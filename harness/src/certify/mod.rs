@@ -5,6 +5,7 @@
 //! recorded are not done again, and a training resumes from its last checkpoint to the same bytes.
 
 mod record;
+pub mod share;
 pub mod statement;
 mod trial;
 
@@ -17,13 +18,17 @@ use records::{
     v1::{
         golden::Golden,
         names,
-        protocol::Scale,
+        protocol::{Protocol, Scale},
         run::ResolvedRun,
-        statement::{Stage, StageValue, Statement},
+        statement::{Outcome, Stage, StageValue, Statement},
     },
 };
 
-use self::{record::once, statement::Known};
+use self::{
+    record::once,
+    share::{Offer, Shares},
+    statement::Known,
+};
 use crate::{
     compile, datahome,
     entry::Entry,
@@ -35,6 +40,7 @@ use crate::{
     kit::Kit,
     launch::{self, Evaluation, Training},
     libtorch,
+    problem::Problem,
     progress::Progress,
     resolve::{self, Law, Where, Who},
     round::Round,
@@ -65,9 +71,14 @@ pub struct Certification<'a> {
     pub jobs: usize,
     /// Whether stages are printed as they end.
     pub quiet: bool,
+    /// The one scale that is done here, where other machines do the others.
+    pub only: Option<&'a str>,
+    /// What those did.
+    pub offers: Vec<Offer>,
 }
 
 /// One training: the protocol's scale and the resolved run of one of its seeds.
+#[derive(Clone)]
 pub struct Scaled<'a> {
     /// The protocol's scale.
     pub scale: &'a Scale,
@@ -79,6 +90,8 @@ pub struct Scaled<'a> {
 pub enum Ended {
     /// Judged, one way or the other.
     Judged(Box<Statement>),
+    /// The scale that was asked for stands; no verdict.
+    Stands,
     /// This machine cannot judge.
     Inconclusive(records::Reason),
 }
@@ -87,11 +100,12 @@ impl<'a> Certification<'a> {
     /// Does every stage after the gate; `gate` holds the stages that passed before.
     pub fn run(&self, gate: Vec<Stage>, terminal: &mut Terminal) -> Result<Ended> {
         // Other data than the protocol's are found before hours are spent on them.
-        datahome::provide(self.home, &self.law.protocol)?;
+        datahome::provide(self.home, &self.protocol_here())?;
         let mut known = Known { stages: gate, ..Known::default() };
         let mut scales = Vec::new();
-        match self.stages(&mut known, &mut scales, terminal) {
-            Ok(()) => {}
+        self.begin(&known)?;
+        let shares = match self.stages(&mut known, &mut scales, terminal) {
+            Ok(shares) => shares,
             Err(Halt::Fail(findings)) => {
                 let name = self.next(&known);
                 self.tell(terminal, name, Paint::Bad, "FAIL", &findings::count(findings.len()));
@@ -100,16 +114,34 @@ impl<'a> Certification<'a> {
                     value: StageValue::Fail(findings),
                     note: String::new(),
                 });
+                Shares::new()
             }
             Err(Halt::Inconclusive(reason)) => return Ok(Ended::Inconclusive(reason)),
             Err(Halt::Error(error)) => return Err(error),
-        }
+        };
         let statement = statement::assemble(self, &known, &scales)?;
+        share::require_unchanged(self, &shares, &statement)?;
+        // A rule that one scale breaks is the entry's, whatever the others come to.
+        let passed = statement.predicate.outcome == Outcome::Pass;
+        if let Some(scale) = self.only.filter(|_| passed) {
+            file::write(&self.folder.share(scale), &canonical::to_file(&statement)?)?;
+            return Ok(Ended::Stands);
+        }
         file::write(&self.folder.statement(), &canonical::to_file(&statement)?)?;
         Ok(Ended::Judged(Box::new(statement)))
     }
 
-    fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<()> {
+    /// The protocol as far as this machine needs its data: the golden's and those of the scales that it trains.
+    fn protocol_here(&self) -> Protocol {
+        let mut protocol = self.law.protocol.clone();
+        let golden = protocol.scales.first().map(|scale| scale.name.clone());
+        let joined = |scale: &Scale| self.offers.iter().any(|offer| offer.holds(&scale.name));
+        let done_here = |scale: &Scale| self.only.map_or(!joined(scale), |only| scale.name == only);
+        protocol.scales.retain(|scale| Some(&scale.name) == golden.as_ref() || done_here(scale));
+        protocol
+    }
+
+    fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<Shares> {
         let bar = terminal.progress("build", 0);
         let (reference, _) = compile::baseline(self.kit, self.home)?;
         let sources = self.entry.sources();
@@ -117,7 +149,7 @@ impl<'a> Certification<'a> {
         drop(bar);
         let note = built.object.short();
         known.built = Some(built);
-        self.pass(known, terminal, "build", note);
+        self.pass(known, terminal, "build", note)?;
 
         let class = self.class;
         let bench = Bench { kit: self.kit, home: self.home, law: self.law, class };
@@ -125,25 +157,27 @@ impl<'a> Certification<'a> {
         let note = format!("{} of {} steps equal", golden.steps, golden.steps);
         known.golden = Some(golden);
         known.libtorch = Some(libtorch::digest(&self.kit.libraries)?);
-        self.pass(known, terminal, "golden", note);
+        self.pass(known, terminal, "golden", note)?;
 
         *scales = self.scaled(Where { frozen: frozen::digest(), class })?;
-        let trial = self.trial(scales, terminal)?;
+        let shares = if self.only.is_some() { Shares::new() } else { share::join(self, known, scales)? };
+        let open: Vec<_> = scales.iter().filter(|scale| !shares.contains_key(&scale.scale.name)).cloned().collect();
+        let trial = self.trial(&open, terminal)?;
         let note = format!("{} runs, 1 transcript: {}", trial::VARIANTS.len(), trial::VARIANTS.join(" = "));
-        self.pass(known, terminal, "trial", note);
+        self.pass(known, terminal, "trial", note)?;
 
-        self.train(scales, &trial, terminal)?;
-        known.containment = containment(&self.folder.run(scales[0].run.name()))?;
+        self.train(&open, &trial, terminal)?;
+        known.containment = self.containment(scales)?;
         let note = scales.iter().map(|scale| self.curve(scale)).collect::<Result<Vec<_>>>()?;
-        self.pass(known, terminal, "train", note.join("; "));
+        self.pass(known, terminal, "train", note.join("; "))?;
 
-        self.evaluate(scales, terminal)?;
+        self.evaluate(&open, terminal)?;
         let tasks = self.law.protocol.evaluation.tasks.len();
-        self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()));
+        self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()))?;
 
         self.replay(bench, terminal, "golden-after")?;
-        self.pass(known, terminal, "golden-after", "unchanged".to_owned());
-        Ok(())
+        self.pass(known, terminal, "golden-after", "unchanged".to_owned())?;
+        Ok(shares)
     }
 
     /// The stage that comes after those that passed.
@@ -152,9 +186,15 @@ impl<'a> Certification<'a> {
         stages.get(known.stages.len()).or(stages.last()).copied().unwrap_or_default()
     }
 
-    fn pass(&self, known: &mut Known, terminal: &mut Terminal, name: &str, note: String) {
+    fn pass(&self, known: &mut Known, terminal: &mut Terminal, name: &str, note: String) -> Result<()> {
         self.tell(terminal, name, Paint::Good, "pass", &note);
         known.stages.push(Stage { name: name.to_owned(), value: StageValue::Pass, note });
+        self.begin(known)
+    }
+
+    /// Notes the stage that comes now, for whoever looks.
+    fn begin(&self, known: &Known) -> Result<()> {
+        Ok(file::write(&self.folder.now(), &canonical::to_file(&self.next(known))?)?)
     }
 
     fn tell(&self, terminal: &mut Terminal, name: &str, paint: Paint, word: &str, note: &str) {
@@ -169,12 +209,13 @@ impl<'a> Certification<'a> {
         bench.replay(|_| bar.add(1))
     }
 
-    /// The resolved run of every training.
+    /// The resolved run of every training: of the one scale that is done here, or of all.
     fn scaled(&self, at: Where) -> Went<Vec<Scaled<'a>>> {
         let who = Who { tree: self.entry.digest, config: &self.entry.config };
         let run =
             |(scale, repeat)| Ok(Scaled { scale, run: resolve::run(self.law, scale, repeat, &who, self.round, at)? });
-        self.law.protocol.runs().map(run).collect()
+        let here = |(scale, _): &(&Scale, u32)| self.only.is_none_or(|only| scale.name == only);
+        self.law.protocol.runs().filter(here).map(run).collect()
     }
 
     fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<Vec<Blake3>> {
@@ -244,6 +285,23 @@ impl<'a> Certification<'a> {
         };
         let name = scale.run.name().to_string();
         settle(launch::evaluate(self.kit, &evaluation, |progress| bar.follow(&name, &progress))?)
+    }
+
+    /// What stood around the worker, which a statement says once for all trainings.
+    fn containment(&self, scales: &[Scaled<'_>]) -> Result<Vec<String>> {
+        let walls = |scale: &Scaled<'_>| containment(&self.folder.run(scale.run.name()));
+        let (first, others) = scales.split_first().context("a protocol without a scale")?;
+        let stood = walls(first)?;
+        for scale in others {
+            let found = walls(scale)?;
+            if found != stood {
+                let [one, two] = [first, scale].map(|scale| scale.run.name());
+                let why = format!("{two} was trained behind {}, {one} behind {}", found.join(" "), stood.join(" "));
+                let hint = "a statement says one thing of the walls: train all scales under one kernel";
+                return Err(Problem::inconclusive(why).hint(hint).into());
+            }
+        }
+        Ok(stood)
     }
 
     /// A training in a few words: where its loss began and ended.

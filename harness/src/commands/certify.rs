@@ -10,11 +10,16 @@ use records::{
         statement::{Outcome, Stage, StageValue, Statement},
     },
 };
+use serde_json::json;
 use verifier::gate::Judgement;
 
 use crate::{
     archive,
-    certify::{Certification, Ended, statement},
+    certify::{
+        Certification, Ended,
+        share::{self, Offer},
+        statement,
+    },
     entry::{self, Entry},
     folders::{EntryFolder, Finished, Home},
     frozen,
@@ -41,6 +46,12 @@ pub struct Args {
     /// The round's file, with its beacon [default: the practice round]
     #[arg(long)]
     round: Option<PathBuf>,
+    /// Do this scale and no other: several machines share an entry, and --join puts it together
+    #[arg(long, value_name = "NAME", conflicts_with = "join")]
+    scale: Option<String>,
+    /// The entry's folder of a machine that did a scale of it; repeat it for more
+    #[arg(long, value_name = "ENTRY_FOLDER")]
+    join: Vec<PathBuf>,
     /// Trainings at once
     #[arg(long, default_value_t = cores(), value_parser = super::positive::<usize>)]
     jobs: usize,
@@ -61,6 +72,7 @@ pub fn cores() -> usize {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
     let law = Law::chosen(&args.protocol)?;
+    args.scale.as_deref().map(|scale| law.scale(scale)).transpose()?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
     let zip = archive::read_zip(&args.zip)?;
@@ -88,6 +100,12 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     if let Some(finished) = folder.claim(&identity)? {
         return found(&finished, &judgement, args.json, terminal);
     }
+    if args.scale.as_deref().is_some_and(|scale| folder.share(scale).exists()) {
+        terminal.say("this scale stood before; nothing is done again");
+        return tell_standing(&folder, &law, args.json, terminal);
+    }
+    let open = |path: &PathBuf| Offer::open(path, &folder, &identity, &law.protocol);
+    let offers = args.join.iter().map(open).collect::<Result<Vec<_>>>()?;
     file::write(&folder.archive(), &zip)?;
     for (name, bytes) in &entry.tree.files {
         file::write(&folder.0.join("entry").join(name), bytes)?;
@@ -103,11 +121,38 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         archive: judgement.archive,
         jobs: args.jobs,
         quiet: args.json,
+        only: args.scale.as_deref(),
+        offers,
     };
     match job.run(judgement.stages.clone(), terminal)? {
         Ended::Inconclusive(reason) => Err(Problem::from(reason).into()),
         Ended::Judged(statement) => tell(&statement, &job.folder.statement(), args.json, terminal),
+        Ended::Stands => tell_standing(&job.folder, &law, args.json, terminal),
     }
+}
+
+/// Says which scales stand, and how they become a statement: what was asked for is done, and nothing is judged.
+fn tell_standing(folder: &EntryFolder, law: &Law, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    let shares = share::standing(folder, &law.protocol)?;
+    let names = law.protocol.scales.iter().map(|scale| scale.name.as_str());
+    let (stand, open): (Vec<_>, Vec<_>) = names.partition(|name| shares.contains_key(*name));
+    if json {
+        let exit = Exit::Pass;
+        terminal.json(&json!({"exit": exit, "folder": folder.0, "stand": stand, "open": open}))?;
+        return Ok(exit);
+    }
+    let word = terminal.paint(Paint::Good, "stands");
+    terminal.line(format_args!("    {word}       {}   no verdict yet", folder.0.display()));
+    let list = |names: &[&str]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    terminal.line(format_args!("    scales       {}   not here: {}", list(&stand), list(&open)));
+    terminal.hint(match open.is_empty() {
+        true => "all scales stand here: give the same command without --scale",
+        false => {
+            "when each scale stands on some machine, copy their folders to one of them, and give the same command there \
+             with --join FOLDER for each, and without --scale"
+        }
+    });
+    Ok(Exit::Pass)
 }
 
 /// The folder of an identity, held alone.

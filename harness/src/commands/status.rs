@@ -31,6 +31,9 @@ use crate::{
     terminal::{Paint, Terminal},
 };
 
+/// More than this is not the name of a stage.
+const NOW_BYTES_MAX: u64 = 64;
+
 /// Arguments of `maxclip status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -81,7 +84,9 @@ struct Entry {
 #[serde(rename_all = "kebab-case")]
 enum State {
     /// On its way, in a stage.
-    Stage(&'static str),
+    Stage(String),
+    /// Scales that were done here, of an entry that several machines share.
+    Stands(Vec<String>),
     /// Judged, and not signed.
     Stated(Outcome),
     /// Judged and signed.
@@ -120,19 +125,19 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 fn look(home: &Home) -> Result<Report> {
     fs::read_dir(&home.0).map_err(FileError::at("read", &home.0))?;
     let protocols = protocols();
-    let golden = |path: PathBuf| Ok(Line { name: named(&path), bytes: size(&path)? });
+    let golden = |path: PathBuf| Ok(Line { name: named(&path), bytes: disk::size(&path)? });
     let mut at_work = Vec::new();
-    for lock in below(&home.locks())? {
+    for lock in disk::below(&home.locks())? {
         if let Some(process) = home.holder(&named(&lock))? {
             at_work.push(Holder { lock: named(&lock), process });
         }
     }
     Ok(Report {
         home: home.0.clone(),
-        bytes: size(&home.0)?,
+        bytes: disk::size(&home.0)?,
         free_bytes: disk::free(&home.0).ok(),
-        goldens: below(&home.0.join("golden"))?.into_iter().map(golden).collect::<Result<_>>()?,
-        entries: below(&home.entries())?
+        goldens: disk::below(&home.0.join("golden"))?.into_iter().map(golden).collect::<Result<_>>()?,
+        entries: disk::below(&home.entries())?
             .into_iter()
             .map(|folder| entry(home, folder, &protocols))
             .collect::<Result<_>>()?,
@@ -141,7 +146,7 @@ fn look(home: &Home) -> Result<Report> {
 }
 
 fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<Entry> {
-    let bytes = size(&folder)?;
+    let bytes = disk::size(&folder)?;
     let read = read_bounded(&folder.join(names::IDENTITY), IDENTITY_BYTES_MAX).map_err(|error| error.to_string());
     let identity = read.and_then(|bytes| canonical::from_file::<Identity>(&bytes).map_err(|error| error.to_string()));
     let unknown = |why: String| Entry {
@@ -164,13 +169,14 @@ fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<En
         return Ok(unknown(format!("a copy: identity.json is that of {}", identity.digest())));
     }
     let runs = runs(&folder)?;
+    let process = home.holder(&Locked::Entry(identity.digest()).name())?;
     let (state, about) = match EntryFolder(folder.clone()).finished() {
         Ok(Some(finished)) => {
             let predicate = finished.statement.predicate;
             let state = if finished.signed { State::Signed } else { State::Stated };
             (state(predicate.outcome), Some((predicate.entry.name, predicate.entry.team)))
         }
-        Ok(None) => (State::Stage(stage(&folder, &runs)), about(&folder)),
+        Ok(None) => (unfinished(&EntryFolder(folder.clone()), process.is_some())?, about(&folder)),
         Err(error) => (State::Damaged(format!("{error:#}")), about(&folder)),
     };
     let (name, team) = about.unwrap_or_default();
@@ -184,7 +190,7 @@ fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<En
         state,
         runs,
         bytes,
-        process: home.holder(&Locked::Entry(identity.digest()).name())?,
+        process,
         folder,
     })
 }
@@ -202,28 +208,24 @@ fn about(folder: &Path) -> Option<(String, String)> {
     Some((text("name"), text("team")))
 }
 
-/// The stage that an entry without a statement is in.
-fn stage(folder: &Path, runs: &[Progress]) -> &'static str {
-    if !folder.join("worker/build.json").is_file() {
-        return "build";
+/// How far an entry without a statement is: what stands of it where nobody is at work, or else its stage.
+fn unfinished(folder: &EntryFolder, at_work: bool) -> Result<State> {
+    let scale = |path: &PathBuf| named(path).strip_prefix("share-")?.strip_suffix(".json").map(str::to_owned);
+    let stand: Vec<_> = disk::below(&folder.0.join("stages"))?.iter().filter_map(scale).collect();
+    if !at_work && !stand.is_empty() {
+        return Ok(State::Stands(stand));
     }
-    if !folder.join("stages/trial.json").is_file() {
-        return "trial";
-    }
-    if runs.is_empty() || runs.iter().any(|run| run.step < run.steps) {
-        return "train";
-    }
-    if !folder.join("stages/evaluate.json").is_file() {
-        return "evaluate";
-    }
-    "golden-after"
+    let noted = read_bounded(&folder.now(), NOW_BYTES_MAX).ok();
+    // It is noted as soon as the gate has passed: who finds nothing came a moment before.
+    let stage = noted.and_then(|bytes| canonical::from_file::<String>(&bytes).ok());
+    Ok(State::Stage(stage.unwrap_or_else(|| "intake".to_owned())))
 }
 
 /// Every run of an entry's folder but its trials.
 fn runs(folder: &Path) -> Result<Vec<Progress>> {
     let mut found = Vec::new();
-    for scale in below(folder)?.into_iter().filter(|path| named(path) != "trial") {
-        for run in std::iter::once(scale.clone()).chain(below(&scale)?) {
+    for scale in disk::below(folder)?.into_iter().filter(|path| named(path) != "trial") {
+        for run in std::iter::once(scale.clone()).chain(disk::below(&scale)?) {
             if let Some(steps) = steps(&run) {
                 let name = run.strip_prefix(folder).unwrap_or(&run).display().to_string();
                 found.push(Progress { run: name, step: done(&run), steps });
@@ -246,32 +248,6 @@ fn done(folder: &Path) -> u64 {
     let Ok(file) = File::open(folder.join(names::TRANSCRIPT)) else { return 0 };
     let lines = BufReader::new(file).split(b'\n').map_while(io::Result::ok).count();
     (lines as u64).saturating_sub(1)
-}
-
-/// What lies in a folder, by name; nothing where the folder is not there.
-fn below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        Err(error) => return Err(FileError::at("read", folder)(error).into()),
-    };
-    let mut paths = entries
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()
-        .map_err(FileError::at("read", folder))?;
-    paths.sort();
-    Ok(paths)
-}
-
-/// The bytes of every file below a path. What vanishes meanwhile has none.
-fn size(path: &Path) -> Result<u64> {
-    let Ok(metadata) = path.symlink_metadata() else { return Ok(0) };
-    if !metadata.is_dir() {
-        return Ok(metadata.len());
-    }
-    below(path)?.iter().try_fold(0, |sum, path| Ok(sum + size(path)?))
 }
 
 fn named(path: &Path) -> String {
@@ -297,10 +273,17 @@ fn tell_entry(entry: &Entry, terminal: &mut Terminal) {
         Outcome::Pass => (Paint::Good, "PASS", note),
         Outcome::Fail => (Paint::Bad, "FAIL", note),
     };
+    let note;
     let (paint, word, note) = match &entry.state {
         State::Signed(found) => outcome(found, "signed"),
         State::Stated(found) => outcome(found, "not signed"),
-        State::Stage(stage) => (Paint::Doubt, *stage, if entry.process.is_some() { "at work" } else { "stopped" }),
+        State::Stands(scales) => {
+            note = format!("scale {}; no verdict before all are joined", scales.join(", "));
+            (Paint::Doubt, "stands", note.as_str())
+        }
+        State::Stage(stage) => {
+            (Paint::Doubt, stage.as_str(), if entry.process.is_some() { "at work" } else { "stopped" })
+        }
         State::Damaged(why) => (Paint::Bad, "damaged", why.as_str()),
     };
     let word = terminal.paint(paint, word);
