@@ -24,7 +24,7 @@ use records::{
 use verifier::{evidence::GOLDEN, golden::state};
 
 use crate::{
-    compile,
+    compile, disk,
     entry::Entry,
     folders::Home,
     frozen, goldens,
@@ -34,6 +34,7 @@ use crate::{
     locks::Locked,
     problem::Problem,
     resolve::{self, Law, Where, Who},
+    room::Rooms,
     round::Round,
     scratch::Scratch,
     together::Together,
@@ -157,6 +158,8 @@ impl Bench<'_> {
         let who = Who { tree: baseline.digest, config: &baseline.config };
         let at = Where { frozen: frozen::digest(), class: self.class };
         let run = resolve::run(self.law, scale, 1, &who, &Round::practice(), at)?;
+        let rooms = Rooms::ask(self.kit, self.home, [&run])?;
+        disk::require(folder, rooms.golden(protocol), disk::free(folder)?)?;
         resolve::place(&run, folder)?;
         let training = Training {
             folder: folder.to_owned(),

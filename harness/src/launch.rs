@@ -17,6 +17,7 @@ use records::{
         outcome::Outcome,
         progress::Progress,
         protocol::{LANES, Task},
+        room::Room,
     },
     verdict::{Ending, Reason},
 };
@@ -128,6 +129,17 @@ pub fn class(kit: &Kit) -> Result<NumericsClass> {
     }
     let text = String::from_utf8_lossy(&output.stdout);
     text.trim().parse().with_context(|| format!("the trainer answered `{}`", text.trim()))
+}
+
+/// What the run of each folder writes at most, asked of the trainer.
+pub fn rooms(kit: &Kit, folders: &[PathBuf]) -> Result<Vec<Room>> {
+    let output = pinned(kit, &kit.trainer).arg("room").args(folders).output().context("cannot start the trainer")?;
+    if !output.status.success() {
+        bail!("the trainer cannot say what a run writes:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let said = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let rooms = said.map(serde_json::from_slice).collect::<Result<Vec<_>, _>>();
+    rooms.ok().filter(|rooms| rooms.len() == folders.len()).context("the trainer does not say what each run writes")
 }
 
 /// A program of ours, with the numerics pin as its whole environment.

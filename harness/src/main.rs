@@ -31,6 +31,7 @@ mod private;
 mod problem;
 mod progress;
 mod resolve;
+mod room;
 mod round;
 mod scratch;
 mod signals;

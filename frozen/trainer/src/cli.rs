@@ -14,7 +14,8 @@ use records::{
 use crate::{
     forward::Graphs,
     halt::{Fault, Halt},
-    probe,
+    plan::Plan,
+    probe, room,
     run::{Options, train},
 };
 
@@ -62,6 +63,12 @@ enum Command {
     },
     /// Prints the digest that says where training gives equal bits.
     Class,
+    /// Prints how many bytes the run of each folder writes at most, a line of JSON each.
+    Room {
+        /// Folders with `run.json`.
+        #[arg(required = true)]
+        folders: Vec<PathBuf>,
+    },
 }
 
 /// Runs a command.
@@ -91,6 +98,11 @@ fn dispatch(command: Command) -> Result<(), Halt> {
     shim::pin(shim::Fill::Nothing)?;
     match command {
         Command::Class => println!("{}", probe::class()?),
+        Command::Room { folders } => {
+            for folder in folders {
+                println!("{}", serde_json::json!(room::room(&Plan::read(&folder)?)));
+            }
+        }
         Command::Train {
             folder,
             data,

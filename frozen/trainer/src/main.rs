@@ -16,6 +16,7 @@ mod loader;
 mod losses;
 mod plan;
 mod probe;
+mod room;
 mod run;
 mod state;
 mod step;

@@ -16,6 +16,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 #[test]
 fn a_training_is_repeatable() {
     let bench = Bench::new();
+    let room = bench.room();
     let outcome = bench.train(&[]);
     assert_eq!((outcome.outcome, outcome.steps), (Ending::Done, STEPS));
     assert_eq!(outcome.usage.questions, STEPS * 9 + 1);
@@ -25,6 +26,27 @@ fn a_training_is_repeatable() {
     let columns = transcript.lines().next().unwrap().matches("/").count();
     assert_eq!(fs::metadata(bench.path().join("fingerprints.bin")).unwrap().len() % STEPS, 0);
     assert!(columns > 100, "{columns}");
+    // What was foretold is never too little. The baseline has two of four slots, so it is too much by less than the half.
+    let bytes = |name: &str| size(&bench.path().join(name));
+    let pairs = [
+        (room.checkpoint, bytes("checkpoints/5")),
+        (room.published, bytes("published")),
+        (room.whole(STEPS, 5), bytes("")),
+    ];
+    for (foretold, written) in pairs {
+        assert!((written..2 * written).contains(&foretold), "{foretold} foretold, {written} written");
+    }
+    let rows = bytes("transcript.jsonl") + bytes("fingerprints.bin");
+    assert!(rows < room.start + STEPS * room.step, "{rows}");
+}
+
+/// The bytes of every file below a path.
+fn size(path: &Path) -> u64 {
+    let metadata = fs::metadata(path).unwrap();
+    if !metadata.is_dir() {
+        return metadata.len();
+    }
+    fs::read_dir(path).unwrap().map(|entry| size(&entry.unwrap().path())).sum()
 }
 
 #[test]

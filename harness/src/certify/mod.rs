@@ -30,7 +30,7 @@ use self::{
     statement::Known,
 };
 use crate::{
-    compile, datahome,
+    compile, datahome, disk,
     entry::Entry,
     findings,
     folders::{EntryFolder, Home},
@@ -43,6 +43,7 @@ use crate::{
     problem::Problem,
     progress::Progress,
     resolve::{self, Law, Where, Who},
+    room::Rooms,
     round::Round,
     terminal::{Paint, Terminal},
     together::Together,
@@ -141,7 +142,25 @@ impl<'a> Certification<'a> {
         protocol
     }
 
+    /// Fails before anything is trained where the disk does not hold what will be written.
+    fn require_room(&self, scales: &[Scaled<'a>]) -> Went<()> {
+        let standing = share::standing(&self.folder, &self.law.protocol)?;
+        let stands = |name: &String| standing.contains_key(name) || self.offers.iter().any(|offer| offer.holds(name));
+        let open: Vec<_> = scales.iter().filter(|scale| !stands(&scale.scale.name)).collect();
+        let trainings: Vec<_> = open.iter().map(|scale| scale.scale).collect();
+        let begun = open
+            .iter()
+            .try_fold(0, |sum, scale| Ok::<_, anyhow::Error>(sum + disk::size(&self.folder.run(scale.run.name()))?))?;
+        let rooms = Rooms::ask(self.kit, self.home, scales.iter().map(|scale| &scale.run))?;
+        let (ways, at_once) = (trial::VARIANTS.len() as u64, self.jobs as u64);
+        let whole = rooms.certification(&self.law.protocol, &trainings, ways, at_once);
+        let folder = &self.folder.0;
+        Ok(disk::require(folder, whole.saturating_sub(begun), disk::free(folder)?)?)
+    }
+
     fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<Shares> {
+        let all = self.scaled(Where { frozen: frozen::digest(), class: self.class })?;
+        self.require_room(&all)?;
         let bar = terminal.progress("build", 0);
         let (reference, _) = compile::baseline(self.kit, self.home)?;
         let sources = self.entry.sources();
@@ -159,7 +178,7 @@ impl<'a> Certification<'a> {
         known.libtorch = Some(libtorch::digest(&self.kit.libraries)?);
         self.pass(known, terminal, "golden", note)?;
 
-        *scales = self.scaled(Where { frozen: frozen::digest(), class })?;
+        *scales = all;
         let shares = if self.only.is_some() { Shares::new() } else { share::join(self, known, scales)? };
         let open: Vec<_> = scales.iter().filter(|scale| !shares.contains_key(&scale.scale.name)).cloned().collect();
         let trial = self.trial(&open, terminal)?;

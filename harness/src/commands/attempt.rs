@@ -26,7 +26,7 @@ use verifier::{config::CONFIG_BYTES_MAX, object::Form};
 
 use crate::{
     certify::statement::results,
-    compile, curve, datahome,
+    compile, curve, datahome, disk,
     entry::Entry,
     findings,
     folders::{self, Home},
@@ -40,6 +40,7 @@ use crate::{
     problem::Problem,
     progress::Progress,
     resolve::{self, Law, Where, Who},
+    room::Rooms,
     round::Round,
     signals,
     terminal::{Paint, Terminal},
@@ -121,10 +122,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 
 fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let law = Law::chosen(&args.protocol)?.with_steps(args.steps)?;
-    let scale = law.protocol.scale(&args.scale).ok_or_else(|| {
-        let known: Vec<_> = law.protocol.scales.iter().map(|scale| scale.name.as_str()).collect();
-        Problem::usage(format!("protocol `{}` has no scale `{}`", args.protocol, args.scale)).hint(known.join(", "))
-    })?;
+    let scale = law.scale(&args.scale)?;
     let home = Home(args.home.clone());
     let (tried, baseline) = (entry(args, &law)?, Entry::baseline()?);
 
@@ -138,12 +136,16 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     terminal.line(format_args!("  check {word}   {} steps of {of}{many}   not a verdict", args.steps));
     let bench = Bench { kit, home: &home, law: &law, scale, at, steps: args.steps };
     let attempt = next(&home)?;
-    let mut pairs = Vec::new();
+    let (mut sides, mut pairs) = (Vec::new(), Vec::new());
     for repeat in 1..=seeds {
         let folder = if seeds == 1 { attempt.clone() } else { attempt.join(repeat.to_string()) };
         let tried = bench.side(&tried, &tried_build, repeat, |_| folder)?;
         let kept = |run: &RunDigest| home.0.join("baselines").join(run.digits());
-        pairs.push(bench.pair(tried, bench.side(&baseline, &baseline_build, repeat, kept)?, terminal)?);
+        sides.push((tried, bench.side(&baseline, &baseline_build, repeat, kept)?));
+    }
+    bench.require_room(&sides)?;
+    for (tried, baseline) in sides {
+        pairs.push(bench.pair(tried, baseline, terminal)?);
     }
     report(&pairs, &law, scale, terminal)?;
     terminal.line(format_args!("  {}   {}", attempt.display(), tried.digest.short()));
@@ -220,6 +222,14 @@ impl Bench<'_> {
         let resolved = resolve::run(self.law, self.scale, repeat, &who, &Round::practice(), self.at)?;
         let run = resolved.digest()?;
         Ok(Side { entry, build, folder: folder(&run), run, resolved })
+    }
+
+    /// Fails before anything is trained where the disk does not hold what will be written.
+    fn require_room(&self, sides: &[(Side<'_>, Side<'_>)]) -> Result<()> {
+        let rooms = Rooms::ask(self.kit, self.home, sides.iter().map(|(tried, _)| &tried.resolved))?;
+        let open = sides.iter().flat_map(|(tried, baseline)| [tried, baseline]).filter(|side| !side.kept().exists());
+        let needed = rooms.run(&self.law.protocol, self.scale).saturating_mul(open.count() as u64);
+        Ok(disk::require(&self.home.0, needed, disk::free(&self.home.0)?)?)
     }
 
     /// Trains both on a seed. The baseline is trained once for a run; who wants it meanwhile waits for it.

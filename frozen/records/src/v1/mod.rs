@@ -12,6 +12,7 @@ pub mod names;
 pub mod outcome;
 pub mod progress;
 pub mod protocol;
+pub mod room;
 pub mod round;
 pub mod run;
 pub mod statement;

@@ -16,6 +16,7 @@ use records::{
     v1::{
         outcome::Outcome,
         protocol::Protocol,
+        room::Room,
         run::{RUN_FORMAT, ResolvedRun},
     },
 };
@@ -157,6 +158,13 @@ impl Bench {
         let output = self.command(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         self.outcome()
+    }
+
+    /// What the trainer says that the run writes at most.
+    pub fn room(&self) -> Room {
+        let output = pinned(Path::new(TRAINER)).arg("room").arg(self.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// `outcome.json`.
