@@ -1,13 +1,17 @@
 """Prints the known answers that `frozen/data/src/text/tests.rs` pins, as Python 3.10 and ftfy 6.1.1 give them.
 
-    python tests/peers/text.py
+    python tests/peers/text.py frozen/data/src/text/tests.rs
+
+Exit code 0 when each stands in that file, where our tests compare it with ours.
 
 Digests are SHA-256 over the answers for every character, name or encoding that there is, so that a table of ours
 that differs in one entry differs in its digest.
 """
 
+import argparse
 import hashlib
 import html
+import pathlib
 import re
 import unicodedata
 from html.entities import html5
@@ -60,20 +64,26 @@ def entities():
         yield [html.unescape(f"&#{code};")]
 
 
-def digest(name, rows):
+def digest(rows):
     hasher = hashlib.sha256()
     for row in rows:
         hasher.update("\t".join(row).encode() + b"\n")
-    print(f"{name} {hasher.hexdigest()}")
+    return hasher.hexdigest()
 
 
 def main():
-    print(f"ftfy {ftfy.__version__}, Unicode {unicodedata.unidata_version}")
-    for name, answer in dict(lower=lower, classes=classes, compose=compose, glyphs=glyphs).items():
-        digest(name, map(answer, SCALARS))
-    for name, answers in dict(kinds=kinds, charmaps=charmaps, entities=entities).items():
-        digest(name, answers())
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pinned", type=pathlib.Path, help="the file that pins them")
+    pinned = parser.parse_args().pinned.read_text()
+    tables = {name: map(answer, SCALARS) for name, answer in dict(lower=lower, classes=classes, compose=compose, glyphs=glyphs).items()}
+    tables |= dict(kinds=kinds(), charmaps=charmaps(), entities=entities())
+    found = {name: digest(rows) for name, rows in tables.items()}
+    for name, answer in found.items():
+        print(f"{name} {answer}" + ("" if answer in pinned else " differs: it is not what is pinned"))
+    equal = sum(answer in pinned for answer in found.values())
+    print(f"text tables: {equal} of {len(found)} equal (ftfy {ftfy.__version__}, Unicode {unicodedata.unidata_version})")
+    return int(equal < len(found))
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

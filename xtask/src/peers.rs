@@ -1,17 +1,20 @@
-//! Comparisons with the programs that ours must agree with, run for real: open_clip for features and
-//! checkpoints, CLIP_benchmark for metrics, Pillow and open_clip's tokenizer for pixels and tokens.
+//! Comparisons with the programs that ours must agree with, run for real.
 //!
-//! They live in a Python environment of their own in the user's cache folder, from pinned versions.
+//! Metrics, tokens, cleaned captions and pixels are compared with CLIP_benchmark, open_clip, ftfy and Pillow in the versions that
+//! DataComp pins. The model's features are compared with an open_clip on the torch that our libtorch is cut from: another torch has
+//! other kernels, and would be compared with itself. A comparison that cannot be made fails; none is skipped.
+
+mod environment;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
+use self::environment::{DATACOMP, Environment, LIBTORCH};
 use crate::{
     kit,
     setup::{self, Machine},
@@ -21,66 +24,108 @@ use crate::{
 /// Arguments of `cargo xtask peers`.
 #[derive(Parser)]
 pub struct Args {
-    /// Only these: data, model, metrics
-    #[arg(value_parser = ["data", "model", "metrics"])]
-    only: Vec<String>,
+    /// Only these
+    #[arg(value_enum)]
+    only: Vec<Comparison>,
 }
 
-/// The peers, with everything whose version can move a number pinned. CLIP_benchmark does not run with
-/// later versions of numpy.
-const PACKAGES: [&str; 9] = [
-    "torch==2.11.0",
-    "torchvision==0.26.0",
-    "open_clip_torch==3.3.0",
-    "ftfy==6.3.1",
-    "pillow==12.0.0",
-    "numpy==2.2.6",
-    "safetensors==0.8.0",
-    "scikit-learn==1.9.1",
-    "scipy==1.17.1",
-];
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Comparison {
+    /// Decoded and cropped images, with Pillow's
+    Pixels,
+    /// Cleaned captions and their tokens, with open_clip's and ftfy's
+    Tokens,
+    /// Zero-shot classification and retrieval, with CLIP_benchmark's
+    Metrics,
+    /// Features and checkpoints, with open_clip's
+    Model,
+}
 
-/// Its own requirements would bring a second set of versions; what of it runs here needs none of them.
-const ALONE: &str = "clip-benchmark==1.6.1";
+impl Comparison {
+    const ALL: [Self; 4] = [Self::Pixels, Self::Tokens, Self::Metrics, Self::Model];
 
-/// The folder in the user's cache folder; the number changes with the versions above.
-const FOLDER: &str = "peers-1";
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Tokens => "tokens",
+            Self::Metrics => "metrics",
+            Self::Model => "model",
+        }
+    }
+
+    /// The crate whose example says what ours is.
+    fn ours(self) -> &'static str {
+        match self {
+            Self::Pixels | Self::Tokens => "data",
+            Self::Metrics | Self::Model => "evaluator",
+        }
+    }
+
+    fn environment(self) -> &'static Environment {
+        match self {
+            Self::Pixels | Self::Tokens | Self::Metrics => &DATACOMP,
+            Self::Model => &LIBTORCH,
+        }
+    }
+}
 
 /// Runs them.
 pub fn run(checkout: &Path, args: Args) -> Result<()> {
     let machine = setup::run(checkout)?;
-    let python = provide()?;
-    let asked = |name: &str| args.only.is_empty() || args.only.iter().any(|only| only == name);
-    let mut failed = Vec::new();
-    let mut compare = |name: &'static str, command: &mut Command| -> Result<()> {
+    let cache = setup::cache_folder()?;
+    let (mut differing, mut missing) = (Vec::new(), Vec::new());
+    for comparison in Comparison::ALL {
+        if !args.only.is_empty() && !args.only.contains(&comparison) {
+            continue;
+        }
+        let name = comparison.name();
         println!("peers: {name}");
-        match shell::run(command) {
-            Err(error) if error.is::<shell::Failed>() => failed.push(name),
+        match comparison.environment().provide(checkout, &cache) {
+            Ok(python) => differing.extend(differs(&machine, &python, comparison)?.then_some(name)),
+            Err(error) => {
+                eprintln!("error: {name} is not compared: {error:#}");
+                missing.push(name);
+            }
+        }
+    }
+    let said = [("not equal", differing), ("not compared", missing)];
+    let said: Vec<_> = said.iter().filter(|(_, names)| !names.is_empty()).collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    bail!("{}", said.iter().map(|(what, names)| format!("{what}: {}", names.join(", "))).collect::<Vec<_>>().join("; "))
+}
+
+/// Whether a comparison's scripts find a difference.
+fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<bool> {
+    let checkout = &machine.checkout;
+    let script = |name: &str, arguments: &[&Path]| script(checkout, python, name, arguments);
+    let peer = example(machine, comparison.ours())?;
+    let scripts = match comparison {
+        Comparison::Pixels => vec![script("pixels.py", &[&peer])],
+        Comparison::Tokens => {
+            let pinned = checkout.join("frozen/data/src/text/tests.rs");
+            vec![script("tokens.py", &[&peer]), script("text.py", &[&pinned])]
+        }
+        Comparison::Metrics => vec![script("metrics.py", &[&peer])],
+        Comparison::Model => {
+            let model = |name: &str| checkout.join("frozen/protocols/models").join(name);
+            vec![
+                script("model.py", &[&peer, &model("mini.json"), Path::new("--trained"), &trained(machine)?]),
+                script("model.py", &[&peer, &model("emoji.json")]),
+                script("model.py", &[&peer, &model("ViT-B-32.json")]),
+            ]
+        }
+    };
+    let mut differs = false;
+    for mut script in scripts {
+        match shell::run(&mut script) {
+            Err(error) if error.is::<shell::Failed>() => differs = true,
             other => other?,
         }
-        Ok(())
-    };
-    if asked("data") {
-        compare("data", script(checkout, &python, "data.py").arg(example(&machine, "data")?))?;
     }
-    if asked("model") || asked("metrics") {
-        let peer = example(&machine, "evaluator")?;
-        let models = checkout.join("frozen/protocols/models");
-        if asked("model") {
-            let model = |name: &str| {
-                let mut model = script(checkout, &python, "model.py");
-                model.arg(&peer).arg(models.join(name));
-                model
-            };
-            compare("model", model("mini.json").arg("--trained").arg(trained(&machine)?))?;
-            compare("model", &mut model("emoji.json"))?;
-            compare("model", &mut model("ViT-B-32.json"))?;
-        }
-        if asked("metrics") {
-            compare("metrics", script(checkout, &python, "metrics.py").arg(&peer))?;
-        }
-    }
-    if failed.is_empty() { Ok(()) } else { bail!("not equal: {}", failed.join(", ")) }
+    Ok(differs)
 }
 
 /// Weights that a short training of the baseline published.
@@ -93,9 +138,9 @@ fn trained(machine: &Machine) -> Result<PathBuf> {
     Ok(home.join("try-0001/published/model.safetensors"))
 }
 
-fn script(checkout: &Path, python: &Path, name: &str) -> Command {
+fn script(checkout: &Path, python: &Path, name: &str, arguments: &[&Path]) -> Command {
     let mut command = Command::new(python);
-    command.current_dir(checkout).arg(Path::new("tests/peers").join(name));
+    command.current_dir(checkout).arg(Path::new("tests/peers").join(name)).args(arguments);
     // Kernels of one kind on both sides, on one thread: what is compared is the model.
     for (name, value) in [("OMP_NUM_THREADS", "1"), ("ATEN_CPU_CAPABILITY", "avx2"), ("PYTHONDONTWRITEBYTECODE", "1")] {
         command.env(name, value);
@@ -113,34 +158,4 @@ fn example(machine: &Machine, package: &str) -> Result<PathBuf> {
     let built = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let path = built.filter_map(|message| Some(PathBuf::from(message["executable"].as_str()?))).next_back();
     path.with_context(|| format!("cargo built no example of `{package}`"))
-}
-
-/// The environment's Python; made where it is not there.
-fn provide() -> Result<PathBuf> {
-    let folder = setup::cache_folder()?.join(FOLDER);
-    let python = folder.join("bin/python");
-    let done = folder.join("complete");
-    if done.is_file() {
-        return Ok(python);
-    }
-    eprintln!("fetching the peers from PyPI: 2.5 GB over the network, 5 GB on disk, once (about 5 minutes)");
-    shell::remove(&folder)?;
-    shell::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let pip = |arguments: &[&str]| {
-        let mut pip = Command::new(&python);
-        pip.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-cache-dir",
-            "--only-binary=:all:",
-        ]);
-        shell::run(pip.args(arguments)).context("pip could not install the peers; run the same command again")
-    };
-    pip(&PACKAGES)?;
-    pip(&["--no-deps", ALONE])?;
-    fs::write(&done, "").with_context(|| format!("cannot write {}", done.display()))?;
-    Ok(python)
 }

@@ -4,13 +4,14 @@
 //! `evaluator_peer initial MODEL.json FOLDER` writes initial weights as `model.safetensors`.
 //! `evaluator_peer features MODEL.json FOLDER` reads `model.safetensors` and `inputs.safetensors` (images, tokens) and
 //! writes `features.safetensors` (image, text).
-//! `evaluator_peer scores FOLDER` reads `scores.safetensors` (images, texts, owners, classes, labels) and prints the
-//! metrics as JSON; `classes` holds `templates` rows a class.
+//! `evaluator_peer scores FOLDER..` reads `scores.safetensors` (images, texts, owners, classes, labels) of each and prints a
+//! line of JSON: each metric's value, its items' influences and its ties. `classes` holds `templates` rows a class;
+//! `image_inputs`, `text_inputs` and `class_inputs` number what went in, equal numbers for identical inputs.
 
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
 
 use clip::{Clip, ModelConfig, NamedValues, Values, values};
-use tasks::{Features, Inputs, Metrics, classification, retrieval};
+use tasks::{Features, Inputs, Metrics, Scored, classification, retrieval};
 use tch::{Kind, Tensor};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
@@ -20,8 +21,8 @@ fn main() -> ExitCode {
     let done = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["initial", model, folder] => initial(model, folder.as_ref()),
         ["features", model, folder] => features(model, folder.as_ref()),
-        ["scores", folder] => scores(folder.as_ref()),
-        _ => Err("usage: evaluator_peer initial MODEL FOLDER | features MODEL FOLDER | scores FOLDER".into()),
+        ["scores", ref folders @ ..] => folders.iter().try_for_each(|folder| scores(folder.as_ref())),
+        _ => Err("usage: evaluator_peer initial MODEL FOLDER | features MODEL FOLDER | scores FOLDER..".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -62,20 +63,23 @@ fn scores(folder: &Path) -> Done {
         Ok(features)
     };
     let whole = |name: &str| -> Done<Vec<u32>> { Ok(take(&inputs, name)?.data.iter().map(|&at| at as u32).collect()) };
-    let images = rows("images")?;
+    let of = |features: Features, name: &str| -> Done<Inputs> { Ok(Inputs::new(features, whole(name)?)?) };
     let owners: Vec<usize> = whole("owners")?.into_iter().map(|at| at as usize).collect();
-    let classifier = rows("classes")?.classifier(whole("templates")?[0] as usize)?;
-    let found = [
-        classification(&images, &whole("labels")?, &Inputs::distinct(classifier))?,
-        retrieval(&Inputs::distinct(images), &Inputs::distinct(rows("texts")?), &owners)?,
-    ];
-    let all: BTreeMap<String, Option<f64>> = found
+    let templates = whole("templates")?.first().copied().ok_or("no number of templates")?;
+    let classes = of(rows("classes")?.classifier(templates as usize)?, "class_inputs")?;
+    let (images, texts) = (of(rows("images")?, "image_inputs")?, of(rows("texts")?, "text_inputs")?);
+    let found = [classification(&rows("images")?, &whole("labels")?, &classes)?, retrieval(&images, &texts, &owners)?];
+    let all: BTreeMap<String, serde_json::Value> = found
         .into_iter()
         .flat_map(|Metrics(metrics)| metrics)
-        .map(|(name, scored)| (name, scored.map(|scored| scored.value)))
+        .map(|(name, scored)| (name, scored.map_or(serde_json::Value::Null, json)))
         .collect();
     println!("{}", serde_json::to_string(&all)?);
     Ok(())
+}
+
+fn json(scored: Scored) -> serde_json::Value {
+    serde_json::json!({"value": scored.value, "influences": scored.influences, "ties": scored.ties})
 }
 
 fn take<'a>(values: &'a NamedValues, name: &str) -> Done<&'a Values> {
