@@ -1,7 +1,7 @@
 //! What a protocol and its runs say, as [`crate::compare`] takes it.
 
 use records::v1::{
-    evaluation::{self, Score},
+    evaluation::Score,
     protocol::{self, Protocol},
     statement::Run,
 };
@@ -32,18 +32,14 @@ pub fn results(runs: &[Run], protocol: &Protocol) -> Option<Results> {
             let run = left.next()?;
             let asked = run.scale == scale.name && run.repeat == repeat && run.data == scale.root;
             let tasks = &protocol.evaluation.tasks;
-            let answered = run.scores.len() == tasks.len() && run.scores.iter().zip(tasks).all(is_of);
+            let scored = run.scores.iter().zip(tasks).all(|(score, task)| task.is_scored_as(&score.key));
+            let answered = run.scores.len() == tasks.len() && scored;
             (asked && answered).then(|| run.scores.iter().map(task).collect())
         };
         (1..=scale.seeds).map(repeat).collect::<Option<Vec<_>>>()
     };
     let scales = protocol.scales.iter().map(scale).collect::<Option<Vec<_>>>()?;
     left.next().is_none().then_some(Results(scales))
-}
-
-/// Whether a score is of a task: a protocol names a task's folder, and DataComp's tasks are scored under their keys.
-fn is_of((score, task): (&Score, &protocol::Task)) -> bool {
-    score.key == task.name || evaluation::folder(&score.key) == task.name
 }
 
 /// A task's score.
@@ -54,7 +50,10 @@ pub fn task(score: &Score) -> Task {
 
 #[cfg(test)]
 mod tests {
-    use records::{Blake3, RunDigest, SeedDigest, v1::evaluation::Real};
+    use records::{
+        Blake3, RunDigest, SeedDigest,
+        v1::evaluation::{self, Real},
+    };
 
     use super::*;
 

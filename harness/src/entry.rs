@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Result;
 use records::{
-    Exit, TreeDigest,
+    Exit, Stop, TreeDigest,
     v1::{protocol::Protocol, statement},
 };
 use verifier::{
@@ -13,10 +13,7 @@ use verifier::{
     tree::Tree,
 };
 
-use crate::{
-    archive, frozen,
-    halt::{Went, settle},
-};
+use crate::{archive, frozen, stop::stop};
 
 /// An admitted tree with what it means.
 #[derive(Debug, Clone)]
@@ -43,17 +40,17 @@ impl Entry {
     }
 
     /// The baseline: the starter kit as it is compiled into this program.
-    pub fn baseline() -> Went<Self> {
+    pub fn baseline() -> Result<Self, Stop> {
         Self::judge(frozen::kit(), &frozen::names()?)
     }
 
     /// A folder that holds `src/`, `config.toml` and `submission.toml`, judged like the ZIP of it.
-    pub fn folder(folder: &Path, names: &Names) -> Went<Self> {
-        Self::judge(Tree { files: archive::read_folder(folder)?.files }, names)
+    pub fn folder(folder: &Path, names: &Names) -> Result<Self, Stop> {
+        Self::judge(Tree { files: archive::read_folder(folder).map_err(stop)?.files }, names)
     }
 
-    fn judge(tree: Tree, names: &Names) -> Went<Self> {
-        let about = settle(verifier::policy::apply(&tree, names))?;
+    fn judge(tree: Tree, names: &Names) -> Result<Self, Stop> {
+        let about = verifier::policy::apply(&tree, names).into_result()?;
         Ok(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
     }
 

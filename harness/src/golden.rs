@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use records::{
-    Blake3, NumericsClass, Sha256, Verdict, canonical,
+    Blake3, NumericsClass, Sha256, Stop, Verdict, canonical,
     file::{self, FileError},
     v1::{
         golden::{Golden, Recording, Superseded},
@@ -28,22 +28,22 @@ use crate::{
     entry::Entry,
     folders::Home,
     frozen, goldens,
-    halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Training},
     locks::Locked,
     problem::Problem,
-    resolve::{self, Law, Where, Who},
+    resolve::{self, Law},
     room::Rooms,
     round::Round,
     scratch::Scratch,
+    stop::{of_the_baseline, stop},
     together::Together,
     traces,
 };
 
-/// What recording and replaying need, in a home whose data are the protocol's ([`crate::datahome::provide`]).
+/// Records and replays the golden, in a home whose data are the protocol's ([`crate::datahome::provide`]).
 #[derive(Clone, Copy)]
-pub struct Bench<'a> {
+pub struct Recorder<'a> {
     /// Programs.
     pub kit: &'a Kit,
     /// Folders.
@@ -54,16 +54,16 @@ pub struct Bench<'a> {
     pub class: NumericsClass,
 }
 
-impl Bench<'_> {
+impl Recorder<'_> {
     /// Runs the baseline and keeps what it did, with the reason.
     ///
     /// A golden that is there already stays where the run is the same one; another one takes its place where
     /// `supersede` says why, and the old one is kept.
-    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(Progress)) -> Went<Golden> {
+    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
         let name = Home::golden_name(&self.law.protocol.name, &self.class);
-        let _alone = self.home.lock(Locked::Golden(&name))?;
+        let _alone = self.home.lock(Locked::Golden(&name)).map_err(stop)?;
         let baseline = Entry::baseline()?;
-        let scratch = Scratch::new(self.home)?;
+        let scratch = Scratch::new(self.home).map_err(stop)?;
         let run = self.train(&baseline, &scratch.at("golden"), on_step)?;
         let files = [names::TRANSCRIPT, names::FINGERPRINTS];
         let [transcript, fingerprints] = files.map(|name| file::read(&run.join(name)));
@@ -83,7 +83,9 @@ impl Bench<'_> {
             Some(before) if before.golden == golden && supersede.is_none() => return Ok(golden),
             Some(before) => give_way(before, &folder, supersede)?,
         };
-        fs::remove_dir_all(run.join(names::CHECKPOINTS)).context("cannot drop the golden's checkpoints")?;
+        fs::remove_dir_all(run.join(names::CHECKPOINTS))
+            .context("cannot drop the golden's checkpoints")
+            .map_err(stop)?;
         let record = canonical::to_file(&golden)?;
         file::write(&run.join(GOLDEN), &record)?;
         let recording = Recording { golden: golden.clone(), reason: reason.to_owned(), superseded };
@@ -98,10 +100,10 @@ impl Bench<'_> {
     }
 
     /// The golden that is there: none where it is of another frozen tree, protocol or baseline, since both can be right.
-    fn before(&self, folder: &Path, baseline: &Entry) -> Went<Option<Recording>> {
+    fn before(&self, folder: &Path, baseline: &Entry) -> Result<Option<Recording>, Stop> {
         let Ok(bytes) = file::read(&folder.join(goldens::STATEMENT)) else { return Ok(None) };
         let before: Statement<Recording> =
-            canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display()))?;
+            canonical::from_file(&bytes).with_context(|| format!("{} is damaged", folder.display())).map_err(stop)?;
         Ok(Some(before.predicate).filter(|before| self.is_ours(&before.golden, baseline)))
     }
 
@@ -111,7 +113,7 @@ impl Bench<'_> {
     }
 
     /// The golden to repeat: the home's, or else the one that this program carries; written to `scratch` then.
-    fn find(&self, baseline: &Entry, scratch: &Path) -> Went<(Golden, PathBuf)> {
+    fn find(&self, baseline: &Entry, scratch: &Path) -> Result<(Golden, PathBuf), Stop> {
         let name = &self.law.protocol.name;
         let folder = self.home.golden(name, &self.class);
         let statement = folder.join(goldens::STATEMENT);
@@ -120,7 +122,7 @@ impl Bench<'_> {
             return Ok((golden.clone(), folder));
         }
         if let Some(carried) = goldens::carried().into_iter().find(|carried| self.is_ours(&carried.golden, baseline)) {
-            carried.write(scratch)?;
+            carried.write(scratch).map_err(stop)?;
             return Ok((carried.golden, scratch.to_owned()));
         }
         let why = match own {
@@ -130,37 +132,37 @@ impl Bench<'_> {
             None => format!("no golden of protocol `{name}` is recorded for {}", self.class.short()),
         };
         let hint = format!("an organizer records one with: maxclip golden record --protocol {name} --reason \"..\"");
-        Err(Halt::Inconclusive(Reason { why, hint }))
+        Err(Reason { why, hint }.into())
     }
 
     /// Runs the baseline again and compares every step.
-    pub fn replay(&self, on_step: impl FnMut(Progress)) -> Went<Golden> {
+    pub fn replay(&self, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
         // Nobody records another one while this one is compared with.
-        let _shared = self.home.share(Locked::Golden(&Home::golden_name(&self.law.protocol.name, &self.class)))?;
+        let _shared =
+            self.home.share(Locked::Golden(&Home::golden_name(&self.law.protocol.name, &self.class))).map_err(stop)?;
         let baseline = Entry::baseline()?;
-        let scratch = Scratch::new(self.home)?;
+        let scratch = Scratch::new(self.home).map_err(stop)?;
         let (golden, folder) = self.find(&baseline, &scratch.at("carried"))?;
         let run = self.train(&baseline, &scratch.at("replay"), on_step)?;
-        match traces::parting(&folder, &run, golden.steps)?.first() {
+        match traces::parting(&folder, &run, golden.steps).map_err(stop)?.first() {
             None => Ok(golden),
-            Some(first) => Err(Halt::Inconclusive(Reason {
+            Some(first) => Err(Reason {
                 why: format!("this machine does not repeat the golden: {} ({})", first.place, first.found),
                 hint: "its memory, processor or software differs from where it was recorded; see `maxclip doctor`"
                     .to_owned(),
-            })),
+            }
+            .into()),
         }
     }
 
-    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Went<PathBuf> {
+    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Result<PathBuf, Stop> {
         let protocol = &self.law.protocol;
         let (_, out) = compile::baseline(self.kit, self.home)?;
         let scale = &protocol.scales[0];
-        let who = Who { tree: baseline.digest, config: &baseline.config };
-        let at = Where { frozen: frozen::digest(), class: self.class };
-        let run = resolve::run(self.law, scale, 1, &who, &Round::practice(), at)?;
-        let rooms = Rooms::ask(self.kit, self.home, [&run])?;
+        let run = resolve::run(self.law, scale, 1, baseline, &Round::practice(), self.class)?;
+        let rooms = Rooms::ask(self.kit, self.home, [&run]).map_err(stop)?;
         disk::require(folder, rooms.golden(protocol), disk::free(folder)?)?;
-        resolve::place(&run, folder)?;
+        resolve::place(&run, folder).map_err(stop)?;
         let training = Training {
             folder: folder.to_owned(),
             data: self.home.data().join(&scale.data),
@@ -170,15 +172,15 @@ impl Bench<'_> {
             recompute: false,
             beside: 1,
         };
-        settle(launch::train(self.kit, &training, &Together::default(), on_step)?).map_err(|halt| {
-            halt.of_the_baseline("see `maxclip doctor`, and the trainer's log in the golden's folder")
+        launch::train(self.kit, &training, &Together::default(), on_step).map_err(|stop| {
+            of_the_baseline(stop, "see `maxclip doctor`, and the trainer's log in the golden's folder")
         })?;
         Ok(folder.to_owned())
     }
 }
 
 /// Adds a golden to those that gave way before it, with the reason.
-fn give_way(before: Recording, folder: &Path, because: Option<&str>) -> Went<Vec<Superseded>> {
+fn give_way(before: Recording, folder: &Path, because: Option<&str>) -> Result<Vec<Superseded>, Stop> {
     let Recording { golden, reason, mut superseded } = before;
     let Some(because) = because else {
         let what = format!("{} holds another run, recorded with the reason: {reason}", folder.display());
@@ -190,17 +192,18 @@ fn give_way(before: Recording, folder: &Path, because: Option<&str>) -> Went<Vec
 }
 
 /// A golden of one's own. A damaged one says that this machine cannot judge, and nothing about a submission.
-fn intact(statement: &Path) -> Went<Golden> {
-    let findings = match goldens::open(statement, None)? {
+fn intact(statement: &Path) -> Result<Golden, Stop> {
+    let findings = match goldens::open(statement, None).map_err(stop)? {
         Verdict::Pass(golden) => return Ok(golden),
-        Verdict::Inconclusive(reason) => return Err(Halt::Inconclusive(reason)),
+        Verdict::Inconclusive(reason) => return Err(Stop::Inconclusive(reason)),
         Verdict::Fail(findings) => findings,
     };
     let first = findings.first().map(|finding| format!("{} {}", finding.place, finding.found)).unwrap_or_default();
-    Err(Halt::Inconclusive(Reason {
+    Err(Reason {
         why: format!("{} is not what was recorded: {first}", statement.display()),
         hint: "move its folder away and record it again with: maxclip golden record --reason \"..\"".to_owned(),
-    }))
+    }
+    .into())
 }
 
 /// Where goldens that gave way are kept, below the folder of those that hold.

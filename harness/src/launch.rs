@@ -11,18 +11,17 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use numerics::pin;
 use records::{
-    Exit, NumericsClass, Verdict, file,
+    Attachment, Exit, NumericsClass, Stop, canonical, file,
     v1::{
         names,
-        outcome::Outcome,
+        outcome::{Outcome, Trained},
         progress::Progress,
         protocol::{LANES, Task},
         room::Room,
     },
-    verdict::{Ending, Reason},
 };
 
-use crate::{frozen, kit::Kit, signals, together::Together};
+use crate::{frozen, kit::Kit, problem::Problem, signals, stop::stop, together::Together};
 
 /// One training, as the trainer is asked to do it.
 #[derive(Debug, Clone)]
@@ -43,13 +42,13 @@ pub struct Training {
     pub beside: usize,
 }
 
-/// Trains; `on_step` sees every step as it happens. Ended where something beside it halts.
+/// Trains; `on_step` sees every step as it happens. Ended where something beside it stops.
 pub fn train(
     kit: &Kit,
     training: &Training,
     together: &Together,
     on_step: impl FnMut(Progress),
-) -> Result<Verdict<Outcome>> {
+) -> Result<Trained, Stop> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
     command.arg("--worker").arg(&kit.worker).arg("--probe").arg(&kit.probe).arg("--entry").arg(&training.entry);
@@ -62,20 +61,10 @@ pub fn train(
     }
     command.arg("--graphs").arg(if training.recompute { "recompute" } else { "keep" });
     command.arg("--threads").arg(threads(training.beside).to_string());
-    let exit = follow(command, &training.folder.join("trainer.log"), together, on_step)?.exit;
-    let outcome = || -> Result<Outcome> {
-        let path = training.folder.join(names::OUTCOME);
-        serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
-    };
-    match exit {
-        Exit::Pass => Ok(Verdict::Pass(outcome()?)),
-        Exit::Fail => Ok(Verdict::Fail(outcome()?.findings)),
-        Exit::Inconclusive => match outcome()?.reason {
-            Some(reason) => Ok(Verdict::Inconclusive(reason)),
-            None => ended("trainer", exit, &training.folder.join("trainer.log")),
-        },
-        other => ended("trainer", other, &training.folder.join("trainer.log")),
-    }
+    let log = training.folder.join("trainer.log");
+    let exit = follow(command, &log, together, on_step).map_err(stop)?;
+    let outcome = ended("trainer", exit, &training.folder.join(names::OUTCOME), &log)?;
+    Ok(outcome.training.ok_or_else(|| Problem::fault("the trainer says nothing of what it did"))?)
 }
 
 /// Threads for each of so many trainings: as many as cores are left, and a number that divides the lanes.
@@ -103,7 +92,7 @@ pub struct Evaluation {
 }
 
 /// Evaluates.
-pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Progress)) -> Result<Verdict<()>> {
+pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Progress)) -> Result<(), Stop> {
     let mut command = pinned(kit, &kit.evaluator);
     command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.home);
     for task in &evaluation.tasks {
@@ -112,13 +101,9 @@ pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Prog
     command.arg("--frozen").arg(frozen::digest().to_string());
     command.arg("--batch").arg(evaluation.batch.to_string()).arg("--out").arg(&evaluation.out);
     let log = evaluation.out.with_extension("log");
-    let followed = follow(command, &log, &Together::default(), on_progress)?;
-    match (followed.exit, followed.ending) {
-        (Exit::Pass, _) => Ok(Verdict::Pass(())),
-        (Exit::Fail, Some(Ending::Finding(finding))) => Ok(Verdict::Fail(vec![finding])),
-        (Exit::Inconclusive, Some(Ending::Reason(reason))) => Ok(Verdict::Inconclusive(reason)),
-        (other, _) => ended("evaluator", other, &log),
-    }
+    let exit = follow(command, &log, &Together::default(), on_progress).map_err(stop)?;
+    ended("evaluator", exit, &evaluation.out.with_file_name(names::EVALUATION_OUTCOME), &log)?;
+    Ok(())
 }
 
 /// Measures what class of numerics this machine has.
@@ -150,20 +135,8 @@ fn pinned(kit: &Kit, program: &Path) -> Command {
     command
 }
 
-/// How a program of ours ended.
-struct Followed {
-    exit: Exit,
-    /// What it said about that.
-    ending: Option<Ending>,
-}
-
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow(
-    mut command: Command,
-    log: &Path,
-    together: &Together,
-    mut on_line: impl FnMut(Progress),
-) -> Result<Followed> {
+fn follow(mut command: Command, log: &Path, together: &Together, mut on_line: impl FnMut(Progress)) -> Result<Exit> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -176,14 +149,9 @@ fn follow(
     let running = signals::watched(&child).with_context(|| format!("cannot watch {program}"))?;
     together.enter(&child).with_context(|| format!("cannot watch {program}"))?;
     let stdout = child.stdout.take().context("a child without stdout")?;
-    let mut ending = None;
     for line in BufReader::new(stdout).lines() {
-        let line = line?;
-        ending = serde_json::from_str(&line).ok();
-        // A line that is not progress is talk; only the exit status, the ending and the files decide.
-        if ending.is_none()
-            && let Ok(progress) = serde_json::from_str(&line)
-        {
+        // A line that is not progress is talk; only the exit status and the files decide.
+        if let Ok(progress) = serde_json::from_str(&line?) {
             on_line(progress);
         }
     }
@@ -191,16 +159,26 @@ fn follow(
     together.leave(&child);
     drop(running);
     signals::check()?;
-    Ok(Followed { exit: status.code().map_or(Exit::Fault, Exit::from_code), ending })
+    Ok(status.code().map_or(Exit::Fault, Exit::from_code))
 }
 
-/// What an exit that is neither a pass nor a finding means.
-fn ended<T>(program: &str, exit: Exit, log: &Path) -> Result<Verdict<T>> {
-    let said = file::read(log).map(|bytes| records::Attachment::of(&bytes).text).unwrap_or_default();
-    match exit {
-        Exit::Inconclusive => {
-            Ok(Verdict::Inconclusive(Reason { why: said.trim().to_owned(), hint: format!("see {}", log.display()) }))
+/// What a program came to, as its exit code and its outcome's file say alike; a fault where they do not.
+fn ended(program: &str, exit: Exit, outcome: &Path, log: &Path) -> Result<Outcome, Stop> {
+    let fault = |why: &str| {
+        let said = file::read(log).map(|bytes| Attachment::of(&bytes).text).unwrap_or_default();
+        Problem::fault(format!("{why} ({}):\n{}", log.display(), said.trim()))
+    };
+    if !matches!(exit, Exit::Pass | Exit::Fail | Exit::Inconclusive) {
+        return Err(fault(&format!("the {program} could not work")).into());
+    }
+    let read: Outcome = canonical::from_file(&file::read(outcome)?)
+        .map_err(|error| Problem::fault(format!("{} is damaged: {error}", outcome.display())))?;
+    match read.stop() {
+        Some(stop) if stop.exit() == exit => Err(stop),
+        None if exit == Exit::Pass => Ok(read),
+        _ => {
+            Err(fault(&format!("the {program}'s exit code {} is not what {} says", exit.code(), outcome.display()))
+                .into())
         }
-        _ => bail!("the {program} could not work ({}):\n{}", log.display(), said.trim()),
     }
 }

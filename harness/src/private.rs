@@ -36,15 +36,3 @@ pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
     }
     Ok(())
 }
-
-/// Writes a file beside the one that is there and puts it in its place: whole, and at no moment with other rights.
-pub fn replace(path: &Path, text: &str, mode: u32) -> Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = Path::new(&part);
-    create(part, text, mode)?;
-    fs::rename(part, path).map_err(|error| {
-        fs::remove_file(part).ok();
-        FileError::at("write", path)(error).into()
-    })
-}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use records::{
-    FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest, canonical, file,
+    NumericsClass, ProtocolDigest, Stop, canonical, file,
     v1::{
         names::{self, RunName},
         protocol::{Protocol, SEEDS_MAX, Scale},
@@ -14,12 +14,7 @@ use records::{
 
 use verifier::config::Names;
 
-use crate::{
-    frozen,
-    halt::{Went, settle},
-    problem::Problem,
-    round::Round,
-};
+use crate::{entry::Entry, frozen, problem::Problem, round::Round, stop::stop};
 
 /// A protocol with its text and identity.
 #[derive(Debug, Clone)]
@@ -115,27 +110,17 @@ pub fn model_beside(protocol: &Path, model: &str) -> PathBuf {
     protocol.with_file_name(format!("{model}.json"))
 }
 
-/// Who is trained.
-#[derive(Debug, Clone)]
-pub struct Who<'a> {
-    /// The admitted tree.
-    pub tree: TreeDigest,
-    /// `config.toml`.
-    pub config: &'a str,
-}
-
-/// Everything else that a run depends on.
-#[derive(Debug, Clone, Copy)]
-pub struct Where {
-    /// The frozen tree.
-    pub frozen: FrozenDigest,
-    /// This machine's class.
-    pub class: NumericsClass,
-}
-
-/// One of a scale's trainings.
-pub fn run(law: &Law, scale: &Scale, repeat: u32, who: &Who<'_>, round: &Round, at: Where) -> Went<ResolvedRun> {
-    let config = settle(verifier::config::resolve(who.config, &law.protocol.name, &scale.name, &law.names()?))?;
+/// One of a scale's trainings, of an entry, on a machine of a class.
+pub fn run(
+    law: &Law,
+    scale: &Scale,
+    repeat: u32,
+    entry: &Entry,
+    round: &Round,
+    class: NumericsClass,
+) -> Result<ResolvedRun, Stop> {
+    let config = verifier::config::resolve(&entry.config, &law.protocol.name, &scale.name, &law.names().map_err(stop)?)
+        .into_result()?;
     let seed = round.seed(&law.digest, RunName { scale: &scale.name, repeat });
     Ok(ResolvedRun {
         format: RUN_FORMAT.to_owned(),
@@ -145,11 +130,11 @@ pub fn run(law: &Law, scale: &Scale, repeat: u32, who: &Who<'_>, round: &Round, 
         scale: scale.name.clone(),
         repeat,
         data: scale.root,
-        frozen: at.frozen,
-        tree: who.tree,
+        frozen: frozen::digest(),
+        tree: entry.digest,
         config,
         seed: seed.0.iter().map(|byte| format!("{byte:02x}")).collect(),
-        class: at.class,
+        class,
     })
 }
 

@@ -9,9 +9,11 @@ use std::{
 
 use rustix::process::{Signal, pidfd_send_signal};
 
-use crate::{halt::Halt, signals};
+use records::Stop;
 
-/// What runs, until something halts.
+use crate::signals;
+
+/// What runs, until something stops.
 #[derive(Debug, Default)]
 pub struct Together {
     state: Mutex<State>,
@@ -19,23 +21,23 @@ pub struct Together {
 
 #[derive(Debug, Default)]
 struct State {
-    first: Option<Halt>,
-    halted: bool,
+    first: Option<Stop>,
+    stopped: bool,
     running: Vec<(u32, OwnedFd)>,
 }
 
 impl Together {
-    /// Whether something has halted: what has not started need not.
+    /// Whether something has stopped: what has not started need not.
     #[must_use]
-    pub fn halted(&self) -> bool {
-        self.with(|state| state.halted)
+    pub fn stopped(&self) -> bool {
+        self.with(|state| state.stopped)
     }
 
-    /// Keeps a program's handle, so that it can be ended; ends it at once where something has halted.
+    /// Keeps a program's handle, so that it can be ended; ends it at once where something has stopped.
     pub fn enter(&self, child: &Child) -> std::io::Result<()> {
         let Some(handle) = signals::handle(child)? else { return Ok(()) };
         self.with(|state| {
-            if state.halted {
+            if state.stopped {
                 end(&handle);
             }
             state.running.push((child.id(), handle));
@@ -48,21 +50,21 @@ impl Together {
         self.with(|state| state.running.retain(|(id, _)| *id != child.id()));
     }
 
-    /// Keeps the first halt and ends everything that still runs. What a program that was ended so comes to is no
-    /// halt of its own.
-    pub fn halt(&self, halt: Halt) {
+    /// Keeps the first stop and ends everything that still runs. What a program that was ended so comes to is no
+    /// stop of its own.
+    pub fn stop(&self, stop: Stop) {
         self.with(|state| {
-            if !state.halted {
-                state.halted = true;
-                state.first = Some(halt);
+            if !state.stopped {
+                state.stopped = true;
+                state.first = Some(stop);
                 state.running.iter().for_each(|(_, handle)| end(handle));
             }
         });
     }
 
-    /// The first halt.
+    /// The first stop.
     #[must_use]
-    pub fn first(self) -> Option<Halt> {
+    pub fn first(self) -> Option<Stop> {
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).first
     }
 
@@ -80,10 +82,12 @@ fn end(handle: &OwnedFd) {
 mod tests {
     use std::{process::Command, time::Instant};
 
+    use records::Problem;
+
     use super::*;
 
     #[test]
-    fn the_first_halt_ends_the_others_and_is_the_one_that_counts() {
+    fn the_first_stop_ends_the_others_and_is_the_one_that_counts() {
         let together = Together::default();
         let start = Instant::now();
         std::thread::scope(|scope| {
@@ -93,16 +97,16 @@ mod tests {
                     together.enter(&child).unwrap();
                     let status = child.wait().unwrap();
                     together.leave(&child);
-                    together.halt(Halt::Error(anyhow::anyhow!("ended: {status}")));
+                    together.stop(Problem::fault(format!("ended: {status}")).into());
                 });
             }
             while together.with(|state| state.running.len()) < 2 {
                 std::thread::yield_now();
             }
-            together.halt(Halt::Error(anyhow::anyhow!("the first")));
+            together.stop(Problem::fault("the first").into());
         });
-        assert!(start.elapsed().as_secs() < 30 && together.halted());
-        let Some(Halt::Error(error)) = together.first() else { panic!("no halt") };
-        assert_eq!(error.to_string(), "the first");
+        assert!(start.elapsed().as_secs() < 30 && together.stopped());
+        let Some(Stop::Fault(fault)) = together.first() else { panic!("no stop") };
+        assert_eq!(fault.what, "the first");
     }
 }

@@ -140,8 +140,12 @@ fn an_evaluator_asked_to_judge_by_another_frozen_tree_refuses_by_name() {
     evaluator.args(["published", "--frozen", &other, "--model", "model.json", "--tasks", ".", "--task", &task]);
     let evaluated = ended(evaluator.args(["--out", "results"]).output().unwrap());
     assert_eq!(evaluated.code, Some(3), "{}{}", evaluated.out, evaluated.err);
+    // Its end is a file, and nothing else was written.
+    let files: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files, [folder.path().join("eval_outcome.json")]);
+    let outcome = fs::read_to_string(&files[0]).unwrap();
+    assert!(outcome.contains("\"outcome\":\"inconclusive\""), "{outcome}");
     for part in ["this evaluator", kit["frozen"].as_str().unwrap(), &other] {
-        assert!(evaluated.err.contains(part), "{part}: {}", evaluated.err);
+        assert!(evaluated.err.contains(part) && outcome.contains(part), "{part}: {}{outcome}", evaluated.err);
     }
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
 }

@@ -60,18 +60,13 @@ fn check_run(run: &Run, scale: &Scale, law: &Law, passed: bool) -> Vec<Finding> 
     compare(&mut findings, place("data"), &scale.root, &run.data);
     let tasks = &law.protocol.evaluation.tasks;
     let complete = if passed { tasks.len() == run.scores.len() } else { tasks.len() >= run.scores.len() };
-    if !complete || !run.scores.iter().zip(tasks).all(|(score, task)| is_of(&score.key, &task.name)) {
+    if !complete || !run.scores.iter().zip(tasks).all(|(score, task)| task.is_scored_as(&score.key)) {
         let keys = list(run.scores.iter().map(|score| score.key.as_str()));
         let tasks = list(tasks.iter().map(|task| task.name.as_str()));
         findings.push(inconsistent(place("scores")).expected(tasks).found(keys));
     }
     findings.extend(check_mean(run));
     findings
-}
-
-/// Whether a key is that of a task's folder: DataComp's tasks are called by their keys, others like their folders.
-fn is_of(key: &str, folder: &str) -> bool {
-    key == folder || evaluation::folder(key) == folder
 }
 
 fn check_mean(run: &Run) -> Option<Finding> {

@@ -104,6 +104,19 @@ fn the_untouched_folder_verifies() {
 }
 
 #[test]
+fn a_checkpoint_counts_where_its_tensors_were_judged_and_not_where_its_manifest_was() {
+    let scene = Scene::new();
+    let count = |part: &str| {
+        let part = Part::Only(part.to_owned());
+        let verdict = verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.law, &part);
+        let Verdict::Pass(verified) = verdict else { panic!("{verdict:?}") };
+        verified.counts.checkpoints
+    };
+    let manifest = scene.folder.0.keys().find(|name| name.ends_with("published/manifest.json")).unwrap();
+    assert_eq!((count(manifest), count("checkpoints")), (0, 2));
+}
+
+#[test]
 fn any_byte_changed_to_any_value_fails_at_its_place() {
     let mut scene = Scene::new();
     let names: Vec<_> = scene.folder.0.keys().cloned().collect();

@@ -3,13 +3,13 @@
 //! Python 3.10 is asked, since its answers are what the tables have to say; no other version will do.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
+use records::file;
 
 use crate::shell;
 
@@ -25,7 +25,6 @@ pub struct Args {
 pub fn run(checkout: &Path, args: &Args) -> Result<()> {
     let text = shell::output(Command::new(&args.python).arg(checkout.join("xtask/unicode.py")))?;
     let path = checkout.join("frozen/data/src/text/tables.rs");
-    let part = path.with_extension("rs.part");
-    fs::write(&part, text).with_context(|| format!("cannot write {}", part.display()))?;
-    fs::rename(&part, &path).with_context(|| format!("cannot replace {}", path.display()))
+    file::sweep_of(&path)?;
+    Ok(file::write(&path, text.as_bytes())?)
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with data on disk. Each text names the place and, on a line of its own, the repair.
+//! What can be wrong with data on disk. Each text names the place; [`DataError::hint`] says how to repair it.
 
 use std::{
     collections::BTreeSet,
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use records::file::FileError;
+use records::{Reason, file::FileError};
 
 use crate::Uid;
 
@@ -17,19 +17,19 @@ pub enum DataError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A folder without an index.
-    #[error("`{}` has no index\nhint: `maxclip data index {}` writes it", dir.display(), dir.display())]
+    #[error("`{}` has no index", dir.display())]
     NoIndex {
         /// The folder of the data set.
         dir: PathBuf,
     },
     /// A folder without a single `*.tar`.
-    #[error("`{}` holds no shard (`*.tar`)\nhint: put the data set's shards into this folder", dir.display())]
+    #[error("`{}` holds no shard (`*.tar`)", dir.display())]
     NoShards {
         /// The folder of the data set.
         dir: PathBuf,
     },
     /// An index that is damaged, or of another version.
-    #[error("the index of `{}` cannot be used: {why}\nhint: `maxclip data index {}` writes it again", dir.display(), dir.display())]
+    #[error("the index of `{}` cannot be used: {why}", dir.display())]
     BadIndex {
         /// The folder of the data set.
         dir: PathBuf,
@@ -37,10 +37,7 @@ pub enum DataError {
         why: String,
     },
     /// Shards that are no longer those that were indexed.
-    #[error(
-        "the index of `{}` does not describe its shards: {why}\nhint: fetch the shard again, or `maxclip data index {}` if the change is meant",
-        dir.display(), dir.display()
-    )]
+    #[error("the index of `{}` does not describe its shards: {why}", dir.display())]
     StaleIndex {
         /// The folder of the data set.
         dir: PathBuf,
@@ -48,7 +45,7 @@ pub enum DataError {
         why: String,
     },
     /// A tar that ends too early.
-    #[error("shard `{}` is truncated at byte {offset}: {why}\nhint: fetch the shard again", shard.display())]
+    #[error("shard `{}` is truncated at byte {offset}: {why}", shard.display())]
     Truncated {
         /// The shard's path.
         shard: PathBuf,
@@ -58,7 +55,7 @@ pub enum DataError {
         why: String,
     },
     /// A tar that breaks its own format.
-    #[error("shard `{}` is not a readable tar at byte {offset}: {why}\nhint: fetch the shard again", shard.display())]
+    #[error("shard `{}` is not a readable tar at byte {offset}: {why}", shard.display())]
     Tar {
         /// The shard's path.
         shard: PathBuf,
@@ -68,7 +65,7 @@ pub enum DataError {
         why: String,
     },
     /// A sample that lacks something or holds what cannot be read.
-    #[error("sample `{key}` of shard `{}`: {why}\nhint: repair or remove the sample and write the shard again", shard.display())]
+    #[error("sample `{key}` of shard `{}`: {why}", shard.display())]
     BadSample {
         /// The shard's path.
         shard: PathBuf,
@@ -78,9 +75,7 @@ pub enum DataError {
         why: String,
     },
     /// Two samples with one uid.
-    #[error(
-        "uid {uid} stands twice: {first} and {second}\nhint: a data set holds each uid once; remove one of the two"
-    )]
+    #[error("uid {uid} stands twice: {first} and {second}")]
     DuplicateUid {
         /// The uid.
         uid: Uid,
@@ -91,7 +86,7 @@ pub enum DataError {
     },
     /// A sample whose bytes are not those that were indexed.
     #[error(
-        "sample `{key}` of shard `{}` (uid {uid}) is damaged: its content at byte {offset} does not have the indexed hash\nhint: fetch the shard again, or `maxclip data index` if the change is meant",
+        "sample `{key}` of shard `{}` (uid {uid}) is damaged: its content at byte {offset} does not have the indexed hash",
         shard.display()
     )]
     Damaged {
@@ -105,7 +100,7 @@ pub enum DataError {
         offset: u64,
     },
     /// A sample whose shard is gone or too short.
-    #[error("sample `{key}` of shard `{}` (uid {uid}) cannot be read at byte {offset}: {source}\nhint: fetch the shard again", shard.display())]
+    #[error("sample `{key}` of shard `{}` (uid {uid}) cannot be read at byte {offset}: {source}", shard.display())]
     Missing {
         /// The shard's path.
         shard: PathBuf,
@@ -119,7 +114,7 @@ pub enum DataError {
         source: io::Error,
     },
     /// A folder that another process indexes right now.
-    #[error("`{}` is being indexed by another process\nhint: wait for it to end, then give the same command", dir.display())]
+    #[error("`{}` is being indexed by another process", dir.display())]
     Busy {
         /// The folder of the data set.
         dir: PathBuf,
@@ -142,7 +137,7 @@ pub enum DataError {
     },
     /// A data set that should lie within another and does not.
     #[error(
-        "`{}` is not a subset of `{}`: {missing} samples are missing there and {changed} have another content, the first is uid {first}\nhint: the scales of a protocol are nested: check which folder holds which",
+        "`{}` is not a subset of `{}`: {missing} samples are missing there and {changed} have another content, the first is uid {first}",
         small.display(), large.display()
     )]
     NotNested {
@@ -160,6 +155,38 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// What to do about it, where that is known. Of several things each repair is said once.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let again = "fetch the shard again";
+        Some(match self {
+            Self::NoIndex { dir } => format!("`maxclip data index {}` writes it", dir.display()),
+            Self::NoShards { .. } => "put the data set's shards into this folder".to_owned(),
+            Self::BadIndex { dir, .. } => format!("`maxclip data index {}` writes it again", dir.display()),
+            Self::StaleIndex { dir, .. } => {
+                format!("{again}, or `maxclip data index {}` if the change is meant", dir.display())
+            }
+            Self::Truncated { .. } | Self::Tar { .. } | Self::Missing { .. } => again.to_owned(),
+            Self::BadSample { .. } => "repair or remove the sample and write the shard again".to_owned(),
+            Self::DuplicateUid { .. } => "a data set holds each uid once; remove one of the two".to_owned(),
+            Self::Damaged { .. } => format!("{again}, or `maxclip data index` if the change is meant"),
+            Self::Busy { .. } => "wait for it to end, then give the same command".to_owned(),
+            Self::NotNested { .. } => "the scales of a protocol are nested: check which folder holds which".to_owned(),
+            Self::Many { errors, .. } => {
+                let hints: BTreeSet<_> = errors.iter().filter_map(Self::hint).collect();
+                return (!hints.is_empty()).then(|| hints.into_iter().collect::<Vec<_>>().join("; "));
+            }
+            Self::File(_) | Self::Rank { .. } => return None,
+        })
+    }
+
+    /// Data that are missing or damaged: nothing can be judged here until they are repaired.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        let hint = self.hint().unwrap_or_else(|| "fetch the data set again".to_owned());
+        Reason { why: self.to_string(), hint }
+    }
+
     /// Nothing where nothing is wrong, one error as it is, several as [`Many`](Self::Many).
     pub fn all(dir: &Path, mut errors: Vec<Self>) -> Result<(), Self> {
         match (errors.pop(), errors.is_empty()) {
@@ -173,15 +200,7 @@ impl DataError {
     }
 }
 
-/// Each error on lines of its own; what to do about several is said once, after them.
+/// Each error on a line of its own.
 fn lines(errors: &[DataError]) -> String {
-    let (mut lines, mut hints) = (Vec::new(), BTreeSet::new());
-    for error in errors {
-        let text = error.to_string();
-        let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-        lines.push(what.to_owned());
-        hints.insert(hint.to_owned());
-    }
-    lines.extend(hints.iter().filter(|hint| !hint.is_empty()).map(|hint| format!("hint: {hint}")));
-    lines.join("\n")
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

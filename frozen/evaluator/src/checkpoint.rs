@@ -5,12 +5,10 @@ use std::path::Path;
 use clip::{NamedValues, values};
 use evidence::checkpoint::{read_manifest, read_values};
 use records::{
-    Blake3,
+    Blake3, Problem, Reason, Stop,
     file::{self, FileError, Links},
     v1::checkpoint::{MANIFEST, MANIFEST_BYTES_MAX, WEIGHTS},
 };
-
-use crate::halt::{Fault, Halt};
 
 /// A model's weights and the root that names them.
 #[derive(Debug)]
@@ -24,24 +22,28 @@ pub struct Checkpoint {
 impl Checkpoint {
     /// Reads `model.safetensors` and holds it to `manifest.json`.
     ///
-    /// - Errors: [`Halt::Checkpoint`] at the first tensor that differs.
-    pub fn read(folder: &Path) -> Result<Self, Halt> {
+    /// - Errors: [`Stop::Inconclusive`] at the first tensor that differs: whoever kept the checkpoint changed it, not whoever
+    ///   trained it.
+    pub fn read(folder: &Path) -> Result<Self, Stop> {
         let path = folder.join(MANIFEST);
-        let bytes = file::read_named(&path, MANIFEST_BYTES_MAX).map_err(Fault::File)?;
+        let bytes = file::read_named(&path, MANIFEST_BYTES_MAX)?;
         let (manifest, flaws) =
-            read_manifest(&bytes).map_err(|source| Fault::Manifest { path: path.clone(), source })?;
-        let changed = |place: &Path, why: String| Halt::Checkpoint { place: place.display().to_string(), why };
+            read_manifest(&bytes).map_err(|error| Problem::fault(format!("{}: {error}", path.display())))?;
+        let changed = |place: &Path, why: String| -> Stop {
+            let hint = "restore the checkpoint from a copy, or train again".to_owned();
+            Reason { why: format!("{}: {why}", place.display()), hint }.into()
+        };
         if let Some(flaw) = flaws.first() {
             return Err(changed(&path, format!("expected {}, found {}", flaw.expected, flaw.found)));
         }
         let listed = manifest.files.iter().find(|file| file.name == WEIGHTS);
         let listed = listed.ok_or_else(|| changed(&path, format!("lists no {WEIGHTS}")))?;
         let path = folder.join(WEIGHTS);
-        let (file, size) = file::open_plain(&path, Links::Follow).map_err(Fault::File)?;
+        let (file, size) = file::open_plain(&path, Links::Follow)?;
         if size != listed.length {
             return Err(changed(&path, format!("{size} bytes, expected {}", listed.length)));
         }
-        let (numbers, looked) = read_values(file, listed).map_err(FileError::at("read", &path)).map_err(Fault::File)?;
+        let (numbers, looked) = read_values(file, listed).map_err(FileError::at("read", &path))?;
         match looked.difference(listed) {
             Some(difference) => Err(changed(&path, difference)),
             None => Ok(Self { values: values::named(listed, numbers), root: manifest.root }),
@@ -56,7 +58,7 @@ pub mod tests {
     use clip::ModelConfig;
     use numerics::Seed;
     use records::{
-        Sha256, canonical,
+        Exit, Sha256, canonical,
         v1::checkpoint::{Manifest, TensorFile, TensorLeaf, leaf},
     };
 
@@ -101,8 +103,8 @@ pub mod tests {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        let halt = Checkpoint::read(folder.path()).unwrap_err();
-        assert!(matches!(halt, Halt::Checkpoint { .. }) && halt.to_string().contains("tensor `"), "{halt}");
+        let Err(Stop::Inconclusive(reason)) = Checkpoint::read(folder.path()) else { panic!("it was changed") };
+        assert!(reason.why.contains("tensor `") && reason.hint.contains("a copy"), "{reason:?}");
     }
 
     #[test]
@@ -114,8 +116,9 @@ pub mod tests {
         let at = text.find("\"leaf\":\"b3:").unwrap() + 11;
         let digit = if &text[at..=at] == "0" { "1" } else { "0" };
         fs::write(&path, format!("{}{digit}{}", &text[..at], &text[at + 1..])).unwrap();
-        assert!(matches!(Checkpoint::read(folder.path()), Err(Halt::Checkpoint { .. })));
+        assert!(matches!(Checkpoint::read(folder.path()), Err(Stop::Inconclusive(_))));
         fs::write(&path, format!(" {text}")).unwrap();
-        assert!(matches!(Checkpoint::read(folder.path()), Err(Halt::Fault(Fault::Manifest { .. }))));
+        let Err(Stop::Fault(fault)) = Checkpoint::read(folder.path()) else { panic!("a fault was expected") };
+        assert!(fault.exit == Exit::Fault && fault.what.contains(MANIFEST), "{fault}");
     }
 }

@@ -1,16 +1,23 @@
 //! The command line, and the one place where the machine is looked at.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use clap::Parser;
 use clip::ModelConfig;
-use records::{DataRoot, Exit, FrozenDigest, file};
+use records::{
+    DataRoot, Exit, FrozenDigest, Problem, Reason, Stop, canonical,
+    file::{self, FileError},
+    v1::{
+        names::EVALUATION_OUTCOME,
+        outcome::{Ending, Outcome},
+    },
+};
+use stamp::StampError;
 use tasks::Task;
 
 use crate::{
     checkpoint::Checkpoint,
     encode::Encoder,
-    halt::{Fault, Halt},
     task::{Progress, score},
 };
 
@@ -66,49 +73,77 @@ pub fn main() -> Exit {
             return exit;
         }
     };
-    match evaluate(&arguments) {
-        Ok(()) => Exit::Pass,
-        Err(halt) => {
-            eprintln!("evaluator: {halt}");
-            if let Some(ending) = halt.ending() {
-                println!("{}", serde_json::json!(ending));
-            }
-            halt.exit()
+    match judge(&arguments) {
+        Ok(_) => Exit::Pass,
+        Err(stop) => {
+            eprintln!("evaluator: {stop}");
+            stop.exit()
         }
     }
 }
 
-fn evaluate(arguments: &Arguments) -> Result<(), Halt> {
-    let own = stamp::own().map_err(Fault::Stamp)?;
-    if own != arguments.frozen {
-        return Err(Halt::Tree { own, asked: arguments.frozen });
+/// Evaluates; writes `eval_outcome.json` however it ends, unless by a fault.
+fn judge(arguments: &Arguments) -> Result<Ending, Stop> {
+    let path = arguments.out.with_file_name(EVALUATION_OUTCOME);
+    // An earlier start's outcome must not stand for this one's, should it end by a fault.
+    if path.exists() {
+        fs::remove_file(&path).map_err(FileError::at("remove", &path))?;
     }
+    let ended = evaluate(arguments);
+    if let Some(outcome) = Outcome::of(&ended, None) {
+        file::write(&path, &canonical::to_file(&outcome)?)?;
+    }
+    ended
+}
+
+fn evaluate(arguments: &Arguments) -> Result<Ending, Stop> {
+    require_tree(arguments.frozen)?;
     prepare()?;
-    let text = String::from_utf8(file::read_named(&arguments.model, MODEL_BYTES_MAX).map_err(Fault::File)?)
-        .map_err(|_| Fault::Usage { path: arguments.model.clone(), why: "not UTF-8".to_owned() })?;
-    let config = ModelConfig::parse(&text).map_err(Fault::Config)?;
+    let text = String::from_utf8(file::read_named(&arguments.model, MODEL_BYTES_MAX)?)
+        .map_err(|_| Problem::usage(format!("{}: not UTF-8", arguments.model.display())))?;
+    let config = ModelConfig::parse(&text).map_err(Problem::usage)?;
     // All tasks are opened before the first is scored: a missing one costs seconds and not hours.
-    let open = |named: &Named| Task::open(&arguments.tasks, &named.name);
-    let opened: Vec<Task> = arguments.named.iter().map(open).collect::<Result<_, _>>().map_err(Halt::from)?;
+    let open = |named: &Named| Task::open(&arguments.tasks, &named.name).map_err(|error| error.reason());
+    let opened = arguments.named.iter().map(open).collect::<Result<Vec<Task>, _>>()?;
     let checkpoint = Checkpoint::read(&arguments.checkpoint)?;
     let encoder = Encoder::new(&config, checkpoint.values, arguments.batch as usize)?;
     let mut lines = Vec::new();
     for (task, named) in opened.iter().zip(&arguments.named) {
-        let progress = Progress::new(&task.about.key, task.count().map_err(Halt::from)?);
+        let progress = Progress::new(&task.about.key, task.count().map_err(|error| error.reason())?);
         let result = score(task, named.root, &encoder, checkpoint.root, progress)?;
-        lines.extend(serde_json::to_vec(&result).map_err(Fault::Json)?);
+        lines.extend(serde_json::to_vec(&result)?);
         lines.push(b'\n');
     }
-    Ok(file::write(&arguments.out, &lines).map_err(Fault::File)?)
+    file::write(&arguments.out, &lines)?;
+    Ok(Ending::Done)
+}
+
+/// What is judged by another frozen tree than this program's would have scores of neither.
+fn require_tree(asked: FrozenDigest) -> Result<(), Stop> {
+    let unstamped =
+        |why: StampError| Problem::fault(format!("this evaluator: {why}")).hint("build it again: cargo xtask kit");
+    let own = stamp::own().map_err(unstamped)?;
+    if own == asked {
+        return Ok(());
+    }
+    let why = format!("this evaluator was built from {own}, it was asked to judge by {asked}");
+    let hint = "evaluate with the programs of that frozen tree: cargo xtask kit in its checkout".to_owned();
+    Err(Reason { why, hint }.into())
 }
 
 /// One thread, deterministic operators, and the kernels that every run uses.
-fn prepare() -> Result<(), Fault> {
-    shim::end_with_parent().map_err(Fault::Signal)?;
-    shim::ignore_file_size_signal().map_err(Fault::Signal)?;
+fn prepare() -> Result<(), Stop> {
+    let signal = |error| Problem::fault(format!("cannot set what a signal does: {error}"));
+    shim::end_with_parent().map_err(signal)?;
+    shim::ignore_file_size_signal().map_err(signal)?;
     shim::plain_errors()?;
     shim::one_thread()?;
     shim::pin(shim::Fill::Nothing)?;
     let found = shim::cpu_capability()?;
-    if found == "AVX2" { Ok(()) } else { Err(Fault::Kernels { found }) }
+    if found == "AVX2" {
+        return Ok(());
+    }
+    Err(Problem::usage(format!("libtorch uses its {found} kernels, scores are made with AVX2"))
+        .hint("`maxclip` starts the evaluator with ATEN_CPU_CAPABILITY=avx2")
+        .into())
 }

@@ -5,10 +5,9 @@
 
 use clip::{Clip, ModelConfig, NamedValues};
 use data::{Tokenizer, pixels::NORMALISATION};
+use records::Stop;
 use tasks::{FeatureError, Features};
 use tch::{Kind, TchError, Tensor};
-
-use crate::halt::Fault;
 
 /// A model and what it needs around it.
 pub struct Encoder {
@@ -18,11 +17,11 @@ pub struct Encoder {
 }
 
 /// Features that came out of a model, or what is wrong with them.
-pub type Encoded = Result<Result<(), FeatureError>, Fault>;
+pub type Encoded = Result<Result<(), FeatureError>, Stop>;
 
 impl Encoder {
     /// Builds the model; `batch` rows go through it at once.
-    pub fn new(config: &ModelConfig, values: NamedValues, batch: usize) -> Result<Self, Fault> {
+    pub fn new(config: &ModelConfig, values: NamedValues, batch: usize) -> Result<Self, Stop> {
         Ok(Self { model: Clip::from_values(config, values)?, tokenizer: Tokenizer::new(), batch })
     }
 
@@ -51,7 +50,7 @@ impl Encoder {
         padded.resize(self.batch * side * side * 3, 0);
         let shape = [self.batch as i64, side as i64, side as i64, 3];
         let pixels = Tensor::f_from_data_size(&padded, &shape, Kind::Uint8)?;
-        let encoded = tch::no_grad(|| self.model.encode_image(&normalise(&pixels)?).map_err(Fault::from))?;
+        let encoded = tch::no_grad(|| self.model.encode_image(&normalise(&pixels)?).map_err(Stop::from))?;
         add(&encoded, rows, features)
     }
 
@@ -68,7 +67,7 @@ impl Encoder {
             tokens.iter().flat_map(|row| row[..length].iter().map(|&token| i64::from(token))).collect();
         ids.resize(self.batch * length, 0);
         let ids = Tensor::f_from_slice(&ids)?.f_reshape([self.batch as i64, length as i64])?;
-        let encoded = tch::no_grad(|| self.model.encode_text(&ids).map_err(Fault::from))?;
+        let encoded = tch::no_grad(|| self.model.encode_text(&ids).map_err(Stop::from))?;
         add(&encoded, texts.len(), features)
     }
 }

@@ -4,15 +4,15 @@ use std::io::Write as _;
 
 use data::pixels;
 use records::{
-    Blake3, DataRoot,
+    Blake3, DataRoot, Finding, Reason, Rule, Stop,
     v1::{evaluation::TaskResult, progress},
 };
-use tasks::{FeatureError, Features, Inputs, Kind, Metrics, Sample, Target, Task, classification, retrieval};
-
-use crate::{
-    encode::{Encoded, Encoder},
-    halt::{Fault, Halt},
+use tasks::{
+    FETCH_AGAIN, FeatureError, Features, Inputs, Kind, LayoutError, Metrics, Sample, Target, Task, classification,
+    retrieval,
 };
+
+use crate::encode::{Encoded, Encoder};
 
 /// How far a task is, as JSON lines on stdout.
 pub struct Progress {
@@ -37,6 +37,15 @@ impl Progress {
     }
 }
 
+/// Why a visit to a task's samples ended before the last: data that are damaged are the machine's to repair.
+struct Unscored(Stop);
+
+impl From<LayoutError> for Unscored {
+    fn from(error: LayoutError) -> Self {
+        Self(error.reason().into())
+    }
+}
+
 /// Scores one task, whose data must be those of a root: a score on others is no score of that task.
 pub fn score(
     task: &Task,
@@ -44,14 +53,15 @@ pub fn score(
     encoder: &Encoder,
     checkpoint: Blake3,
     progress: Progress,
-) -> Result<TaskResult, Halt> {
+) -> Result<TaskResult, Stop> {
     let mut rows = Rows::new(task, encoder, progress);
-    let data = task.visit(|sample| rows.add(sample))?;
+    let data = task.visit(|sample| rows.add(sample).map_err(Unscored)).map_err(|unscored| unscored.0)?;
     if data != root {
-        return Err(Halt::OtherData { task: task.about.key.clone(), expected: root, found: data });
+        let why = format!("task `{}` is {root}, its folder holds {data}", task.about.key);
+        return Err(Reason { why, hint: FETCH_AGAIN.to_owned() }.into());
     }
     let metrics = rows.finish()?;
-    Ok(metrics.result(&task.about, checkpoint, data).map_err(Fault::Score)?)
+    Ok(metrics.result(&task.about, checkpoint, data)?)
 }
 
 /// What has been encoded of a task's samples, and what waits for a full batch.
@@ -78,12 +88,11 @@ impl<'a> Rows<'a> {
         Self { task, encoder, progress, pixels: Vec::new(), waiting: 0, images, samples: Vec::new() }
     }
 
-    fn add(&mut self, sample: Sample) -> Result<(), Halt> {
+    fn add(&mut self, sample: Sample) -> Result<(), Stop> {
         let Sample { key, image: bytes, target } = sample;
-        let image = pixels::decode(&bytes).map_err(|error| Halt::Image {
-            task: self.task.about.key.clone(),
-            key: key.clone(),
-            why: error.to_string(),
+        let image = pixels::decode(&bytes).map_err(|error| {
+            let why = format!("task `{}`, sample `{key}`: {error}", self.task.about.key);
+            Reason { why, hint: FETCH_AGAIN.to_owned() }
         })?;
         self.pixels.extend(pixels::resize_crop(&image, self.encoder.side() as u32));
         self.waiting += 1;
@@ -91,7 +100,7 @@ impl<'a> Rows<'a> {
         if self.waiting == self.encoder.batch() { self.flush() } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> Result<(), Halt> {
+    fn flush(&mut self) -> Result<(), Stop> {
         let encoded = self.encoder.images(&self.pixels, &mut self.images);
         named(self.task, "image", encoded)?;
         self.progress.add(self.waiting);
@@ -100,7 +109,7 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Metrics, Halt> {
+    fn finish(mut self) -> Result<Metrics, Stop> {
         if self.waiting > 0 {
             self.flush()?;
         }
@@ -120,20 +129,20 @@ impl<'a> Rows<'a> {
         self.samples.sort_by(|a, b| a.key.cmp(&b.key));
     }
 
-    fn classify(&self) -> Result<Metrics, Halt> {
+    fn classify(&self) -> Result<Metrics, Stop> {
         let prompts: Vec<_> = self.task.prompts().collect();
         let classifier = self.texts(&prompts)?.classifier(self.task.templates.len());
         let classifier = classifier.map_err(|source| refused(self.task, "text", source))?;
-        let classes = Inputs::new(classifier, &self.task.classes).map_err(Fault::Score)?;
+        let classes = Inputs::new(classifier, &self.task.classes)?;
         let label = |sample: &Seen| match sample.target {
             Target::Class(label) => Some(label),
             Target::Captions(_) => None,
         };
         let labels: Vec<_> = self.samples.iter().filter_map(label).collect();
-        Ok(classification(&self.images, &labels, &classes).map_err(Fault::Score)?)
+        Ok(classification(&self.images, &labels, &classes)?)
     }
 
-    fn retrieve(self) -> Result<Metrics, Halt> {
+    fn retrieve(self) -> Result<Metrics, Stop> {
         let (mut captions, mut image_of_caption) = (Vec::new(), Vec::new());
         for (row, sample) in self.samples.iter().enumerate() {
             if let Target::Captions(own) = &sample.target {
@@ -141,13 +150,13 @@ impl<'a> Rows<'a> {
                 captions.extend_from_slice(own);
             }
         }
-        let texts = Inputs::new(self.texts(&captions)?, &captions).map_err(Fault::Score)?;
+        let texts = Inputs::new(self.texts(&captions)?, &captions)?;
         let prints = self.samples.iter().map(|sample| sample.image);
-        let images = Inputs::new(self.images, prints).map_err(Fault::Score)?;
-        Ok(retrieval(&images, &texts, &image_of_caption).map_err(Fault::Score)?)
+        let images = Inputs::new(self.images, prints)?;
+        Ok(retrieval(&images, &texts, &image_of_caption)?)
     }
 
-    fn texts(&self, texts: &[String]) -> Result<Features, Halt> {
+    fn texts(&self, texts: &[String]) -> Result<Features, Stop> {
         let mut features = self.encoder.features();
         for batch in texts.chunks(self.encoder.batch()) {
             named(self.task, "text", self.encoder.texts(batch, &mut features))?;
@@ -156,12 +165,14 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn named(task: &Task, tower: &'static str, encoded: Encoded) -> Result<(), Halt> {
+fn named(task: &Task, tower: &'static str, encoded: Encoded) -> Result<(), Stop> {
     encoded?.map_err(|source| refused(task, tower, source))
 }
 
-fn refused(task: &Task, tower: &'static str, source: FeatureError) -> Halt {
-    Halt::Features { task: task.about.key.clone(), tower, source }
+/// Features that cannot be scored: that is the checkpoint's, not the machine's.
+fn refused(task: &Task, tower: &'static str, source: FeatureError) -> Stop {
+    let place = format!("task `{}`, {tower} features", task.about.key);
+    Finding::new(Rule::NonFinite, place).found(source).into()
 }
 
 #[cfg(test)]
@@ -169,7 +180,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use clip::NamedValues;
-    use records::{Rule, verdict::Ending};
+    use records::Exit;
 
     use super::*;
     use crate::checkpoint::{
@@ -187,13 +198,13 @@ mod tests {
         home
     }
 
-    fn run(home: &Path, name: &str, edit: impl Fn(&mut NamedValues)) -> Result<TaskResult, Halt> {
+    fn run(home: &Path, name: &str, edit: impl Fn(&mut NamedValues)) -> Result<TaskResult, Stop> {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), edit);
         let checkpoint = Checkpoint::read(folder.path())?;
-        let task = Task::open(home, name)?;
+        let task = Task::open(home, name).unwrap();
         let encoder = Encoder::new(&config(), checkpoint.values, 16)?;
-        score(&task, task.root()?, &encoder, checkpoint.root, Progress::new(name, 40))
+        score(&task, task.root().unwrap(), &encoder, checkpoint.root, Progress::new(name, 40))
     }
 
     #[test]
@@ -230,19 +241,20 @@ mod tests {
         let task = Task::open(home.path(), "shapes-classification").unwrap();
         let encoder = Encoder::new(&config(), checkpoint.values, 16).unwrap();
         let progress = Progress::new("shapes-classification", 40);
-        let halt = score(&task, root, &encoder, checkpoint.root, progress).unwrap_err();
-        assert!(matches!(&halt, Halt::OtherData { expected, found, .. } if *expected == root && found != expected));
-        assert_eq!(halt.exit(), records::Exit::Inconclusive);
+        let stop = score(&task, root, &encoder, checkpoint.root, progress).unwrap_err();
+        let named = [root, task.root().unwrap()].map(|root| root.to_string());
+        assert!(named.iter().all(|root| stop.to_string().contains(root)), "{stop}");
+        assert_eq!(stop.exit(), Exit::Inconclusive);
     }
 
     #[test]
     fn features_that_are_not_finite_are_the_checkpoints_fault() {
         let home = home();
         let infinite = |values: &mut NamedValues| values.get_mut("visual.proj").unwrap().data[0] = f32::NAN;
-        let halt = run(home.path(), "shapes-classification", infinite).unwrap_err();
-        assert!(matches!(halt, Halt::Features { tower: "image", .. }), "{halt}");
-        assert_eq!(halt.exit(), records::Exit::Fail);
-        let Some(Ending::Finding(finding)) = halt.ending() else { panic!("a finding was expected") };
+        let stop = run(home.path(), "shapes-classification", infinite).unwrap_err();
+        assert_eq!(stop.exit(), Exit::Fail);
+        let Stop::Fail(findings) = stop else { panic!("a finding was expected") };
+        let finding = &findings[0];
         assert_eq!((finding.rule, &*finding.place), (Rule::NonFinite, "task `shapes-classification`, image features"));
     }
 
@@ -254,8 +266,8 @@ mod tests {
         // Inside the first member's content: the header takes 512 bytes.
         bytes[512..600].fill(0);
         fs::write(&path, bytes).unwrap();
-        let halt = run(home.path(), "shapes-classification", |_| ()).unwrap_err();
-        assert!(matches!(&halt, Halt::Image { key, .. } if key.starts_with('s')), "{halt}");
-        assert_eq!(halt.exit(), records::Exit::Inconclusive);
+        let stop = run(home.path(), "shapes-classification", |_| ()).unwrap_err();
+        assert!(stop.to_string().contains("sample `s"), "{stop}");
+        assert_eq!(stop.exit(), Exit::Inconclusive);
     }
 }

@@ -19,9 +19,9 @@ use wire::{
 
 use crate::talk::{LastWords, without_addresses};
 
-/// What a question came to.
+/// Whose a question's end is.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Attribution {
     /// There is an answer.
     Answered,
     /// A rule was broken.
@@ -73,10 +73,10 @@ const NO_MEMORY: [&str; 4] =
 
 impl Case<'_> {
     /// Judges how a cell ended.
-    pub(crate) fn judge(&self) -> Outcome {
+    pub(crate) fn judge(&self) -> Attribution {
         if self.report.stalled {
             let worked = self.report.cpu_micros > IDLE_MICROS;
-            return Outcome::Again(if worked { Doubt::Starved } else { Doubt::Stalled });
+            return Attribution::Again(if worked { Doubt::Starved } else { Doubt::Stalled });
         }
         let status = self.report.status;
         if !WIFEXITED(status) {
@@ -86,7 +86,7 @@ impl Case<'_> {
             exit::ANSWERED => match self.said.kind {
                 Kind::Done | Kind::Declaration if self.said.number == self.step => {
                     let limit = u64::from(self.limits.cpu_seconds) * u64::from(self.lanes.max(1)) * 1_000_000;
-                    if self.report.cpu_micros > limit { Outcome::Again(Doubt::Late) } else { Outcome::Answered }
+                    if self.report.cpu_micros > limit { Attribution::Again(Doubt::Late) } else { Attribution::Answered }
                 }
                 _ => self.fail(Rule::Protocol, "it ended the process instead of answering"),
             },
@@ -97,7 +97,7 @@ impl Case<'_> {
     }
 
     /// A cell that said why.
-    fn told(&self) -> Outcome {
+    fn told(&self) -> Attribution {
         let number = self.said.number;
         match self.said.kind {
             Kind::Config => self.fail(Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
@@ -119,14 +119,14 @@ impl Case<'_> {
     }
 
     /// What the kernel or somebody outside did: a locked cell can raise no signal, but it can run into some.
-    fn signalled(&self, signal: i32) -> Outcome {
+    fn signalled(&self, signal: i32) -> Attribution {
         match signal {
-            exit::UNLOCKED_SIGNAL => Outcome::Again(Doubt::Unlocked),
-            exit::TIME_SIGNAL => Outcome::Again(Doubt::TooSlow),
+            exit::UNLOCKED_SIGNAL => Attribution::Again(Doubt::Unlocked),
+            exit::TIME_SIGNAL => Attribution::Again(Doubt::TooSlow),
             exit::OUTSIDE_SIGNAL if self.report.cpu_micros >= 1_000_000 * cpu_seconds(self.limits, self.lanes) => {
-                Outcome::Again(Doubt::TooSlow)
+                Attribution::Again(Doubt::TooSlow)
             }
-            exit::OUTSIDE_SIGNAL => Outcome::Again(Doubt::Killed),
+            exit::OUTSIDE_SIGNAL => Attribution::Again(Doubt::Killed),
             SIGSYS => self.fail(Rule::ForbiddenCall, "a system call (SIGSYS)"),
             signal => self.fail(Rule::Signalled, name(signal)),
         }
@@ -146,8 +146,8 @@ impl Case<'_> {
         format!("a write to the input `{input}`, which is read-only (SIGSEGV)")
     }
 
-    fn fail(&self, rule: Rule, found: &str) -> Outcome {
-        Outcome::Failed(self.finding(rule, found))
+    fn fail(&self, rule: Rule, found: &str) -> Attribution {
+        Attribution::Failed(self.finding(rule, found))
     }
 
     fn finding(&self, rule: Rule, found: &str) -> Finding {
@@ -216,12 +216,12 @@ mod tests {
 
     const LIMITS: WorkerLimits = WorkerLimits { cpu_seconds: 2, memory_mib: 100, cell_lanes_max: 1 };
 
-    fn judge(status: i32, cpu_micros: u64, kind: Kind, number: u64, words: &str) -> Outcome {
+    fn judge(status: i32, cpu_micros: u64, kind: Kind, number: u64, words: &str) -> Attribution {
         let report = Report { sequence: 5, status, cpu_micros, ..Report::default() };
         judge_report(&report, kind, number, words, 1)
     }
 
-    fn judge_report(report: &Report, kind: Kind, number: u64, words: &str, lanes: u32) -> Outcome {
+    fn judge_report(report: &Report, kind: Kind, number: u64, words: &str, lanes: u32) -> Attribution {
         let mut last_words = LastWords::default();
         last_words.add(words.as_bytes());
         let inputs = [Place { name: "image".into(), shape: vec![4], offset: 512 }];
@@ -230,16 +230,16 @@ mod tests {
         Case { place, report, step: 5, said, last_words, limits: &LIMITS, lanes, inputs: &inputs }.judge()
     }
 
-    fn rule(outcome: &Outcome) -> Option<(Rule, &str)> {
-        if let Outcome::Failed(finding) = outcome { Some((finding.rule, &finding.found)) } else { None }
+    fn rule(attribution: &Attribution) -> Option<(Rule, &str)> {
+        if let Attribution::Failed(finding) = attribution { Some((finding.rule, &finding.found)) } else { None }
     }
 
     #[test]
     fn an_answer_needs_exit_code_and_word_of_this_question() {
-        assert_eq!(judge(0, 9, Kind::Done, 5, ""), Outcome::Answered);
-        assert_eq!(judge(0, 2_000_001, Kind::Done, 5, ""), Outcome::Again(Doubt::Late));
+        assert_eq!(judge(0, 9, Kind::Done, 5, ""), Attribution::Answered);
+        assert_eq!(judge(0, 2_000_001, Kind::Done, 5, ""), Attribution::Again(Doubt::Late));
         let report = Report { sequence: 5, cpu_micros: 3_000_000, ..Report::default() };
-        assert_eq!(judge_report(&report, Kind::Done, 5, "", 2), Outcome::Answered);
+        assert_eq!(judge_report(&report, Kind::Done, 5, "", 2), Attribution::Answered);
         for (status, kind, number) in
             [(0, Kind::Done, 4), (0, Kind::Nothing, 5), (1 << 8, Kind::Done, 5), (70 << 8, Kind::Lock, 0)]
         {
@@ -272,8 +272,8 @@ mod tests {
     fn no_exit_code_poses_as_a_signal_or_as_our_own_failure() {
         for code in 2..256 {
             for kind in Kind::ALL {
-                let outcome = judge(code << 8, u64::MAX / 2, kind, 0, "");
-                assert!(matches!(outcome, Outcome::Failed(_)), "{code} {kind:?}: {outcome:?}");
+                let attribution = judge(code << 8, u64::MAX / 2, kind, 0, "");
+                assert!(matches!(attribution, Attribution::Failed(_)), "{code} {kind:?}: {attribution:?}");
             }
         }
     }
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn what_a_cell_cannot_do_to_itself_is_asked_again() {
         let doubt = |status, cpu| match judge(status, cpu, Kind::Nothing, 0, "") {
-            Outcome::Again(doubt) => doubt,
+            Attribution::Again(doubt) => doubt,
             other => panic!("{other:?}"),
         };
         assert_eq!(doubt(SIGXCPU, 6_000_000), Doubt::TooSlow);
@@ -289,8 +289,8 @@ mod tests {
         assert_eq!(doubt(SIGKILL, 5_999_999), Doubt::Killed);
         assert_eq!(doubt(SIGUSR2, 0), Doubt::Unlocked);
         let report = Report { sequence: 5, status: SIGKILL, stalled: true, ..Report::default() };
-        assert_eq!(judge_report(&report, Kind::Done, 5, "", 1), Outcome::Again(Doubt::Stalled));
+        assert_eq!(judge_report(&report, Kind::Done, 5, "", 1), Attribution::Again(Doubt::Stalled));
         let starved = Report { cpu_micros: 1_800_000, ..report };
-        assert_eq!(judge_report(&starved, Kind::Done, 5, "", 1), Outcome::Again(Doubt::Starved));
+        assert_eq!(judge_report(&starved, Kind::Done, 5, "", 1), Attribution::Again(Doubt::Starved));
     }
 }

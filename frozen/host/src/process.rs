@@ -13,7 +13,7 @@ use std::{
 use cell::{Program, Started};
 
 use numerics::Seed;
-use records::{Reason, Verdict};
+use records::{Reason, Stop};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
@@ -104,31 +104,31 @@ impl Process {
     }
 
     /// Waits until the server is warm and judges what its first report says of this machine.
-    pub(crate) fn ready(mut self) -> Result<Verdict<Self>, HostError> {
+    pub(crate) fn ready(mut self) -> Result<Self, Stop> {
         let reply = self.receive(START_SECONDS)?;
         let Some(report) = reply.report else {
             let status = self.started.end().map_err(system("end"))?.status;
             if libc::WIFSIGNALED(status) {
                 let why = format!("the worker's server was ended by signal {} as it started", libc::WTERMSIG(status));
                 let hint = "look for the kernel's out-of-memory killer or whoever ended it, then run again".to_owned();
-                return Ok(Verdict::Inconclusive(Reason { why, hint }));
+                return Err(Reason { why, hint }.into());
             }
             let last_words = records::verdict::escape(&String::from_utf8_lossy(&reply.last_words.bytes()));
-            return Err(HostError::NotReady { status: format!("wait status {status:#x}"), last_words });
+            return Err(HostError::NotReady { status: format!("wait status {status:#x}"), last_words }.into());
         };
         if report.threads != 1 {
             let why = format!("a warm worker has {} threads on this machine, where a fork needs one", report.threads);
             let hint = "it runs no code of an entry: libtorch or a preloaded library started them".to_owned();
-            return Ok(Verdict::Inconclusive(Reason { why, hint }));
+            return Err(Reason { why, hint }.into());
         }
         if report.status != 0 {
             let said = String::from_utf8_lossy(words::read(self.words.mapping().bytes()).text).into_owned();
             let why = format!("a worker cannot lock itself here: {}", records::verdict::escape(&said));
             let hint = "a Linux kernel with seccomp filters is needed; `maxclip doctor` says what is there".to_owned();
-            return Ok(Verdict::Inconclusive(Reason { why, hint }));
+            return Err(Reason { why, hint }.into());
         }
         self.landlock = report.landlock;
-        Ok(Verdict::Pass(self))
+        Ok(self)
     }
 
     /// Landlock's version in the domain that holds every cell; 0 where the kernel has none.

@@ -3,7 +3,7 @@
 //! The filter is required: one attempt that gets through, and this machine cannot judge. What stands behind the filter
 //! is stated where it stood.
 
-use records::{Reason, Verdict};
+use records::{Reason, Stop};
 use wire::{
     exit,
     message::{Kind, Question},
@@ -18,12 +18,12 @@ const SECONDS: u32 = 10;
 const MEMORY_MIB: u32 = 256;
 
 /// Tries everything; gives the words of a certificate.
-pub(crate) fn show(process: &mut Process) -> Result<Verdict<Vec<String>>, HostError> {
+pub(crate) fn show(process: &mut Process) -> Result<Vec<String>, Stop> {
     let mut refused = 0;
     for (number, attempt) in FILTERED.iter().enumerate() {
         if let Some(why) = try_one(process, Kind::Probe, number)? {
             let hint = "nothing can be judged here; `maxclip doctor` says what this machine offers".to_owned();
-            return Ok(Verdict::Inconclusive(Reason { why, hint }));
+            return Err(Reason { why, hint }.into());
         }
         refused += usize::from(attempt.expected != Expected::Answer);
     }
@@ -36,7 +36,7 @@ pub(crate) fn show(process: &mut Process) -> Result<Verdict<Vec<String>>, HostEr
             });
         }
     }
-    Ok(Verdict::Pass(shown))
+    Ok(shown)
 }
 
 /// Whether an honest cell answers now: what tells a machine that stands still from an entry that does.

@@ -7,7 +7,7 @@ use numerics::{
     fingerprint::{self, Pass},
 };
 use records::{
-    Finding, Reason, Rule, Verdict,
+    Finding, Reason, Rule, Stop,
     v1::protocol::{StateLimits, WorkerLimits},
 };
 use wire::{
@@ -21,21 +21,10 @@ use wire::{
 
 use crate::{
     HostError,
-    attribution::{self, Case, Doubt, Outcome},
+    attribution::{self, Attribution, Case, Doubt},
     process::{Arenas, Process, Reply, seed_text},
     walls,
 };
-
-/// What passed; every other verdict is the caller's own.
-macro_rules! pass {
-    ($verdict:expr) => {
-        match $verdict {
-            Verdict::Pass(value) => value,
-            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-        }
-    };
-}
 
 /// How a worker is started.
 #[derive(Debug, Clone)]
@@ -89,17 +78,10 @@ pub struct Answer<'a> {
 impl Worker {
     /// Starts a worker, asks what it declares, and lays out its memory.
     ///
-    /// `Fail` where the algorithm cannot be built from `config`, leaves keys of it unread, or declares more
-    /// than the protocol allows; `Inconclusive` where this machine cannot lock a process.
-    pub fn start(
-        launch: &Launch,
-        config: &str,
-        setup: Setup,
-        seed: &Seed,
-        limits: &StateLimits,
-    ) -> Result<Verdict<Self>, HostError> {
-        let first = |mut workers: Vec<Self>| workers.remove(0);
-        Ok(Self::start_many(1, launch, config, setup, seed, limits)?.map(first))
+    /// [`Stop::Fail`] where the algorithm cannot be built from `config`, leaves keys of it unread, or declares more
+    /// than the protocol allows; [`Stop::Inconclusive`] where this machine cannot lock a process.
+    pub fn start(launch: &Launch, config: &str, setup: Setup, seed: &Seed, limits: &StateLimits) -> Result<Self, Stop> {
+        Ok(Self::start_many(1, launch, config, setup, seed, limits)?.remove(0))
     }
 
     /// Starts several workers that answer alike, for questions that are asked side by side.
@@ -110,7 +92,7 @@ impl Worker {
         setup: Setup,
         seed: &Seed,
         limits: &StateLimits,
-    ) -> Result<Verdict<Vec<Self>>, HostError> {
+    ) -> Result<Vec<Self>, Stop> {
         // All at once: each takes most of a second to warm up.
         let started = (0..count.max(1)).map(|_| Process::start(launch)).collect::<Result<Vec<_>, _>>()?;
         let session = Session {
@@ -125,14 +107,14 @@ impl Worker {
         };
         let mut workers: Vec<Self> = Vec::new();
         for process in started {
-            let mut process = pass!(process.ready()?);
-            let containment = pass!(walls::show(&mut process)?);
+            let mut process = process.ready()?;
+            let containment = walls::show(&mut process)?;
             workers.push(match workers.first() {
                 Some(first) => first.twin(process, containment)?,
-                None => pass!(Self::first(process, containment, launch, session.clone(), limits)?),
+                None => Self::first(process, containment, launch, session.clone(), limits)?,
             });
         }
-        Ok(Verdict::Pass(workers))
+        Ok(workers)
     }
 
     /// The worker that is asked what the algorithm remembers.
@@ -142,23 +124,23 @@ impl Worker {
         launch: &Launch,
         mut session: Session,
         limits: &StateLimits,
-    ) -> Result<Verdict<Self>, HostError> {
-        let declaration = pass!(declare(&mut process, &session, launch)?);
+    ) -> Result<Self, Stop> {
+        let declaration = declare(&mut process, &session, launch)?;
         let mut findings = declaration.check(limits);
         findings.extend(unread(&declaration));
         if !findings.is_empty() {
-            return Ok(Verdict::Fail(findings));
+            return Err(Stop::Fail(findings));
         }
         let layout = match Layout::new(&session.setup, &declaration) {
             Ok(layout) => layout,
-            Err(error) => return Ok(Verdict::Fail(vec![Finding::new(Rule::Declaration, "layout").found(error)])),
+            Err(error) => return Err(Finding::new(Rule::Declaration, "layout").found(error).into()),
         };
         session.declaration = Some(declaration.clone());
         session.loss_inputs.clone_from(&layout.loss_inputs);
         session.loss_results.clone_from(&layout.loss_results);
         session.update_inputs.clone_from(&layout.update_inputs);
         session.update_results.clone_from(&layout.update_results);
-        Ok(Verdict::Pass(Self::over(process, containment, launch.clone(), session, declaration, layout)?))
+        Ok(Self::over(process, containment, launch.clone(), session, declaration, layout)?)
     }
 
     /// A worker of the same session in another process, with memory of its own.
@@ -225,31 +207,26 @@ impl Worker {
     /// # Panics
     ///
     /// Where there are none, or more than [`Worker::lanes_max`].
-    pub fn ask_loss(
-        &mut self,
-        step: u64,
-        epoch: u64,
-        lanes: Range<usize>,
-    ) -> Result<Verdict<Vec<Answer<'_>>>, HostError> {
+    pub fn ask_loss(&mut self, step: u64, epoch: u64, lanes: Range<usize>) -> Result<Vec<Answer<'_>>, Stop> {
         assert!((1..=self.lanes_max()).contains(&lanes.len()), "{lanes:?} of a worker for {}", self.lanes_max());
         self.ask(Kind::Loss, step, epoch, lanes)
     }
 
     /// Asks for new parameters and state.
-    pub fn ask_update(&mut self, step: u64, epoch: u64) -> Result<Verdict<Answer<'_>>, HostError> {
-        Ok(self.ask(Kind::Update, step, epoch, 0..1)?.map(|mut answers| answers.remove(0)))
+    pub fn ask_update(&mut self, step: u64, epoch: u64) -> Result<Answer<'_>, Stop> {
+        Ok(self.ask(Kind::Update, step, epoch, 0..1)?.remove(0))
     }
 
     /// Asks for the parameters to evaluate.
-    pub fn ask_publish(&mut self, step: u64, epoch: u64) -> Result<Verdict<Answer<'_>>, HostError> {
-        Ok(self.ask(Kind::Publish, step, epoch, 0..1)?.map(|mut answers| answers.remove(0)))
+    pub fn ask_publish(&mut self, step: u64, epoch: u64) -> Result<Answer<'_>, Stop> {
+        Ok(self.ask(Kind::Publish, step, epoch, 0..1)?.remove(0))
     }
 
     /// Ends the worker and starts it again with new memory; what stood in the inputs stands there again.
     ///
     /// An algorithm keeps nothing in a worker, so this changes no bit of what follows.
-    pub fn restart(&mut self) -> Result<Verdict<()>, HostError> {
-        let process = pass!(Process::start(&self.launch)?.ready()?);
+    pub fn restart(&mut self) -> Result<(), Stop> {
+        let process = Process::start(&self.launch)?.ready()?;
         let mut twin = self.twin(process, self.containment.clone())?;
         for (old, new) in [
             (&mut self.arenas.loss_inputs, &mut twin.arenas.loss_inputs),
@@ -258,33 +235,27 @@ impl Worker {
             new.mapping().bytes_mut().copy_from_slice(old.mapping().bytes());
         }
         std::mem::replace(self, twin).process.end()?;
-        Ok(Verdict::Pass(()))
+        Ok(())
     }
 
     /// Asks until there is an answer, a broken rule, or the same doubt twice. A cell has no memory, so the same
     /// question has the same answer.
-    fn ask(
-        &mut self,
-        kind: Kind,
-        step: u64,
-        epoch: u64,
-        lanes: Range<usize>,
-    ) -> Result<Verdict<Vec<Answer<'_>>>, HostError> {
+    fn ask(&mut self, kind: Kind, step: u64, epoch: u64, lanes: Range<usize>) -> Result<Vec<Answer<'_>>, Stop> {
         let place = place(kind, step, &lanes);
         let mut doubts = Vec::new();
         loop {
-            let (outcome, usage) = self.ask_once(kind, step, epoch, &lanes, &place)?;
-            let doubt = match outcome {
-                Outcome::Answered => return Ok(Verdict::Pass(self.answers(kind, step, &lanes, usage))),
-                Outcome::Failed(finding) => return Ok(Verdict::Fail(vec![finding])),
-                Outcome::Again(doubt) => doubt,
+            let (attribution, usage) = self.ask_once(kind, step, epoch, &lanes, &place)?;
+            let doubt = match attribution {
+                Attribution::Answered => return Ok(self.answers(kind, step, &lanes, usage)),
+                Attribution::Failed(finding) => return Err(finding.into()),
+                Attribution::Again(doubt) => doubt,
             };
             if doubts.contains(&doubt) {
                 return decide(&mut self.process, doubt, &place, &self.launch.limits, lanes.len() as u32);
             }
             doubts.push(doubt);
             if doubt == Doubt::Lost {
-                pass!(self.restart()?);
+                self.restart()?;
             }
         }
     }
@@ -296,7 +267,7 @@ impl Worker {
         epoch: u64,
         lanes: &Range<usize>,
         place: &str,
-    ) -> Result<(Outcome, Usage), HostError> {
+    ) -> Result<(Attribution, Usage), HostError> {
         let loss = kind == Kind::Loss;
         let count = lanes.len() as u32;
         let (inputs, results) = if loss {
@@ -343,19 +314,13 @@ impl Worker {
 }
 
 /// What the same doubt means when it comes twice.
-fn decide<T>(
-    process: &mut Process,
-    doubt: Doubt,
-    place: &str,
-    limits: &WorkerLimits,
-    lanes: u32,
-) -> Result<Verdict<T>, HostError> {
+fn decide<T>(process: &mut Process, doubt: Doubt, place: &str, limits: &WorkerLimits, lanes: u32) -> Result<T, Stop> {
     let seconds = u64::from(limits.cpu_seconds) * u64::from(lanes);
     let from_outside = "look for the kernel's out-of-memory killer or whoever ended it, then run again";
     let (why, hint) = match doubt {
-        Doubt::TooSlow => return Ok(Verdict::Fail(vec![attribution::too_slow(place, limits, lanes)])),
+        Doubt::TooSlow => return Err(attribution::too_slow(place, limits, lanes).into()),
         Doubt::Stalled if walls::answers(process)? => {
-            return Ok(Verdict::Fail(vec![attribution::stands_still(place, limits, lanes)]));
+            return Err(attribution::stands_still(place, limits, lanes).into());
         }
         Doubt::Stalled | Doubt::Starved => (
             "it was ended by the clock before it had the CPU time that it may use, twice".to_owned(),
@@ -372,7 +337,7 @@ fn decide<T>(
             (format!("a cell could not be locked, twice: {said}"), "`maxclip doctor` says what this machine offers")
         }
     };
-    Ok(Verdict::Inconclusive(Reason { why: format!("{place}: {why}"), hint: hint.to_owned() }))
+    Err(Reason { why: format!("{place}: {why}"), hint: hint.to_owned() }.into())
 }
 
 /// Where a question stands in a run.
@@ -420,7 +385,7 @@ impl Answer<'_> {
 }
 
 /// Asks what the algorithm remembers.
-fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<Verdict<Declaration>, HostError> {
+fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<Declaration, Stop> {
     const PLACE: &str = "declare";
     let limits = &launch.limits;
     let mut doubts = Vec::new();
@@ -430,22 +395,20 @@ fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<
         let reply = process.ask(&question)?;
         let doubt = match judge(process, reply, PLACE, 0, limits, 1, &[]).0 {
             // It is asked once a run: late is early enough.
-            Outcome::Answered | Outcome::Again(Doubt::Late) => break,
-            Outcome::Failed(finding) => return Ok(Verdict::Fail(vec![finding])),
-            Outcome::Again(doubt) => doubt,
+            Attribution::Answered | Attribution::Again(Doubt::Late) => break,
+            Attribution::Failed(finding) => return Err(finding.into()),
+            Attribution::Again(doubt) => doubt,
         };
         if doubts.contains(&doubt) {
             return decide(process, doubt, PLACE, limits, 1);
         }
         doubts.push(doubt);
         if doubt == Doubt::Lost {
-            *process = pass!(Process::start(launch)?.ready()?);
+            *process = Process::start(launch)?.ready()?;
         }
     }
-    Ok(match serde_json::from_slice(process.said().text) {
-        Ok(declaration) => Verdict::Pass(declaration),
-        Err(_) => Verdict::Fail(vec![Finding::new(Rule::Protocol, PLACE).found("a declaration in another form")]),
-    })
+    serde_json::from_slice(process.said().text)
+        .map_err(|_| Finding::new(Rule::Protocol, PLACE).found("a declaration in another form").into())
 }
 
 fn judge(
@@ -456,9 +419,9 @@ fn judge(
     limits: &WorkerLimits,
     lanes: u32,
     inputs: &[Place],
-) -> (Outcome, Usage) {
+) -> (Attribution, Usage) {
     let Some(report) = reply.report else {
-        return (Outcome::Again(Doubt::Lost), Usage { cpu_micros: 0, max_rss_kib: 0 });
+        return (Attribution::Again(Doubt::Lost), Usage { cpu_micros: 0, max_rss_kib: 0 });
     };
     let Report { cpu_micros, max_rss_kib, .. } = report;
     let (said, last_words) = (process.said(), &reply.last_words);

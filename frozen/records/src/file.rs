@@ -20,6 +20,8 @@ use rustix::{
 };
 use tempfile::{Builder, TempDir};
 
+use crate::Exit;
+
 /// The longest file of our own that is read, in bytes: a checkpoint of a billion parameters with its state.
 pub const OWN_BYTES_MAX: u64 = 16 << 30;
 
@@ -40,6 +42,26 @@ impl FileError {
     pub fn at(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self { action, path, source }
+    }
+
+    /// A file that is not there, or that may not be read, was named by the caller; a failed write is not his fault.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self.source.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::InvalidData
+                if self.action == "read" =>
+            {
+                Exit::Usage
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Exit::Usage
+            }
+            _ => Exit::Fault,
+        }
     }
 }
 
@@ -148,11 +170,22 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// As [`write()`], with a function that writes the content.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
+    write_as(path, 0o666, fill)
+}
+
+/// As [`write()`], with rights of its own, which the file has at every moment: for a secret, in a folder of its owner's,
+/// whose other half-written files stay.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), FileError> {
+    sweep_of(path)?;
+    write_as(path, mode, |file| file.write_all(bytes))
+}
+
+fn write_as(path: &Path, mode: u32, fill: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(), FileError> {
     let folder = parent(path)?;
     let written = Builder::new()
         .prefix(&beside(path))
         .suffix(PART)
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)
         .and_then(|mut part| {
             fill(part.as_file_mut())?;
@@ -306,6 +339,18 @@ mod tests {
         fs::write(&left, b"half").unwrap();
         sweep_of(&path).unwrap();
         assert!(!left.exists() && kept.iter().all(|name| home.path().join(name).exists()));
+    }
+
+    #[test]
+    fn a_secret_is_replaced_with_its_rights_and_nothing_is_left_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("round.toml");
+        fs::write(&path, "old").unwrap();
+        fs::write(home.path().join(".round.toml.x7Qp2k.part"), "half").unwrap();
+        replace(&path, b"new", 0o600).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((read(&path).unwrap(), mode), (b"new".to_vec(), 0o600));
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod file;
 pub mod framed;
 pub mod merkle;
 pub mod rule;
+pub mod stop;
 pub mod v1;
 pub mod verdict;
 
@@ -22,4 +23,5 @@ pub use digest::{
 pub use exit::Exit;
 pub use framed::Framed;
 pub use rule::Rule;
+pub use stop::{Problem, Stop};
 pub use verdict::{Attachment, Finding, Reason, Verdict};

@@ -127,16 +127,6 @@ impl Finding {
     }
 }
 
-/// Why a program of ours ended without a result; its last line on stdout, as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ending {
-    /// A rule was broken.
-    Finding(Finding),
-    /// This machine cannot judge.
-    Reason(Reason),
-}
-
 impl<T> Verdict<T> {
     /// Goes on with what passed.
     #[must_use]

@@ -22,7 +22,7 @@ use std::{
 };
 
 use records::{
-    Blake3, DataRoot,
+    Blake3, DataRoot, Reason,
     file::{FileError, Links, open_plain, read_bounded},
     merkle,
 };
@@ -68,6 +68,17 @@ pub enum LayoutError {
     },
 }
 
+/// What to do about data that are not what they should be.
+pub const FETCH_AGAIN: &str = "fetch the task's data again";
+
+impl LayoutError {
+    /// Data that are missing or damaged: nothing can be said about a checkpoint until they are repaired.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        Reason { why: self.to_string(), hint: FETCH_AGAIN.to_owned() }
+    }
+}
+
 /// How a task is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -75,6 +86,16 @@ pub enum Kind {
     Classification,
     /// Images by captions and captions by images.
     Retrieval,
+}
+
+impl Kind {
+    /// The word for it in the identity of a task's data: another word is another task.
+    const fn stated(self) -> &'static str {
+        match self {
+            Self::Classification => "Classification",
+            Self::Retrieval => "Retrieval",
+        }
+    }
 }
 
 /// A task's names.
@@ -223,11 +244,11 @@ impl Task {
         self.visit(|_| Ok(()))
     }
 
-    /// `kind \0 classes \0 templates`, each list as its number of lines and the lines with their line breaks.
+    /// `kind \0 classes \0 templates`: [`Kind::stated`], and each list as its number of lines and the lines with their line breaks.
     fn text_leaf(&self) -> Blake3 {
         let list = |lines: &[String]| format!("{}\n{}\n", lines.len(), lines.join("\n"));
-        let text = format!("{:?}\0{}\0{}", self.about.kind, list(&self.classes), list(&self.templates));
-        merkle::leaf(text.as_bytes())
+        let kind = self.about.kind.stated();
+        merkle::leaf(format!("{kind}\0{}\0{}", list(&self.classes), list(&self.templates)).as_bytes())
     }
 }
 
@@ -436,6 +457,23 @@ mod tests {
         let (samples, _) = visit(&home).unwrap();
         assert_eq!(samples[0].target, Target::Captions(vec!["one\ntwo".to_owned(), "three".to_owned()]));
         assert_eq!(Task::open(home.path(), "pets").unwrap().about.main_metric, "mean_recall@1");
+    }
+
+    /// As Python's `blake3` gives them for the bytes that the doc comments say.
+    #[test]
+    fn the_leaves_of_a_root_are_those_of_another_implementation() {
+        let known = |digest: Blake3| digest.to_string();
+        let task = |form| Task::open(write(&TWO, form).path(), "pets").unwrap();
+        assert_eq!(
+            [None, Some("retrieval")].map(|form| known(task(form).text_leaf())),
+            [
+                "b3:79be14803d1c62eb819aa1b1d7becbc0c968b45142eb21a64397db3fe91bf7cc",
+                "b3:baae1314c82f18a6bf4c494320818d8fb549683f80753658f4ccbba6324e3ad6",
+            ]
+        );
+        let members = [("png", "image 0"), ("cls", "1\n")].map(|(name, text)| (name.to_owned(), text.into()));
+        let leaf = "b3:9c256ca91082fbc941747aa96446c74f44984e43a5e65fdb251caa3c43fef672";
+        assert_eq!(known(sample_leaf("s0000000", &members.into())), leaf);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub use f1::macro_f1;
 pub use features::{FeatureError, Features};
 pub use inputs::Inputs;
 pub use jaccard::{Choice, mean_jaccard};
-pub use layout::{About, Kind, LayoutError, Sample, Target, Task};
+pub use layout::{About, FETCH_AGAIN, Kind, LayoutError, Sample, Target, Task};
 pub use list::{DATACOMP, Group, Listed, Routine};
 pub use retrieval::retrieval;
 pub use score::{Metrics, ScoreError};

@@ -5,10 +5,8 @@
 
 use std::{fs::File, path::Path, thread, time::Duration};
 
-use records::file::FileError;
+use records::{Problem, Stop, file::FileError};
 use rustix::fs::{FlockOperation, flock};
-
-use crate::halt::Fault;
 
 /// A trainer that is being ended needs a moment to be gone.
 const PATIENCE: u32 = 100;
@@ -17,7 +15,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// Gives the folder's lock: held until it is dropped.
 ///
 /// - Errors: another trainer is still at work in the folder after ten seconds.
-pub fn hold(folder: &Path) -> Result<File, Fault> {
+pub fn hold(folder: &Path) -> Result<File, Stop> {
     let path = folder.join("trainer.lock");
     let file = File::create(&path).map_err(FileError::at("write", &path))?;
     for _ in 0..PATIENCE {
@@ -26,7 +24,9 @@ pub fn hold(folder: &Path) -> Result<File, Fault> {
         }
         thread::sleep(MOMENT);
     }
-    Err(Fault::Busy(folder.to_owned()))
+    Err(Problem::fault(format!("another trainer is at work in {}", folder.display()))
+        .hint("wait for it to end, or end it")
+        .into())
 }
 
 #[cfg(test)]

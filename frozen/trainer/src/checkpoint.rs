@@ -12,7 +12,7 @@ use std::{
 use clip::{Clip, LOGIT_SCALE, ModelConfig, NamedValues, values};
 use evidence::checkpoint::{read_manifest, read_values};
 use records::{
-    Blake3, Sha256, canonical,
+    Blake3, Problem, Sha256, Stop, canonical,
     file::{self, FileError, Links},
     v1::{
         checkpoint::{Leaf, MANIFEST_BYTES_MAX, Manifest, TensorFile, TensorLeaf},
@@ -21,7 +21,6 @@ use records::{
 };
 
 use crate::{
-    halt::{Fault, Halt},
     state::{State, parameter_values},
     transcript::ResumePoint,
 };
@@ -35,7 +34,7 @@ fn checkpoints(folder: &Path) -> PathBuf {
 }
 
 /// Writes the checkpoint after so many steps.
-pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<(), Halt> {
+pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<(), Stop> {
     let target = checkpoints(folder).join(steps.to_string());
     let model = model_tensors(parameter_values(state.model.parameters())?, state);
     let logit_scale = [state.logit_scale()];
@@ -51,7 +50,7 @@ pub fn publish(
     logit_scale: f32,
     chain: Blake3,
     steps: u64,
-) -> Result<(), Halt> {
+) -> Result<(), Stop> {
     let named = state.model.parameters().keys().zip(values).map(|(name, values)| (name, &**values)).collect();
     let logit_scale = [logit_scale];
     let files = [(WEIGHTS, with_scale(model_tensors(named, state), &logit_scale))];
@@ -69,14 +68,14 @@ fn with_scale<'a>(mut model: Vec<Tensor<'a>>, logit_scale: &'a [f32; 1]) -> Vec<
     model
 }
 
-fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
+fn write_folder(target: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Stop> {
     let part = file::folder_beside(target)?;
     fill(part.path(), step, chain, files)?;
     remove(target)?;
     Ok(file::settle(part, target)?)
 }
 
-fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Halt> {
+fn fill(part: &Path, step: u64, chain: Blake3, files: &[(&str, Vec<Tensor>)]) -> Result<(), Stop> {
     let mut written = Vec::new();
     for (name, tensors) in files {
         written.push(write_tensors(part, name, tensors)?);
@@ -93,9 +92,9 @@ fn remove(folder: &Path) -> Result<(), FileError> {
 }
 
 /// Writes a file of tensors, one after the other, and waits until it is on disk.
-fn write_tensors(folder: &Path, name: &str, tensors: &[Tensor]) -> Result<TensorFile, Halt> {
+fn write_tensors(folder: &Path, name: &str, tensors: &[Tensor]) -> Result<TensorFile, Stop> {
     let path = folder.join(name);
-    values::write(&path, tensors).map_err(Fault::from)?;
+    values::write(&path, tensors)?;
     let written = File::open(&path).and_then(|file| {
         file.sync_all()?;
         Sha256::of_stream(file)
@@ -106,7 +105,7 @@ fn write_tensors(folder: &Path, name: &str, tensors: &[Tensor]) -> Result<Tensor
 }
 
 /// What a manifest says of a tensor, whose bytes are made piece by piece.
-fn leaf(name: &str, shape: &[usize], data: &[f32]) -> Result<TensorLeaf, Fault> {
+fn leaf(name: &str, shape: &[usize], data: &[f32]) -> Result<TensorLeaf, Stop> {
     const PIECE: usize = 64 << 10;
     let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
     let mut leaf = Leaf::new(name, "F32", &shape, size_of_val(data) as u64);
@@ -159,13 +158,14 @@ impl Checkpoint {
     }
 
     /// Puts it in place of a state.
-    pub fn restore(mut self, config: &ModelConfig, state: &mut State) -> Result<(), Halt> {
+    pub fn restore(mut self, config: &ModelConfig, state: &mut State) -> Result<(), Stop> {
         self.model.remove(LOGIT_SCALE);
         let model = Clip::from_values(config, self.model)?;
         let steps = self.steps;
         state.restore(model, self.state).map_err(|why| {
-            let why = format!("{why}\nhint: the algorithm declares other state than when this checkpoint was written; train in a new folder");
-            Fault::Usage { path: PathBuf::from(format!("{CHECKPOINTS}/{steps}/{STATE}")), why }.into()
+            let hint =
+                "the algorithm declares other state than when this checkpoint was written; train in a new folder";
+            Problem::usage(format!("{CHECKPOINTS}/{steps}/{STATE}: {why}")).hint(hint).into()
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use records::{
-    Exit,
+    Exit, Problem, Stop,
     v1::{
         outcome::{Ending, Usage},
         protocol::LANES,
@@ -13,7 +13,6 @@ use records::{
 
 use crate::{
     forward::Graphs,
-    halt::{Fault, Halt},
     plan::Plan,
     probe, room,
     run::{Options, train},
@@ -83,17 +82,18 @@ pub fn main() -> Exit {
     };
     match dispatch(arguments.command) {
         Ok(()) => Exit::Pass,
-        Err(halt) => {
-            tell(&halt);
-            halt.exit()
+        Err(stop) => {
+            eprintln!("trainer: {stop}");
+            stop.exit()
         }
     }
 }
 
-fn dispatch(command: Command) -> Result<(), Halt> {
+fn dispatch(command: Command) -> Result<(), Stop> {
     require_environment()?;
-    shim::end_with_parent().map_err(Fault::Signal)?;
-    shim::ignore_file_size_signal().map_err(Fault::Signal)?;
+    let signal = |error| Problem::fault(format!("cannot set what a signal does: {error}"));
+    shim::end_with_parent().map_err(signal)?;
+    shim::ignore_file_size_signal().map_err(signal)?;
     shim::one_thread()?;
     shim::pin(shim::Fill::Nothing)?;
     match command {
@@ -140,12 +140,13 @@ fn dispatch(command: Command) -> Result<(), Halt> {
 }
 
 /// The variables are read by libtorch's libraries as they load: they must be there from the start.
-fn require_environment() -> Result<(), Fault> {
+fn require_environment() -> Result<(), Stop> {
     for &(name, expected) in numerics::pin::ENVIRONMENT {
         #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
         let found = std::env::var(name).unwrap_or_default();
         if found != expected {
-            return Err(Fault::Environment { name, expected, found: format!("`{found}`") });
+            let what = format!("the environment must hold {name}={expected}, found `{found}`");
+            return Err(Problem::usage(what).hint("`maxclip` starts the trainer with the right one").into());
         }
     }
     Ok(())
@@ -160,21 +161,4 @@ fn threads(text: &str) -> Result<usize, String> {
 /// Decoding gets the cores that the trainer does not need; its results do not depend on their number.
 fn loaders() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).clamp(1, 8))
-}
-
-fn tell(halt: &Halt) {
-    match halt {
-        Halt::Fail(findings) => {
-            eprintln!("trainer: FAIL: {} finding(s)", findings.len());
-            for finding in findings {
-                eprintln!("  {}  {}", finding.rule, finding.place);
-                if !finding.expected.is_empty() || !finding.found.is_empty() {
-                    eprintln!("    expected {}  found {}", finding.expected, finding.found);
-                }
-                eprintln!("    hint: {}", finding.rule.repair());
-            }
-        }
-        Halt::Inconclusive(reason) => eprintln!("trainer: INCONCLUSIVE: {}\nhint: {}", reason.why, reason.hint),
-        Halt::Fault(fault) => eprintln!("trainer: {fault}"),
-    }
 }

@@ -10,12 +10,11 @@
 use std::ops::Range;
 
 use clip::{Clip, TOKEN_EMBEDDING};
-use records::v1::protocol::LANES;
+use records::{Problem, Stop, v1::protocol::LANES};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use crate::{
     batch::{Batch, Vocabulary},
-    halt::{Fault, Halt},
     lanes::{LaneTree, add_tensors, shares, side_by_side},
 };
 
@@ -84,13 +83,13 @@ struct Shared<'a> {
 
 impl<'a> Forward<'a> {
     /// Computes the embeddings of a batch.
-    pub fn run(model: &Clip, batch: &'a Batch, execution: Execution) -> Result<Self, Halt> {
+    pub fn run(model: &Clip, batch: &'a Batch, execution: Execution) -> Result<Self, Stop> {
         let vocabulary = Vocabulary::of(batch);
         let rows = Tensor::f_from_slice(&vocabulary.ids)?;
         let table =
             no_grad(|| model.parameters()[TOKEN_EMBEDDING].f_index_select(0, &rows))?.f_set_requires_grad(true)?;
         let thread = |lanes| {
-            Ok::<_, Halt>(LaneThread { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
+            Ok::<_, Stop>(LaneThread { model: model.share()?, table: table.shallow_clone(), lanes, kept: Vec::new() })
         };
         let mut threads = shares(execution.threads).map(thread).collect::<Result<Vec<_>, _>>()?;
         let shared = Shared { batch, vocabulary: &vocabulary, micro: execution.micro };
@@ -103,7 +102,7 @@ impl<'a> Forward<'a> {
     }
 
     /// Takes the gradient of every parameter, given those of the embeddings (`[B, D]`, row-major).
-    pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Halt> {
+    pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Stop> {
         let threads = std::mem::take(&mut self.threads);
         let shared = Shared { batch: self.batch, vocabulary: &self.vocabulary, micro: self.micro };
         let first = &self.embeddings;
@@ -119,7 +118,7 @@ impl<'a> Forward<'a> {
 }
 
 impl LaneThread {
-    fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<Pair<Vec<f32>>, Halt> {
+    fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<Pair<Vec<f32>>, Stop> {
         let mut embeddings = Pair { image: Vec::new(), text: Vec::new() };
         for rows in shared.cut(self.lanes.clone()) {
             let pair = match graphs {
@@ -140,7 +139,7 @@ impl LaneThread {
         shared: Shared,
         first: &Pair<Vec<f32>>,
         gradients: &Pair<Vec<f32>>,
-    ) -> Result<Vec<Tensor>, Halt> {
+    ) -> Result<Vec<Tensor>, Stop> {
         let mut kept = std::mem::take(&mut self.kept).into_iter();
         let mut tree = LaneTree::new(add_tensors);
         for lane in self.lanes.clone() {
@@ -168,7 +167,7 @@ impl LaneThread {
         self.model.parameters().iter().map(|(name, tensor)| leaf((name.as_str(), tensor))).collect()
     }
 
-    fn embed(&self, shared: Shared, rows: Range<usize>) -> Result<Pair<Tensor>, Halt> {
+    fn embed(&self, shared: Shared, rows: Range<usize>) -> Result<Pair<Tensor>, Stop> {
         let micro = shared.batch.micro(rows, self.model.config(), shared.vocabulary)?;
         let image = self.model.encode_image(&micro.images)?;
         let text = self.model.encode_text_with(&self.table, &micro.tokens)?;
@@ -182,7 +181,7 @@ impl LaneThread {
         rows: Range<usize>,
         lane: usize,
         embeddings: &Pair<Vec<f32>>,
-    ) -> Result<Pair<Tensor>, Halt> {
+    ) -> Result<Pair<Tensor>, Stop> {
         let pair = self.embed(shared, rows.clone())?;
         let width = self.model.config().embed_dim;
         for (tower, second, first) in
@@ -191,7 +190,7 @@ impl LaneThread {
             let first = &first[rows.start * width..rows.end * width];
             let differs = shim::values(second)?.iter().zip(first).position(|(a, b)| a.to_bits() != b.to_bits());
             if let Some(at) = differs {
-                return Err(Fault::Twice { step: shared.batch.step, lane, tower, row: rows.start + at / width }.into());
+                return Err(differs_from_itself(shared.batch.step, lane, tower, rows.start + at / width).into());
             }
         }
         Ok(pair)
@@ -220,6 +219,13 @@ impl Shared<'_> {
         let (micro, rows) = (self.micro, self.batch.ids.len() / LANES);
         (lanes.start * rows..lanes.end * rows).step_by(micro).map(move |start| start..start + micro)
     }
+}
+
+/// A micro-batch that was computed twice, with two answers.
+fn differs_from_itself(step: u64, lane: usize, tower: &str, row: usize) -> Problem {
+    let what = "the same embeddings were computed twice and differ";
+    Problem::fault(format!("step {step}, lane {lane}: {what} in {tower} row {row}"))
+        .hint("this machine computes wrongly or without determinism; test its memory, then run again")
 }
 
 #[cfg(test)]
@@ -315,7 +321,8 @@ mod tests {
         let (model, batch) = (model(), batch());
         let mut forward = Forward::run(&model, &batch, execution(2, Graphs::Recompute, 2)).unwrap();
         forward.embeddings.text[5 * 64 + 3] += 1e-6;
-        let Err(Halt::Fault(error)) = forward.backward(&upstream()) else { panic!("a fault was expected") };
-        assert!(matches!(error, Fault::Twice { step: 3, lane: 2, tower: "text", row: 5 }), "{error}");
+        let Err(Stop::Fault(fault)) = forward.backward(&upstream()) else { panic!("a fault was expected") };
+        let named = "step 3, lane 2: the same embeddings were computed twice and differ in text row 5";
+        assert_eq!((fault.exit, &*fault.what), (records::Exit::Fault, named));
     }
 }

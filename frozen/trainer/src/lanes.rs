@@ -5,10 +5,8 @@
 
 use std::{ops::Range, panic, thread};
 
-use records::v1::protocol::LANES;
+use records::{Stop, v1::protocol::LANES};
 use tch::{TchError, Tensor};
-
-use crate::halt::Halt;
 
 /// A sum over lanes that arrive in order; holds at most one partial sum a level.
 pub struct LaneTree<T> {
@@ -64,15 +62,15 @@ pub fn shares(threads: usize) -> impl Iterator<Item = Range<usize>> {
 /// Does the same with each item, all at once; results, or the first error, in the items' order.
 pub fn side_by_side<I: Send, T: Send>(
     items: Vec<I>,
-    work: impl Fn(I) -> Result<T, Halt> + Sync,
-) -> Result<Vec<T>, Halt> {
+    work: impl Fn(I) -> Result<T, Stop> + Sync,
+) -> Result<Vec<T>, Stop> {
     if items.len() == 1 {
         return items.into_iter().map(work).collect();
     }
     let work = &work;
     thread::scope(|scope| {
         // How many threads an operator uses is each thread's own, in OpenMP and in MKL, and decides bits.
-        let alone = move |item| shim::one_thread().map_err(Halt::from).and_then(|()| work(item));
+        let alone = move |item| shim::one_thread().map_err(Stop::from).and_then(|()| work(item));
         let threads: Vec<_> = items.into_iter().map(|item| scope.spawn(move || alone(item))).collect();
         let ended: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
         ended.into_iter().map(|ended| ended.unwrap_or_else(|cause| panic::resume_unwind(cause))).collect()

@@ -12,45 +12,26 @@ use std::{
 };
 
 use data::{
-    DataError, Dataset, Order, Tokenizer,
+    Dataset, Order, Tokenizer, Uid,
     pixels::{self, PixelError},
 };
 use numerics::Seed;
-use records::{Reason, v1::protocol::Augmentation};
+use records::{Problem, Reason, Stop, v1::protocol::Augmentation};
 
-use crate::{
-    batch::Batch,
-    halt::{Fault, Halt},
-    plan::Plan,
-};
+use crate::{batch::Batch, plan::Plan};
 
 /// Batches that one thread may be ahead.
 const AHEAD: usize = 2;
 
-/// A sample that cannot be used.
-#[derive(Debug, thiserror::Error)]
-enum LoadError {
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error("the image of sample {uid} (rank {rank}) cannot be decoded: {source}")]
-    Pixels { uid: data::Uid, rank: u64, source: PixelError },
-}
-
-impl From<LoadError> for Halt {
-    fn from(error: LoadError) -> Self {
-        match error {
-            LoadError::Data(error) => error.into(),
-            pixels @ LoadError::Pixels { .. } => {
-                let hint = "remove the sample, write its shard again and index the data set again".to_owned();
-                Self::Inconclusive(Reason { why: pixels.to_string(), hint })
-            }
-        }
-    }
+/// An image that cannot be decoded.
+fn undecoded(uid: Uid, rank: u64, error: &PixelError) -> Reason {
+    let hint = "remove the sample, write its shard again and index the data set again".to_owned();
+    Reason { why: format!("the image of sample {uid} (rank {rank}) cannot be decoded: {error}"), hint }
 }
 
 /// Where batches come from.
 pub struct Loader {
-    threads: Vec<Receiver<Result<Batch, LoadError>>>,
+    threads: Vec<Receiver<Result<Batch, Reason>>>,
     first: u64,
 }
 
@@ -67,7 +48,7 @@ struct Source {
 
 impl Loader {
     /// Starts to load from a step on.
-    pub fn start(plan: &Plan, data: Dataset, first: u64, threads: usize) -> Result<Self, Halt> {
+    pub fn start(plan: &Plan, data: Dataset, first: u64, threads: usize) -> Result<Self, Stop> {
         let source = Arc::new(Source {
             data,
             order: plan.order()?,
@@ -88,13 +69,15 @@ impl Loader {
     }
 
     /// The batch of a step; steps are asked for in order, from the first on.
-    pub fn batch(&self, step: u64) -> Result<Batch, Halt> {
+    pub fn batch(&self, step: u64) -> Result<Batch, Stop> {
         let thread = (step - self.first) as usize % self.threads.len();
-        Ok(self.threads[thread].recv().map_err(|_| Fault::Loader(step))??)
+        Ok(self.threads[thread]
+            .recv()
+            .map_err(|_| Problem::fault(format!("a loader thread died before step {step}")))??)
     }
 }
 
-fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSender<Result<Batch, LoadError>>) {
+fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSender<Result<Batch, Reason>>) {
     for step in steps {
         let batch = source.batch(step);
         let failed = batch.is_err();
@@ -106,15 +89,14 @@ fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSende
 }
 
 impl Source {
-    fn batch(&self, step: u64) -> Result<Batch, LoadError> {
+    fn batch(&self, step: u64) -> Result<Batch, Reason> {
         let (epoch, ids) = (self.order.epoch(step), self.order.batch(step));
         let side = self.side as usize;
         let mut pixels = Vec::with_capacity(ids.len() * side * side * 3);
         let mut tokens = Vec::with_capacity(ids.len());
         for &rank in &ids {
-            let sample = self.data.sample(rank)?;
-            let image =
-                pixels::decode(&sample.image).map_err(|source| LoadError::Pixels { uid: sample.uid, rank, source })?;
+            let sample = self.data.sample(rank).map_err(|error| error.reason())?;
+            let image = pixels::decode(&sample.image).map_err(|error| undecoded(sample.uid, rank, &error))?;
             let mut stream = pixels::draws(&self.seed, epoch, rank);
             pixels.extend(pixels::augment(&image, self.side, &self.law, &mut stream));
             tokens.push(self.tokenizer.encode(&sample.caption, self.context));

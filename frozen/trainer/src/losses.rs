@@ -6,12 +6,14 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use host::Worker;
-use records::v1::{outcome::Usage, protocol::LANES};
+use records::{
+    Stop,
+    v1::{outcome::Usage, protocol::LANES},
+};
 
 use crate::{
     batch::Batch,
     forward::Pair,
-    halt::{Halt, pass},
     lanes::{LaneTree, add_values, shares, side_by_side},
     state::State,
     step::{AnswerReader, note},
@@ -56,7 +58,7 @@ pub fn ask(
     usage: &mut Usage,
     batch: &Batch,
     embeddings: &Pair<Vec<f32>>,
-) -> Result<Losses, Halt> {
+) -> Result<Losses, Stop> {
     for worker in &mut *workers {
         write_inputs(worker, state, batch, embeddings);
     }
@@ -100,14 +102,14 @@ impl Form {
         }
     }
 
-    fn ask(&self, worker: &mut Worker, batch: &Batch, lanes: Range<usize>) -> Result<Answered, Halt> {
+    fn ask(&self, worker: &mut Worker, batch: &Batch, lanes: Range<usize>) -> Result<Answered, Stop> {
         let mut rows = vec![Vec::new(); self.rows.len()];
         let mut usage = Vec::new();
         let mut tree = LaneTree::new(add_values);
         let at_once = worker.lanes_max().min(lanes.len()).max(1);
         for first in lanes.clone().step_by(at_once) {
             let asked = first..(first + at_once).min(lanes.end);
-            let answers = pass(worker.ask_loss(batch.step, batch.epoch, asked.clone())?)?;
+            let answers = worker.ask_loss(batch.step, batch.epoch, asked.clone())?;
             for (lane, answer) in asked.zip(&answers) {
                 let reader = AnswerReader { answer, step: batch.step, question: format!("loss, lane {lane}") };
                 tree.push(self.take(&reader, &mut rows)?)?;
@@ -118,7 +120,7 @@ impl Form {
     }
 
     /// Copies one lane's answer: its rows behind those that are there, its gradients as they are.
-    fn take(&self, reader: &AnswerReader<'_, '_>, rows: &mut [Vec<f32>]) -> Result<Vec<Vec<f32>>, Halt> {
+    fn take(&self, reader: &AnswerReader<'_, '_>, rows: &mut [Vec<f32>]) -> Result<Vec<Vec<f32>>, Stop> {
         for ((name, length), rows) in self.rows.iter().zip(rows) {
             let start = rows.len();
             rows.resize(start + length, 0.0);

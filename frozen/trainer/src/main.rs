@@ -10,7 +10,6 @@ mod batch;
 mod checkpoint;
 mod cli;
 mod forward;
-mod halt;
 mod lanes;
 mod loader;
 mod losses;

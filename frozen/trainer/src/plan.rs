@@ -6,7 +6,7 @@ use clip::ModelConfig;
 use data::Order;
 use numerics::Seed;
 use records::{
-    Reason, RunDigest, canonical, file,
+    Problem, Reason, RunDigest, Stop, canonical, file,
     v1::{
         names::RUN,
         protocol::{Protocol, Scale},
@@ -15,10 +15,7 @@ use records::{
 };
 use wire::session::{ParameterKind, ParameterShape, Setup};
 
-use crate::{
-    halt::{Fault, Halt},
-    tree,
-};
+use crate::tree;
 
 /// A run with nothing left to decide.
 pub struct Plan {
@@ -42,11 +39,11 @@ pub struct Plan {
 
 impl Plan {
     /// Reads the run of a folder.
-    pub fn read(folder: &Path) -> Result<Self, Halt> {
+    pub fn read(folder: &Path) -> Result<Self, Stop> {
         let path = folder.join(RUN);
-        let usage = |why: String| Fault::Usage { path: path.clone(), why };
+        let usage = |why: String| Problem::usage(format!("{}: {why}", path.display()));
         if !path.exists() {
-            return Err(usage("is not there\nhint: give the folder of a resolved run".to_owned()).into());
+            return Err(usage("is not there".to_owned()).hint("give the folder of a resolved run").into());
         }
         let bytes = file::read(&path)?;
         if let Some(resolved_for) = run::frozen(&bytes) {
@@ -74,18 +71,17 @@ impl Plan {
         if run.data != scale.root {
             return Err(usage(format!("data {}, scale `{}` is {}", run.data, scale.name, scale.root)).into());
         }
-        let model = ModelConfig::parse(&run.model)?;
+        let model = ModelConfig::parse(&run.model).map_err(Problem::usage)?;
         let seed = Seed(run.seed_bytes().map_err(|error| usage(format!("seed: {error}")))?);
         let setup = setup(&protocol, &scale, &model);
         Ok(Self { folder: folder.to_owned(), digest: run.digest()?, run, protocol, scale, model, seed, setup })
     }
 
     /// The order in which samples are visited.
-    pub fn order(&self) -> Result<Order, Halt> {
+    pub fn order(&self) -> Result<Order, Stop> {
         let (samples, batch) = (self.scale.samples, u64::from(self.protocol.batch.global));
-        Order::new(samples, batch, self.protocol.order.block_samples, &self.seed).map_err(|error| {
-            Halt::Inconclusive(Reason { why: error.to_string(), hint: "choose a larger data set".to_owned() })
-        })
+        Order::new(samples, batch, self.protocol.order.block_samples, &self.seed)
+            .map_err(|error| Reason { why: error.to_string(), hint: "choose a larger data set".to_owned() }.into())
     }
 
     /// Whether a checkpoint is due once so many steps are done.

@@ -6,11 +6,9 @@
 
 use clip::{Clip, ModelConfig};
 use numerics::{Seed, Stream};
-use records::{Blake3, NumericsClass};
+use records::{Blake3, NumericsClass, Stop};
 use shim::AdamW;
 use tch::{Kind, TchError, Tensor};
-
-use crate::halt::Fault;
 
 const SEED: Seed = Seed(*b"maxclip numerics class battery 1");
 
@@ -20,7 +18,7 @@ const MODEL: &str = r#"{"embed_dim": 24,
     "text_cfg": {"context_length": 16, "vocab_size": 64, "width": 40, "heads": 2, "layers": 2}}"#;
 
 /// The class of this machine, under the switches and the environment of this process.
-pub fn class() -> Result<NumericsClass, Fault> {
+pub fn class() -> Result<NumericsClass, Stop> {
     let mut battery = Battery { hasher: blake3::Hasher::new() };
     battery.products()?;
     battery.floats()?;
@@ -47,7 +45,7 @@ impl Battery {
         name: &str,
         shapes: &[&[i64]],
         compute: impl Fn(&[Tensor]) -> Result<Tensor, TchError>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Stop> {
         let mut stream = SEED.stream(name, &[]);
         let inputs = shapes.iter().map(|shape| normals(shape, &mut stream)?.f_set_requires_grad(true));
         let inputs = inputs.collect::<Result<Vec<_>, TchError>>()?;
@@ -60,14 +58,14 @@ impl Battery {
         gradients.iter().try_for_each(|gradient| self.add(gradient))
     }
 
-    fn add(&mut self, tensor: &Tensor) -> Result<(), Fault> {
+    fn add(&mut self, tensor: &Tensor) -> Result<(), Stop> {
         let tensor = tensor.f_detach()?.f_contiguous()?;
         self.hasher.update(&clip::values::bytes(shim::values(&tensor)?));
         Ok(())
     }
 
     /// Products of matrices: odd sizes, long inner dimensions, a batch of them, transposed operands.
-    fn products(&mut self) -> Result<(), Fault> {
+    fn products(&mut self) -> Result<(), Stop> {
         for (m, k, n) in [(64, 64, 64), (17, 129, 33), (3, 1000, 5), (256, 96, 31), (1, 512, 257)] {
             let name = format!("matmul {m} {k} {n}");
             self.probe(&name, &[&[m, k], &[k, n]], |x| x[0].f_matmul(&x[1]))?;
@@ -80,7 +78,7 @@ impl Battery {
     }
 
     /// Float functions over whole vectors and their tails.
-    fn floats(&mut self) -> Result<(), Fault> {
+    fn floats(&mut self) -> Result<(), Stop> {
         type Function = fn(&Tensor) -> Result<Tensor, TchError>;
         let functions: [(&str, Function); 14] = [
             ("exp", |x| x.f_exp()),
@@ -105,7 +103,7 @@ impl Battery {
     }
 
     /// Layers of the towers.
-    fn layers(&mut self) -> Result<(), Fault> {
+    fn layers(&mut self) -> Result<(), Stop> {
         for width in [64, 100, 768] {
             self.probe(&format!("layer norm {width}"), &[&[9, width], &[width], &[width]], |x| {
                 x[0].f_layer_norm([width], Some(&x[1]), Some(&x[2]), 1e-5, false)
@@ -124,7 +122,7 @@ impl Battery {
     }
 
     /// Sums, softmaxes and what losses are made of.
-    fn reductions(&mut self) -> Result<(), Fault> {
+    fn reductions(&mut self) -> Result<(), Stop> {
         for (rows, columns) in [(7, 64), (64, 64), (33, 1030)] {
             let shape: &[i64] = &[rows, columns];
             self.probe(&format!("log softmax {rows} {columns}"), &[shape], |x| x[0].f_log_softmax(1, Kind::Float))?;
@@ -142,7 +140,7 @@ impl Battery {
     }
 
     /// The fused optimizer step.
-    fn update(&mut self) -> Result<(), Fault> {
+    fn update(&mut self) -> Result<(), Stop> {
         let mut stream = SEED.stream("adamw", &[]);
         let mut draw = || normals(&[1037], &mut stream);
         let (mut value, gradient, mut first, second) = (draw()?, draw()?, draw()?, draw()?);
@@ -153,7 +151,7 @@ impl Battery {
     }
 
     /// A small model, both towers, forward and backward.
-    fn model(&mut self) -> Result<(), Fault> {
+    fn model(&mut self) -> Result<(), Stop> {
         let config = ModelConfig::parse(MODEL)?;
         let mut model = Clip::initialise(&config, &SEED)?;
         for tensor in model.parameters_mut().values_mut() {

@@ -10,11 +10,11 @@ use clip::Clip;
 use data::Dataset;
 use host::{Launch, Worker};
 use records::{
-    Reason, canonical,
+    Reason, Stop, canonical,
     file::{self, FileError},
     v1::{
         names::{CONTAINMENT, OUTCOME},
-        outcome::{Ending, Outcome, Usage},
+        outcome::{Ending, Outcome, Trained, Usage},
         progress::{Progress, Step},
         transcript::{Float, Header, Line, TRANSCRIPT_FORMAT},
     },
@@ -24,7 +24,6 @@ use crate::{
     alone,
     checkpoint::{self, Checkpoint},
     forward::{Execution, Graphs},
-    halt::{Halt, pass},
     loader::Loader,
     plan::Plan,
     probe,
@@ -62,7 +61,7 @@ pub struct Options {
 }
 
 /// Trains; writes `outcome.json` however it ends, unless by a fault.
-pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
+pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Stop> {
     let plan = Plan::read(&options.folder)?;
     let _alone = alone::hold(&options.folder)?;
     let path = plan.folder.join(OUTCOME);
@@ -79,14 +78,9 @@ pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
         ended
     });
     usage.trainer_cpu_micros = cpu_micros();
-    let (outcome, findings, reason) = match &ended {
-        Ok(ending) => (*ending, Vec::new(), None),
-        Err(Halt::Fail(findings)) => (Ending::Failed, findings.clone(), None),
-        Err(Halt::Inconclusive(reason)) => (Ending::Inconclusive, Vec::new(), Some(reason.clone())),
-        Err(Halt::Fault(_)) => return ended,
-    };
-    let outcome = Outcome { outcome, steps, findings, reason, usage: usage.clone() };
-    file::write(&path, &canonical::to_file(&outcome)?)?;
+    if let Some(outcome) = Outcome::of(&ended, Some(Trained { steps, usage: usage.clone() })) {
+        file::write(&path, &canonical::to_file(&outcome)?)?;
+    }
     ended
 }
 
@@ -102,7 +96,7 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn start(plan: &'a Plan, options: &Options) -> Result<Self, Halt> {
+    fn start(plan: &'a Plan, options: &Options) -> Result<Self, Stop> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
         tree::require_program("worker", &options.worker, plan.run.frozen)?;
@@ -126,7 +120,7 @@ impl<'a> Training<'a> {
         Ok(Self { plan, workers, state, columns, log, loader, steps })
     }
 
-    fn run(&mut self, options: &Options, usage: &mut Usage) -> Result<Ending, Halt> {
+    fn run(&mut self, options: &Options, usage: &mut Usage) -> Result<Ending, Stop> {
         let last = self.plan.scale.steps;
         let until = options.until.unwrap_or(last).min(last);
         while self.steps < until {
@@ -135,7 +129,7 @@ impl<'a> Training<'a> {
                 .is_some_and(|every| self.steps > 0 && self.steps.is_multiple_of(every.max(1)))
             {
                 for worker in &mut self.workers {
-                    pass(worker.restart()?)?;
+                    worker.restart()?;
                 }
             }
             self.step(Execution { micro: self.plan.micro(), graphs: options.graphs, threads: options.threads }, usage)?;
@@ -150,7 +144,7 @@ impl<'a> Training<'a> {
         Ok(Ending::Done)
     }
 
-    fn step(&mut self, execution: Execution, usage: &mut Usage) -> Result<(), Halt> {
+    fn step(&mut self, execution: Execution, usage: &mut Usage) -> Result<(), Stop> {
         let batch = self.loader.batch(self.steps)?;
         let mut stepper =
             Stepper { state: &mut self.state, workers: &mut self.workers, usage, columns: &self.columns, execution };
@@ -163,7 +157,7 @@ impl<'a> Training<'a> {
     }
 
     /// Evidence first: a checkpoint that stands has its transcript on disk.
-    fn checkpoint(&self) -> Result<(), Halt> {
+    fn checkpoint(&self) -> Result<(), Stop> {
         self.log.sync()?;
         checkpoint::write(&self.plan.folder, &self.state, self.steps, self.log.chain)?;
         let due = |steps| self.plan.checkpoint_due(steps);
@@ -173,7 +167,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    fn publish(&mut self, usage: &mut Usage) -> Result<(), Halt> {
+    fn publish(&mut self, usage: &mut Usage) -> Result<(), Stop> {
         let epoch = (self.steps - 1) / self.plan.setup.steps_per_epoch;
         let (values, logit_scale) = ask_publish(&mut self.workers[0], &self.state, usage, self.steps, epoch)?;
         checkpoint::publish(&self.plan.folder, &self.state, &values, logit_scale, self.log.chain, self.steps)
@@ -181,7 +175,7 @@ impl<'a> Training<'a> {
 }
 
 /// Goes back to the latest checkpoint that the transcript leads to.
-fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log, u64)>, Halt> {
+fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log, u64)>, Stop> {
     let listed = checkpoint::listed(&plan.folder)?;
     let Some(trusted) = Trusted::read(&plan.folder, header, &listed)? else { return Ok(None) };
     let say = |why: String| eprintln!("trainer: {why}");
@@ -194,21 +188,20 @@ fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log
     Ok(Some((Log::resume(&plan.folder, header, place)?, place.steps)))
 }
 
-fn require_class(plan: &Plan) -> Result<(), Halt> {
+fn require_class(plan: &Plan) -> Result<(), Stop> {
     let found = probe::class()?;
     if found == plan.run.class {
         return Ok(());
     }
-    Err(Halt::Inconclusive(Reason {
-        why: format!("this machine computes as {found}, the run was resolved for {}", plan.run.class),
-        hint: "train on a machine of that numerics class, or resolve the run again here".to_owned(),
-    }))
+    let why = format!("this machine computes as {found}, the run was resolved for {}", plan.run.class);
+    let hint = "train on a machine of that numerics class, or resolve the run again here".to_owned();
+    Err(Reason { why, hint }.into())
 }
 
-fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Halt> {
-    let data = Dataset::open(folder)?;
+fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Stop> {
+    let data = Dataset::open(folder).map_err(|error| error.reason())?;
     let hint = format!("give the folder of data set `{}`", plan.scale.data);
-    let refuse = |why: String| Err(Halt::Inconclusive(Reason { why, hint: hint.clone() }));
+    let refuse = |why: String| Err(Reason { why, hint: hint.clone() }.into());
     if data.len() != plan.scale.samples {
         let why = format!(
             "{} holds {} samples, scale `{}` has {}",
@@ -226,7 +219,7 @@ fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Halt> {
 }
 
 /// A worker for each thread.
-fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
+fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Stop> {
     let launch = Launch {
         program: options.worker.clone(),
         entry: options.entry.clone(),
@@ -236,7 +229,7 @@ fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Halt> {
     };
     let seed = plan.seed.worker();
     let (config, setup) = (&plan.run.config, plan.setup.clone());
-    pass(Worker::start_many(options.threads, &launch, config, setup, &seed, &plan.protocol.state)?)
+    Worker::start_many(options.threads, &launch, config, setup, &seed, &plan.protocol.state)
 }
 
 /// What holds every worker: the certificate must not claim what holds only some.

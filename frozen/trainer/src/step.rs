@@ -11,7 +11,7 @@ use clip::TOKEN_EMBEDDING;
 use host::{Answer, Worker};
 use numerics::fingerprint::{self, Pass, fingerprint, first_non_finite};
 use records::{
-    Blake3, Finding, Rule,
+    Blake3, Finding, Rule, Stop,
     v1::{outcome::Usage, transcript::Line},
 };
 use tch::Tensor;
@@ -19,7 +19,6 @@ use tch::Tensor;
 use crate::{
     batch::Batch,
     forward::{Execution, Forward, Gradients, Pair},
-    halt::{Halt, pass},
     losses,
     state::State,
 };
@@ -58,7 +57,7 @@ pub fn fingerprint_columns(state: &State) -> Vec<String> {
 
 impl Stepper<'_> {
     /// Does one step; the line has neither chain nor digest of fingerprints yet.
-    pub fn step(&mut self, batch: &Batch) -> Result<(Line, Vec<u64>), Halt> {
+    pub fn step(&mut self, batch: &Batch) -> Result<(Line, Vec<u64>), Stop> {
         let mut row = Row::new();
         let forward = Forward::run(&self.state.model, batch, self.execution)?;
         record_pair(&mut row, "embeddings", &forward.embeddings, batch.step)?;
@@ -80,7 +79,7 @@ impl Stepper<'_> {
         learnables: &[Vec<f32>],
         step: u64,
         row: &mut Row,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         for ((name, tensor), gradient) in self.state.model.parameters().iter().zip(&gradients.parameters) {
             self.workers[0].update_input(&format!("value/{name}")).copy_from_slice(shim::values(tensor)?);
             let to = self.workers[0].update_input(&format!("gradient/{name}"));
@@ -111,9 +110,9 @@ impl Stepper<'_> {
         batch: &Batch,
         row: &mut Row,
         diagnostics: &mut BTreeMap<String, f32>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), Stop> {
         let names = self.workers[0].declaration().update_diagnostics.clone();
-        let answer = pass(self.workers[0].ask_update(batch.step, batch.epoch)?)?;
+        let answer = self.workers[0].ask_update(batch.step, batch.epoch)?;
         note(self.usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
         let reader = AnswerReader { answer: &answer, step: batch.step, question: "update".to_owned() };
         reader.trained(self.state, row)?;
@@ -155,7 +154,7 @@ pub fn ask_publish(
     usage: &mut Usage,
     step: u64,
     epoch: u64,
-) -> Result<(Vec<Vec<f32>>, f32), Halt> {
+) -> Result<(Vec<Vec<f32>>, f32), Stop> {
     for (name, tensor) in state.model.parameters() {
         worker.update_input(&format!("value/{name}")).copy_from_slice(shim::values(tensor)?);
     }
@@ -163,7 +162,7 @@ pub fn ask_publish(
         worker.update_input(&format!("value/learnables.{}", learnable.name)).copy_from_slice(&learnable.values.data);
     }
     write_slots_and_globals(worker, state);
-    let answer = pass(worker.ask_publish(step, epoch)?)?;
+    let answer = worker.ask_publish(step, epoch)?;
     note(usage, answer.usage(), |usage| &mut usage.update_cpu_micros);
     let reader = AnswerReader { answer: &answer, step, question: "publish".to_owned() };
     let mut published = Vec::new();
@@ -192,14 +191,14 @@ pub struct AnswerReader<'a, 'w> {
 
 impl AnswerReader<'_, '_> {
     /// Copies a tensor; gives its fingerprint.
-    pub fn copy(&self, name: &str, to: &mut [f32]) -> Result<u64, Halt> {
+    pub fn copy(&self, name: &str, to: &mut [f32]) -> Result<u64, Stop> {
         let found = self.answer.copy(name, to);
         require(found, to, Rule::NotFinite, self.step, &format!("{}, `{name}`", self.question))?;
         Ok(found.fingerprint)
     }
 
     /// Parameters, learnables and slots of an answer to `update`.
-    fn trained(&self, state: &mut State, row: &mut Row) -> Result<(), Halt> {
+    fn trained(&self, state: &mut State, row: &mut Row) -> Result<(), Stop> {
         for (name, tensor) in state.model.parameters_mut() {
             let fingerprint = self.copy(&format!("value/{name}"), shim::values_mut(tensor)?)?;
             row.insert(format!("parameters/{name}"), fingerprint);
@@ -235,7 +234,7 @@ fn write_slots_and_globals(worker: &mut Worker, state: &State) {
 }
 
 /// Spreads the gradient of the used rows of a table over the whole table.
-fn scatter(gradient: &Tensor, rows: &[i64], width: usize, to: &mut [f32]) -> Result<Pass, Halt> {
+fn scatter(gradient: &Tensor, rows: &[i64], width: usize, to: &mut [f32]) -> Result<Pass, Stop> {
     to.fill(0.0);
     let gradient = gradient.f_contiguous()?;
     for (values, &row) in shim::values(&gradient)?.chunks_exact(width).zip(rows) {
@@ -245,7 +244,7 @@ fn scatter(gradient: &Tensor, rows: &[i64], width: usize, to: &mut [f32]) -> Res
     Ok(Pass { fingerprint: fingerprint(to), finite })
 }
 
-fn record_pair(row: &mut Row, prefix: &str, pair: &Pair<Vec<f32>>, step: u64) -> Result<(), Halt> {
+fn record_pair(row: &mut Row, prefix: &str, pair: &Pair<Vec<f32>>, step: u64) -> Result<(), Stop> {
     for (tower, values) in [("image", &pair.image), ("text", &pair.text)] {
         let place = format!("{prefix}/{tower}");
         let found = Pass { fingerprint: fingerprint(values), finite: first_non_finite(values).is_none() };
@@ -256,15 +255,16 @@ fn record_pair(row: &mut Row, prefix: &str, pair: &Pair<Vec<f32>>, step: u64) ->
 }
 
 /// Ends the run where a tensor is not finite, with its first such element.
-fn require(found: Pass, values: &[f32], rule: Rule, step: u64, place: &str) -> Result<(), Halt> {
+fn require(found: Pass, values: &[f32], rule: Rule, step: u64, place: &str) -> Result<(), Stop> {
     if found.finite {
         return Ok(());
     }
     let finding = Finding::new(rule, format!("step {step}, {place}")).expected("only finite values");
-    Err(Halt::rule(match first_non_finite(values) {
+    Err(match first_non_finite(values) {
         Some(at) => finding.found(format!("{} at element {at} of {}", values[at], values.len())),
         None => finding,
-    }))
+    }
+    .into())
 }
 
 /// Adds up what an answer cost.

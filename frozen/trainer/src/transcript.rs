@@ -12,12 +12,10 @@ use std::{
 
 use evidence::{RowState, Steps, TranscriptError, steps::row_bytes};
 use records::{
-    Blake3, canonical,
+    Blake3, Problem, Stop, canonical,
     file::{self, FileError, Links},
     v1::transcript::{FINGERPRINTS, Header, Line, TRANSCRIPT, row_digest},
 };
-
-use crate::halt::{Fault, Halt};
 
 /// The part of a run's evidence that holds together from its start.
 pub struct Trusted {
@@ -50,7 +48,7 @@ impl Trusted {
     /// Reads what an earlier start left and notes the places after so many steps; `None` where nothing was written yet.
     ///
     /// Steps count while each line is canonical, continues the chain and names its row.
-    pub fn read(folder: &Path, header: &Header, wanted: &[u64]) -> Result<Option<Self>, Halt> {
+    pub fn read(folder: &Path, header: &Header, wanted: &[u64]) -> Result<Option<Self>, Stop> {
         let path = folder.join(TRANSCRIPT);
         let Some(mut transcript) = open(&path)? else { return Ok(None) };
         if !starts_with(&mut transcript, &canonical::to_file(header)?, &path)? {
@@ -96,7 +94,7 @@ fn open(path: &Path) -> Result<Option<File>, FileError> {
 /// file holds no step.
 ///
 /// - Errors: it starts with something else.
-fn starts_with(transcript: &mut File, header: &[u8], path: &Path) -> Result<bool, Halt> {
+fn starts_with(transcript: &mut File, header: &[u8], path: &Path) -> Result<bool, Stop> {
     let mut found = Vec::new();
     let read = transcript.take(header.len() as u64).read_to_end(&mut found);
     read.and_then(|_| transcript.rewind()).map_err(FileError::at("read", path))?;
@@ -106,32 +104,33 @@ fn starts_with(transcript: &mut File, header: &[u8], path: &Path) -> Result<bool
     if header.starts_with(&found) {
         return Ok(false);
     }
-    let why = "belongs to another run, or was changed\nhint: remove the folder's transcript, fingerprints and checkpoints to train from the start";
-    Err(Fault::Usage { path: path.to_owned(), why: why.to_owned() }.into())
+    let hint = "remove the folder's transcript, fingerprints and checkpoints to train from the start";
+    let what = format!("{}: belongs to another run, or was changed", path.display());
+    Err(Problem::usage(what).hint(hint).into())
 }
 
-fn broken(path: &Path, error: TranscriptError) -> Halt {
+fn broken(path: &Path, error: TranscriptError) -> Stop {
     match error {
         TranscriptError::Read(error) => FileError::at("read", path)(error).into(),
-        error => Fault::Usage { path: path.to_owned(), why: error.to_string() }.into(),
+        error => Problem::usage(format!("{}: {error}", path.display())).into(),
     }
 }
 
 impl Log {
     /// Starts both files.
-    pub fn create(folder: &Path, header: &Header) -> Result<Self, Halt> {
+    pub fn create(folder: &Path, header: &Header) -> Result<Self, Stop> {
         file::write(&folder.join(FINGERPRINTS), &[])?;
         file::write(&folder.join(TRANSCRIPT), &canonical::to_file(header)?)?;
         Self::open(folder, header.chain()?, None)
     }
 
     /// Goes on after a checkpoint: what follows it in both files is cut off.
-    pub fn resume(folder: &Path, header: &Header, place: ResumePoint) -> Result<Self, Halt> {
+    pub fn resume(folder: &Path, header: &Header, place: ResumePoint) -> Result<Self, Stop> {
         let rows = (row_bytes(header) as u64).saturating_mul(place.steps);
         Self::open(folder, place.chain, Some((place.bytes, rows)))
     }
 
-    fn open(folder: &Path, chain: Blake3, lengths: Option<(u64, u64)>) -> Result<Self, Halt> {
+    fn open(folder: &Path, chain: Blake3, lengths: Option<(u64, u64)>) -> Result<Self, Stop> {
         Ok(Self {
             transcript: Appended::open(folder.join(TRANSCRIPT), lengths.map(|l| l.0))?,
             fingerprints: Appended::open(folder.join(FINGERPRINTS), lengths.map(|l| l.1))?,
@@ -140,7 +139,7 @@ impl Log {
     }
 
     /// Appends a step; its line gets digest and chain here.
-    pub fn append(&mut self, mut line: Line, row: &[u64]) -> Result<Line, Halt> {
+    pub fn append(&mut self, mut line: Line, row: &[u64]) -> Result<Line, Stop> {
         line.fingerprints = row_digest(row);
         let line = line.chained(self.chain)?;
         let bytes: Vec<u8> = row.iter().flat_map(|word| word.to_le_bytes()).collect();
@@ -274,6 +273,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 1);
         let other = Header { run: RunDigest([2; 32]), ..header() };
-        assert!(matches!(Trusted::read(folder.path(), &other, &[]), Err(Halt::Fault(Fault::Usage { .. }))));
+        let Err(Stop::Fault(fault)) = Trusted::read(folder.path(), &other, &[]) else { panic!("a fault was expected") };
+        assert!(fault.exit == records::Exit::Usage && fault.hint.is_some_and(|hint| hint.contains("from the start")));
     }
 }

@@ -5,29 +5,35 @@
 
 use std::path::Path;
 
-use records::{FrozenDigest, Reason, file};
+use records::{FrozenDigest, Problem, Reason, Stop, file};
+use stamp::StampError;
 
-use crate::halt::{Fault, Halt};
+const KIT_AGAIN: &str = "build all programs from one checkout: cargo xtask kit";
+
+/// A program that does not say of which frozen tree it is.
+fn unstamped(what: &str, why: &StampError) -> Problem {
+    Problem::fault(format!("{what}: {why}")).hint(KIT_AGAIN)
+}
 
 /// Refuses a run that was resolved for another tree.
-pub fn require_run(resolved_for: FrozenDigest) -> Result<(), Halt> {
-    let own = stamp::own().map_err(|why| Fault::Stamp { what: "this trainer".to_owned(), why })?;
+pub fn require_run(resolved_for: FrozenDigest) -> Result<(), Stop> {
+    let own = stamp::own().map_err(|why| unstamped("this trainer", &why))?;
     if own == resolved_for {
         return Ok(());
     }
     let hint = "train with the programs of that frozen tree, or resolve the run again with `maxclip` of this one";
     let why = format!("this trainer was built from {own}, run.json was resolved for {resolved_for}");
-    Err(Halt::Inconclusive(Reason { why, hint: hint.to_owned() }))
+    Err(Reason { why, hint: hint.to_owned() }.into())
 }
 
 /// Refuses a program or an object of another tree.
-pub fn require_program(name: &str, path: &Path, run: FrozenDigest) -> Result<(), Halt> {
+pub fn require_program(name: &str, path: &Path, run: FrozenDigest) -> Result<(), Stop> {
     let what = format!("the {name} ({})", path.display());
-    let found = stamp::of(&file::read(path)?).map_err(|why| Fault::Stamp { what: what.clone(), why })?;
+    let found = stamp::of(&file::read(path)?).map_err(|why| unstamped(&what, &why))?;
     if found == run {
         return Ok(());
     }
     let why = format!("{what} was built from {found}, run.json was resolved for {run}");
-    let hint = "build all programs from one checkout: cargo xtask kit";
-    Err(Halt::Inconclusive(Reason { why, hint: hint.to_owned() }))
+    let hint = KIT_AGAIN;
+    Err(Reason { why, hint: hint.to_owned() }.into())
 }

@@ -18,8 +18,8 @@ fn a_training_is_repeatable() {
     let bench = Bench::new();
     let room = bench.room();
     let outcome = bench.train(&[]);
-    assert_eq!((outcome.outcome, outcome.steps), (Ending::Done, STEPS));
-    assert_eq!(outcome.usage.questions, STEPS * 9 + 1);
+    assert_eq!((outcome.outcome, outcome.training.as_ref().unwrap().steps), (Ending::Done, STEPS));
+    assert_eq!(outcome.training.as_ref().unwrap().usage.questions, STEPS * 9 + 1);
     bench.expect_reference();
     let transcript = fs::read_to_string(bench.path().join("transcript.jsonl")).unwrap();
     assert_eq!(transcript.lines().count() as u64, STEPS + 1);
@@ -69,9 +69,9 @@ fn threads_and_their_workers_change_nothing() {
 fn a_stopped_training_goes_on_to_the_same_bytes() {
     let bench = Bench::new();
     let outcome = bench.train(&["--until", "7"]);
-    assert_eq!((outcome.outcome, outcome.steps), (Ending::Stopped, 7));
+    assert_eq!((outcome.outcome, outcome.training.as_ref().unwrap().steps), (Ending::Stopped, 7));
     assert!(bench.path().join("checkpoints/7").exists() && !bench.path().join("published").exists());
-    assert_eq!(bench.train(&[]).usage.steps, STEPS - 7);
+    assert_eq!(bench.train(&[]).training.unwrap().usage.steps, STEPS - 7);
     bench.expect_reference();
 }
 
@@ -179,7 +179,7 @@ fn a_step_that_is_not_finite_is_not_taken() {
     let finding = &outcome.findings[0];
     assert_eq!(finding.rule, Rule::NotFinite);
     assert!(finding.place.starts_with("step 0, update, `value/") && finding.found.contains("element"), "{finding:?}");
-    assert_eq!((outcome.outcome, outcome.steps), (Ending::Failed, 0));
+    assert_eq!((outcome.outcome, outcome.training.as_ref().unwrap().steps), (Ending::Failed, 0));
     let transcript = fs::read_to_string(bench.path().join("transcript.jsonl")).unwrap();
     assert_eq!(transcript.lines().count(), 1);
 }

@@ -14,7 +14,7 @@ use std::{fmt::Display, fs, path::Path};
 use anyhow::{Context as _, Result};
 use rayon::prelude::*;
 use records::{
-    Blake3, Finding, NumericsClass, Rule, Sha256, canonical, file,
+    Blake3, Finding, NumericsClass, Rule, Sha256, Stop, canonical, file,
     v1::{
         golden::Golden,
         names,
@@ -34,17 +34,16 @@ use crate::{
     entry::Entry,
     findings,
     folders::{EntryFolder, Home},
-    frozen,
-    golden::Bench,
-    halt::{Halt, Went, settle},
+    golden::Recorder,
     kit::Kit,
     launch::{self, Evaluation, Training},
     libtorch,
     problem::Problem,
     progress::Progress,
-    resolve::{self, Law, Where, Who},
+    resolve::{self, Law},
     room::Rooms,
     round::Round,
+    stop::stop,
     terminal::{Paint, Terminal},
     together::Together,
     traces,
@@ -107,7 +106,7 @@ impl<'a> Certification<'a> {
         self.begin(&known)?;
         let shares = match self.stages(&mut known, &mut scales, terminal) {
             Ok(shares) => shares,
-            Err(Halt::Fail(findings)) => {
+            Err(Stop::Fail(findings)) => {
                 let name = self.next(&known);
                 self.tell(terminal, name, Paint::Bad, "FAIL", &findings::count(findings.len()));
                 known.stages.push(Stage {
@@ -117,8 +116,8 @@ impl<'a> Certification<'a> {
                 });
                 Shares::new()
             }
-            Err(Halt::Inconclusive(reason)) => return Ok(Ended::Inconclusive(reason)),
-            Err(Halt::Error(error)) => return Err(error),
+            Err(Stop::Inconclusive(reason)) => return Ok(Ended::Inconclusive(reason)),
+            Err(Stop::Fault(problem)) => return Err(problem.into()),
         };
         let statement = statement::assemble(self, &known, &scales)?;
         share::require_unchanged(self, &shares, &statement)?;
@@ -143,59 +142,62 @@ impl<'a> Certification<'a> {
     }
 
     /// Fails before anything is trained where the disk does not hold what will be written.
-    fn require_room(&self, scales: &[Scaled<'a>]) -> Went<()> {
-        let standing = share::standing(&self.folder, &self.law.protocol)?;
+    fn require_room(&self, scales: &[Scaled<'a>]) -> Result<(), Stop> {
+        let standing = share::standing(&self.folder, &self.law.protocol).map_err(stop)?;
         let stands = |name: &String| standing.contains_key(name) || self.offers.iter().any(|offer| offer.holds(name));
         let open: Vec<_> = scales.iter().filter(|scale| !stands(&scale.scale.name)).collect();
         let trainings: Vec<_> = open.iter().map(|scale| scale.scale).collect();
         let begun = open
             .iter()
-            .try_fold(0, |sum, scale| Ok::<_, anyhow::Error>(sum + disk::size(&self.folder.run(scale.run.name()))?))?;
-        let rooms = Rooms::ask(self.kit, self.home, scales.iter().map(|scale| &scale.run))?;
+            .try_fold(0, |sum, scale| Ok::<_, anyhow::Error>(sum + disk::size(&self.folder.run(scale.run.name()))?))
+            .map_err(stop)?;
+        let rooms = Rooms::ask(self.kit, self.home, scales.iter().map(|scale| &scale.run)).map_err(stop)?;
         let (ways, at_once) = (trial::VARIANTS.len() as u64, self.jobs as u64);
         let whole = rooms.certification(&self.law.protocol, &trainings, ways, at_once);
         let folder = &self.folder.0;
         Ok(disk::require(folder, whole.saturating_sub(begun), disk::free(folder)?)?)
     }
 
-    fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Went<Shares> {
-        let all = self.scaled(Where { frozen: frozen::digest(), class: self.class })?;
+    fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Result<Shares, Stop> {
+        let all = self.scaled()?;
         self.require_room(&all)?;
         let bar = terminal.progress("build", 0);
         let (reference, _) = compile::baseline(self.kit, self.home)?;
         let sources = self.entry.sources();
-        let built = settle(compile::build(self.kit, &sources, Some(&reference.form), &self.folder.worker())?)?;
+        let built = compile::build(self.kit, &sources, Some(&reference.form), &self.folder.worker())?;
         drop(bar);
         let note = built.object.short();
         known.built = Some(built);
-        self.pass(known, terminal, "build", note)?;
+        self.pass(known, terminal, "build", note).map_err(stop)?;
 
         let class = self.class;
-        let bench = Bench { kit: self.kit, home: self.home, law: self.law, class };
-        let golden = self.replay(bench, terminal, "golden")?;
+        let recorder = Recorder { kit: self.kit, home: self.home, law: self.law, class };
+        let golden = self.replay(recorder, terminal, "golden")?;
         let note = format!("{} of {} steps equal", golden.steps, golden.steps);
         known.golden = Some(golden);
-        known.libtorch = Some(libtorch::digest(&self.kit.libraries)?);
-        self.pass(known, terminal, "golden", note)?;
+        known.libtorch = Some(libtorch::digest(&self.kit.libraries).map_err(stop)?);
+        self.pass(known, terminal, "golden", note).map_err(stop)?;
 
         *scales = all;
-        let shares = if self.only.is_some() { Shares::new() } else { share::join(self, known, scales)? };
+        let shares =
+            if self.only.is_some() { Shares::new() } else { share::join(self, known, scales).map_err(stop)? };
         let open: Vec<_> = scales.iter().filter(|scale| !shares.contains_key(&scale.scale.name)).cloned().collect();
         let trial = self.trial(&open, terminal)?;
         let note = format!("{} runs, 1 transcript: {}", trial::VARIANTS.len(), trial::VARIANTS.join(" = "));
-        self.pass(known, terminal, "trial", note)?;
+        self.pass(known, terminal, "trial", note).map_err(stop)?;
 
         self.train(&open, &trial, terminal)?;
-        known.containment = self.containment(scales)?;
-        let note = scales.iter().map(|scale| self.curve(scale)).collect::<Result<Vec<_>>>()?;
-        self.pass(known, terminal, "train", note.join("; "))?;
+        known.containment = self.containment(scales).map_err(stop)?;
+        let note = scales.iter().map(|scale| self.curve(scale)).collect::<Result<Vec<_>>>().map_err(stop)?;
+        self.pass(known, terminal, "train", note.join("; ")).map_err(stop)?;
 
         self.evaluate(&open, terminal)?;
         let tasks = self.law.protocol.evaluation.tasks.len();
-        self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()))?;
+        self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()))
+            .map_err(stop)?;
 
-        self.replay(bench, terminal, "golden-after")?;
-        self.pass(known, terminal, "golden-after", "unchanged".to_owned())?;
+        self.replay(recorder, terminal, "golden-after")?;
+        self.pass(known, terminal, "golden-after", "unchanged".to_owned()).map_err(stop)?;
         Ok(shares)
     }
 
@@ -223,22 +225,22 @@ impl<'a> Certification<'a> {
         }
     }
 
-    fn replay(&self, bench: Bench<'_>, terminal: &Terminal, name: &str) -> Went<Golden> {
+    fn replay(&self, recorder: Recorder<'_>, terminal: &Terminal, name: &str) -> Result<Golden, Stop> {
         let bar = terminal.progress(name, self.law.protocol.golden.steps);
-        bench.replay(|_| bar.add(1))
+        recorder.replay(|_| bar.add(1))
     }
 
     /// The resolved run of every training: of the one scale that is done here, or of all.
-    fn scaled(&self, at: Where) -> Went<Vec<Scaled<'a>>> {
-        let who = Who { tree: self.entry.digest, config: &self.entry.config };
-        let run =
-            |(scale, repeat)| Ok(Scaled { scale, run: resolve::run(self.law, scale, repeat, &who, self.round, at)? });
+    fn scaled(&self) -> Result<Vec<Scaled<'a>>, Stop> {
+        let run = |(scale, repeat)| {
+            Ok(Scaled { scale, run: resolve::run(self.law, scale, repeat, self.entry, self.round, self.class)? })
+        };
         let here = |(scale, _): &(&Scale, u32)| self.only.is_none_or(|only| scale.name == only);
         self.law.protocol.runs().filter(here).map(run).collect()
     }
 
-    fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<Vec<Blake3>> {
-        let digests = digests(scales)?;
+    fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Result<Vec<Blake3>, Stop> {
+        let digests = digests(scales).map_err(stop)?;
         let inputs: Vec<&dyn Display> = digests.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "trial", &inputs, || {
             let bar = terminal.progress("trial", trial::steps(self));
@@ -247,12 +249,12 @@ impl<'a> Certification<'a> {
     }
 
     /// Does every training, and holds the start of each against its trial.
-    fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Went<()> {
+    fn train(&self, scales: &[Scaled<'_>], trial: &[Blake3], terminal: &Terminal) -> Result<(), Stop> {
         let total = scales.iter().map(|scale| scale.scale.steps).sum();
         let bar = terminal.progress("train", total);
-        self.all(scales, |scale, together| -> Went<()> {
+        self.all(scales, |scale, together| -> Result<(), Stop> {
             let folder = self.folder.run(scale.run.name());
-            resolve::place(&scale.run, &folder)?;
+            resolve::place(&scale.run, &folder).map_err(stop)?;
             let training = Training {
                 folder,
                 data: self.home.data().join(&scale.scale.data),
@@ -263,23 +265,24 @@ impl<'a> Certification<'a> {
                 beside: self.jobs.min(scales.len()),
             };
             let name = scale.run.name().to_string();
-            let trained = launch::train(self.kit, &training, together, |progress| bar.follow(&name, &progress))?;
-            settle(trained).map_err(|halt| halt.within(&name))?;
+            launch::train(self.kit, &training, together, |progress| bar.follow(&name, &progress))
+                .map_err(|stop| stop.within(&name))?;
             Ok(())
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
-            let start = traces::start(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps)?;
+            let start =
+                traces::start(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps).map_err(stop)?;
             if start != *expected {
                 let place = format!("{}, the first {} steps", scale.run.name(), self.law.protocol.trial.steps);
                 let finding = Finding::new(Rule::Diverged, place).expected("the trial's").found("another transcript");
-                return Err(Halt::Fail(vec![finding]));
+                return Err(finding.into());
             }
         }
         Ok(())
     }
 
-    fn evaluate(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Went<()> {
-        let mut inputs = digests(scales)?;
+    fn evaluate(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Result<(), Stop> {
+        let mut inputs = digests(scales).map_err(stop)?;
         for scale in scales {
             let manifest = self.folder.run(scale.run.name()).join(names::PUBLISHED).join(names::MANIFEST);
             inputs.push(Blake3::of(&file::read(&manifest)?).to_string());
@@ -287,12 +290,12 @@ impl<'a> Certification<'a> {
         let inputs: Vec<&dyn Display> = inputs.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "evaluate", &inputs, || {
             let bar = terminal.progress("evaluate", 0);
-            self.parallel(scales, |scale| self.score(scale, &bar)).into_iter().collect::<Went<Vec<()>>>()
+            self.parallel(scales, |scale| self.score(scale, &bar)).into_iter().collect::<Result<Vec<()>, Stop>>()
         })?;
         Ok(())
     }
 
-    fn score(&self, scale: &Scaled<'_>, bar: &Progress) -> Went<()> {
+    fn score(&self, scale: &Scaled<'_>, bar: &Progress) -> Result<(), Stop> {
         let folder = self.folder.run(scale.run.name());
         let evaluation = Evaluation {
             checkpoint: folder.join(names::PUBLISHED),
@@ -303,7 +306,7 @@ impl<'a> Certification<'a> {
             out: folder.join(names::RESULTS),
         };
         let name = scale.run.name().to_string();
-        settle(launch::evaluate(self.kit, &evaluation, |progress| bar.follow(&name, &progress))?)
+        launch::evaluate(self.kit, &evaluation, |progress| bar.follow(&name, &progress))
     }
 
     /// What stood around the worker, which a statement says once for all trainings.
@@ -334,23 +337,27 @@ impl<'a> Certification<'a> {
     /// A broken rule ends no other item's work: what a FAIL states is every item's findings, so that who repairs one of
     /// them does not come back for the next, and so that what is stated does not depend on which was first. What says
     /// nothing about the entry, our own fault or a machine that cannot judge, ends the programs of all.
-    fn all<T: Sync>(&self, items: &[T], work: impl Fn(&T, &Together) -> Went<()> + Sync + Send) -> Went<()> {
+    fn all<T: Sync>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T, &Together) -> Result<(), Stop> + Sync + Send,
+    ) -> Result<(), Stop> {
         let together = Together::default();
         let findings = self.parallel(items, |item| {
-            let went = if together.halted() { Ok(()) } else { work(item, &together) };
-            match went {
+            let ended = if together.stopped() { Ok(()) } else { work(item, &together) };
+            match ended {
                 Ok(()) => Vec::new(),
-                Err(Halt::Fail(findings)) => findings,
-                Err(halt) => {
-                    together.halt(halt);
+                Err(Stop::Fail(findings)) => findings,
+                Err(stop) => {
+                    together.stop(stop);
                     Vec::new()
                 }
             }
         });
         match (together.first(), findings.concat()) {
-            (Some(halt), _) => Err(halt),
+            (Some(stop), _) => Err(stop),
             (None, findings) if findings.is_empty() => Ok(()),
-            (None, findings) => Err(Halt::Fail(findings)),
+            (None, findings) => Err(Stop::Fail(findings)),
         }
     }
 

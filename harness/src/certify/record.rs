@@ -2,11 +2,10 @@
 
 use std::fmt::Display;
 
-use anyhow::Context as _;
-use records::{Blake3, canonical, file};
+use records::{Blake3, Stop, canonical, file};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{folders::EntryFolder, halt::Went};
+use crate::folders::EntryFolder;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +21,8 @@ pub fn once<T: Serialize + DeserializeOwned>(
     folder: &EntryFolder,
     name: &str,
     inputs: &[&dyn Display],
-    work: impl FnOnce() -> Went<T>,
-) -> Went<T> {
+    work: impl FnOnce() -> Result<T, Stop>,
+) -> Result<T, Stop> {
     let inputs = inputs.iter().map(|input| format!("{input}\n")).collect::<String>();
     let inputs = Blake3::of(inputs.as_bytes());
     let path = folder.stage(name);
@@ -33,7 +32,6 @@ pub fn once<T: Serialize + DeserializeOwned>(
         return Ok(record.value);
     }
     let record = Record { inputs, value: work()? };
-    let bytes = canonical::to_file(&record).with_context(|| format!("cannot record stage {name}"))?;
-    file::write(&path, &bytes)?;
+    file::write(&path, &canonical::to_file(&record)?)?;
     Ok(record.value)
 }

@@ -7,15 +7,15 @@
 use std::fs;
 
 use anyhow::Context as _;
-use records::{Blake3, Finding, v1::names};
+use records::{Blake3, Finding, Stop, v1::names};
 
 use super::{Certification, Scaled};
 use crate::{
     compile,
-    halt::{Halt, Went, settle},
     launch::{self, Training},
     progress::Progress,
     resolve,
+    stop::stop,
     together::Together,
     traces,
 };
@@ -24,33 +24,33 @@ use crate::{
 pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "recomputed"];
 
 /// Runs the trial of every training; gives the digest of each plain prefix.
-pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], bar: &Progress) -> Went<Vec<Blake3>> {
+pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], bar: &Progress) -> Result<Vec<Blake3>, Stop> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
     job.all(&pairs, |(scale, variant), together| {
-        one(job, scale, variant, together, bar).map_err(|halt| halt.within(&format!("{}, trial", scale.run.name())))
+        one(job, scale, variant, together, bar).map_err(|stop| stop.within(&format!("{}, trial", scale.run.name())))
     })
     .map_err(once_each)?;
     let (mut starts, mut findings) = (Vec::new(), Vec::new());
     for scale in scales {
         match equal(job, scale) {
             Ok(start) => starts.push(start),
-            Err(Halt::Fail(more)) => findings.extend(more),
-            Err(halt) => return Err(halt),
+            Err(Stop::Fail(more)) => findings.extend(more),
+            Err(stop) => return Err(stop),
         }
     }
-    if findings.is_empty() { Ok(starts) } else { Err(Halt::Fail(findings)) }
+    if findings.is_empty() { Ok(starts) } else { Err(Stop::Fail(findings)) }
 }
 
 /// The ways of a trial break a rule alike: said once.
-fn once_each(halt: Halt) -> Halt {
-    let Halt::Fail(findings) = halt else { return halt };
+fn once_each(stop: Stop) -> Stop {
+    let Stop::Fail(findings) = stop else { return stop };
     let mut different: Vec<Finding> = Vec::new();
     for finding in findings {
         if !different.contains(&finding) {
             different.push(finding);
         }
     }
-    Halt::Fail(different)
+    Stop::Fail(different)
 }
 
 /// Steps that the whole trial does, for a progress bar.
@@ -58,13 +58,19 @@ pub fn steps(job: &Certification<'_>) -> u64 {
     job.law.protocol.trial.steps * (job.law.protocol.runs().count() * VARIANTS.len()) as u64
 }
 
-fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, together: &Together, bar: &Progress) -> Went<()> {
+fn one(
+    job: &Certification<'_>,
+    scale: &Scaled<'_>,
+    variant: &str,
+    together: &Together,
+    bar: &Progress,
+) -> Result<(), Stop> {
     let steps = job.law.protocol.trial.steps;
     let folder = job.folder.trial(scale.run.name(), variant);
     if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display())).map_err(stop)?;
     }
-    resolve::place(&scale.run, &folder)?;
+    resolve::place(&scale.run, &folder).map_err(stop)?;
     let training = Training {
         folder: folder.clone(),
         data: job.home.data().join(&scale.scale.data),
@@ -76,27 +82,27 @@ fn one(job: &Certification<'_>, scale: &Scaled<'_>, variant: &str, together: &To
     };
     if variant == "resumed" {
         let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };
-        settle(launch::train(job.kit, &half, together, |_| bar.add(1))?)?;
+        launch::train(job.kit, &half, together, |_| bar.add(1))?;
     }
-    settle(launch::train(job.kit, &training, together, |_| bar.add(1))?)?;
+    launch::train(job.kit, &training, together, |_| bar.add(1))?;
     let checkpoints = folder.join(names::CHECKPOINTS);
-    fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display()))?;
+    fs::remove_dir_all(&checkpoints).with_context(|| format!("cannot drop {}", checkpoints.display())).map_err(stop)?;
     Ok(())
 }
 
-fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Went<Blake3> {
+fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Blake3, Stop> {
     let steps = job.law.protocol.trial.steps;
     let folder = |variant| job.folder.trial(scale.run.name(), variant);
     let plain = folder(VARIANTS[0]);
     for variant in &VARIANTS[1..] {
-        let findings = traces::parting(&plain, &folder(variant), steps)?;
+        let findings = traces::parting(&plain, &folder(variant), steps).map_err(stop)?;
         if !findings.is_empty() {
             let named = |mut finding: Finding| {
                 finding.place = format!("{}, trial {variant}: {}", scale.run.name(), finding.place);
                 finding
             };
-            return Err(Halt::Fail(findings.into_iter().map(named).collect()));
+            return Err(Stop::Fail(findings.into_iter().map(named).collect()));
         }
     }
-    Ok(traces::start(&plain, steps)?)
+    Ok(traces::start(&plain, steps).map_err(stop)?)
 }

@@ -9,15 +9,15 @@ use std::{
     thread::ScopedJoinHandle,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use competition::compare::{Results, Task, View, compare};
 use records::{
-    Exit, NumericsClass, RunDigest, Verdict,
+    Exit, NumericsClass, RunDigest, Stop, Verdict, canonical,
     file::{self, FileError},
     v1::{
         evaluation::Score,
         names,
-        outcome::Outcome,
+        outcome::Trained,
         protocol::{self, Protocol, SEEDS_MAX, Scale},
         run::ResolvedRun,
     },
@@ -30,8 +30,6 @@ use crate::{
     entry::Entry,
     findings,
     folders::{self, Home},
-    frozen,
-    halt::{Halt, Went, settle},
     kit::Kit,
     launch::{self, Evaluation, Training},
     locks::Locked,
@@ -39,10 +37,11 @@ use crate::{
     overrides,
     problem::Problem,
     progress::Progress,
-    resolve::{self, Law, Where, Who},
+    resolve::{self, Law},
     room::Rooms,
     round::Round,
     signals,
+    stop::{self, stop},
     terminal::{Paint, Terminal},
     together::Together,
     traces,
@@ -98,7 +97,7 @@ impl Side<'_> {
         Ok(file::write(&self.kept(), &file::read(&other.kept())?)?)
     }
 
-    /// Its outcome, written when everything has been done.
+    /// What its training took, written when everything has been done.
     fn kept(&self) -> PathBuf {
         self.folder.join("kept.json")
     }
@@ -110,18 +109,18 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),
-        Err(halt) => {
-            if let Halt::Fail(findings) = &halt {
+        Err(stop) => {
+            if let Stop::Fail(findings) = &stop {
                 let fail = terminal.paint(Paint::Bad, "FAIL");
                 terminal.line(format_args!("{fail}: {}   not a verdict", findings::count(findings.len())));
             }
-            halt.tell(terminal)
+            stop::tell(stop, terminal)
         }
     }
 }
 
-fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
-    let law = Law::chosen(&args.protocol)?.with_steps(args.steps)?;
+fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Result<(), Stop> {
+    let law = Law::chosen(&args.protocol).map_err(stop)?.with_steps(args.steps).map_err(stop)?;
     let scale = law.scale(&args.scale)?;
     let home = Home(args.home.clone());
     let (tried, baseline) = (entry(args, &law)?, Entry::baseline()?);
@@ -129,37 +128,36 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Went<()> {
     let bar = terminal.progress("build", 0);
     let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &law, [&tried, &baseline])?;
     drop(bar);
-    let at = Where { frozen: frozen::digest(), class };
     let word = terminal.paint(Paint::Good, "pass");
     let (of, seeds) = (format!("{}-{}", law.protocol.name, scale.name), args.seeds);
     let many = if seeds == 1 { String::new() } else { format!(" on each of {seeds} seeds") };
     terminal.line(format_args!("  check {word}   {} steps of {of}{many}   not a verdict", args.steps));
-    let bench = Bench { kit, home: &home, law: &law, scale, at, steps: args.steps };
-    let attempt = next(&home)?;
+    let attempt = Attempt { kit, home: &home, law: &law, scale, class, steps: args.steps };
+    let folder = next(&home).map_err(stop)?;
     let (mut sides, mut pairs) = (Vec::new(), Vec::new());
     for repeat in 1..=seeds {
-        let folder = if seeds == 1 { attempt.clone() } else { attempt.join(repeat.to_string()) };
-        let tried = bench.side(&tried, &tried_build, repeat, |_| folder)?;
+        let below = if seeds == 1 { folder.clone() } else { folder.join(repeat.to_string()) };
+        let tried = attempt.side(&tried, &tried_build, repeat, |_| below)?;
         let kept = |run: &RunDigest| home.0.join("baselines").join(run.digits());
-        sides.push((tried, bench.side(&baseline, &baseline_build, repeat, kept)?));
+        sides.push((tried, attempt.side(&baseline, &baseline_build, repeat, kept)?));
     }
-    bench.require_room(&sides)?;
+    attempt.require_room(&sides).map_err(stop)?;
     for (tried, baseline) in sides {
-        pairs.push(bench.pair(tried, baseline, terminal)?);
+        pairs.push(attempt.pair(tried, baseline, terminal)?);
     }
-    report(&pairs, &law, scale, terminal)?;
-    terminal.line(format_args!("  {}   {}", attempt.display(), tried.digest.short()));
+    report(&pairs, &law, scale, terminal).map_err(stop)?;
+    terminal.line(format_args!("  {}   {}", folder.display(), tried.digest.short()));
     Ok(())
 }
 
 /// The entry's folder with the configuration that the command line asks for.
-fn entry(args: &Args, law: &Law) -> Went<Entry> {
-    let mut entry = Entry::folder(&args.entry, &law.names()?)?;
+fn entry(args: &Args, law: &Law) -> Result<Entry, Stop> {
+    let mut entry = Entry::folder(&args.entry, &law.names().map_err(stop)?)?;
     if let Some(path) = &args.config {
         let refuse = |_| Problem::usage(format!("{} is not UTF-8", path.display()));
         entry.config = String::from_utf8(file::read_named(path, CONFIG_BYTES_MAX as u64)?).map_err(refuse)?;
     }
-    entry.config = overrides::apply(&entry.config, &args.set)?;
+    entry.config = overrides::apply(&entry.config, &args.set).map_err(stop)?;
     Ok(entry)
 }
 
@@ -170,56 +168,55 @@ struct Prepared {
 }
 
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
-fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Went<Prepared> {
-    let build = |entry: &Entry| -> Went<(Form, PathBuf)> {
-        let (verdict, out) = compile::shared(kit, home, &entry.sources())?;
-        Ok((settle(verdict)?.form, out))
+fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Result<Prepared, Stop> {
+    let build = |entry: &Entry| -> Result<(Form, PathBuf), Stop> {
+        let (built, out) = compile::shared(kit, home, &entry.sources())?;
+        Ok((built.form, out))
     };
     std::thread::scope(|scope| {
         // Who builds the same waits for the other and finds it built.
         let work = entries.map(|entry| scope.spawn(move || build(entry)));
-        datahome::provide(home, &law.protocol)?;
-        let class = launch::class(kit)?;
+        datahome::provide(home, &law.protocol).map_err(stop)?;
+        let class = launch::class(kit).map_err(stop)?;
         let [(tried, tried_build), (baseline, baseline_build)] = match work.map(joined) {
             [tried, baseline] => [tried?, baseline?],
         };
-        settle(Verdict::from_findings((), tried.beyond(&baseline)))?;
+        Verdict::from_findings((), tried.beyond(&baseline)).into_result()?;
         Ok(Prepared { class, builds: [tried_build, baseline_build] })
     })
 }
 
-fn joined<T>(thread: ScopedJoinHandle<'_, Went<T>>) -> Went<T> {
-    thread.join().unwrap_or_else(|_| Err(anyhow::anyhow!("a thread panicked").into()))
+fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, Stop>>) -> Result<T, Stop> {
+    thread.join().unwrap_or_else(|_| Err(Problem::fault("a thread panicked").into()))
 }
 
 /// What both sides are trained with.
-struct Bench<'a> {
+struct Attempt<'a> {
     kit: &'a Kit,
     home: &'a Home,
     law: &'a Law,
     scale: &'a Scale,
-    at: Where,
+    class: NumericsClass,
     steps: u64,
 }
 
 /// Both sides on one seed, and how they ended.
 struct Pair<'a> {
     tried: Side<'a>,
-    mine: Outcome,
+    mine: Trained,
     baseline: Side<'a>,
-    theirs: Outcome,
+    theirs: Trained,
 }
 
-impl Bench<'_> {
+impl Attempt<'_> {
     fn side<'a>(
         &self,
         entry: &'a Entry,
         build: &'a Path,
         repeat: u32,
         folder: impl FnOnce(&RunDigest) -> PathBuf,
-    ) -> Went<Side<'a>> {
-        let who = Who { tree: entry.digest, config: &entry.config };
-        let resolved = resolve::run(self.law, self.scale, repeat, &who, &Round::practice(), self.at)?;
+    ) -> Result<Side<'a>, Stop> {
+        let resolved = resolve::run(self.law, self.scale, repeat, entry, &Round::practice(), self.class)?;
         let run = resolved.digest()?;
         Ok(Side { entry, build, folder: folder(&run), run, resolved })
     }
@@ -233,27 +230,27 @@ impl Bench<'_> {
     }
 
     /// Trains both on a seed. The baseline is trained once for a run; who wants it meanwhile waits for it.
-    fn pair<'a>(&self, tried: Side<'a>, baseline: Side<'a>, terminal: &Terminal) -> Went<Pair<'a>> {
-        resolve::place(&tried.resolved, &tried.folder)?;
-        let alone = self.home.lock(Locked::Run(&baseline.run.digits()))?;
+    fn pair<'a>(&self, tried: Side<'a>, baseline: Side<'a>, terminal: &Terminal) -> Result<Pair<'a>, Stop> {
+        resolve::place(&tried.resolved, &tried.folder).map_err(stop)?;
+        let alone = self.home.lock(Locked::Run(&baseline.run.digits())).map_err(stop)?;
         let alone = (!baseline.kept().exists()).then_some(alone);
-        resolve::place(&baseline.resolved, &baseline.folder)?;
+        resolve::place(&baseline.resolved, &baseline.folder).map_err(stop)?;
         let [mine, theirs] = self.train_both(&tried, &baseline, terminal)?;
         drop(alone);
         Ok(Pair { tried, mine, baseline, theirs })
     }
 
     /// Trains the entry, and the baseline where that has not been done.
-    fn train_both(&self, tried: &Side<'_>, baseline: &Side<'_>, terminal: &Terminal) -> Went<[Outcome; 2]> {
+    fn train_both(&self, tried: &Side<'_>, baseline: &Side<'_>, terminal: &Terminal) -> Result<[Trained; 2], Stop> {
         // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
         let kept = baseline.kept().exists();
         let same = tried.run == baseline.run && !kept;
         let beside = if same || kept { 1 } else { 2 };
         let bar = terminal.progress("train", beside as u64 * self.steps);
         if same {
-            let outcome = self.train(tried, beside, &bar)?;
-            baseline.take(tried)?;
-            return Ok([outcome.clone(), outcome]);
+            let trained = self.train(tried, beside, &bar)?;
+            baseline.take(tried).map_err(stop)?;
+            return Ok([trained.clone(), trained]);
         }
         let [mine, theirs] = std::thread::scope(|scope| {
             let bar = &bar;
@@ -263,7 +260,7 @@ impl Bench<'_> {
     }
 
     /// Trains and evaluates one side beside others, where that has not been done.
-    fn train(&self, side: &Side<'_>, beside: usize, bar: &Progress) -> Went<Outcome> {
+    fn train(&self, side: &Side<'_>, beside: usize, bar: &Progress) -> Result<Trained, Stop> {
         let Self { kit, home, law, scale, .. } = *self;
         let training = Training {
             folder: side.folder.clone(),
@@ -277,10 +274,10 @@ impl Bench<'_> {
         let kept = side.kept();
         let name = side.entry.about.name.clone();
         if let Ok(bytes) = file::read(&kept) {
-            return Ok(serde_json::from_slice(&bytes).with_context(|| format!("{} is damaged", kept.display()))?);
+            let damaged = |error| Problem::fault(format!("{} is damaged: {error}", kept.display()));
+            return Ok(canonical::from_file(&bytes).map_err(damaged)?);
         }
-        let outcome =
-            settle(launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?)?;
+        let trained = launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?;
         let evaluation = Evaluation {
             checkpoint: side.folder.join(names::PUBLISHED),
             model: folders::model(&side.folder),
@@ -289,9 +286,9 @@ impl Bench<'_> {
             batch: law.protocol.evaluation.batch,
             out: side.folder.join(names::RESULTS),
         };
-        settle(launch::evaluate(kit, &evaluation, |_| ())?)?;
-        file::write(&kept, &file::read(&side.folder.join(names::OUTCOME))?)?;
-        Ok(outcome)
+        launch::evaluate(kit, &evaluation, |_| ())?;
+        file::write(&kept, &canonical::to_file(&trained)?)?;
+        Ok(trained)
     }
 }
 
@@ -305,7 +302,7 @@ fn report(pairs: &[Pair<'_>], law: &Law, scale: &Scale, terminal: &mut Terminal)
     }
     let both = [scores(pairs.iter().map(|pair| &pair.tried))?, scores(pairs.iter().map(|pair| &pair.baseline))?];
     worth(both, &law.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
-    let cost = |outcome: &Outcome| (outcome.usage.worker_cpu_micros + outcome.usage.trainer_cpu_micros) as f64;
+    let cost = |trained: &Trained| (trained.usage.worker_cpu_micros + trained.usage.trainer_cpu_micros) as f64;
     let mine: f64 = pairs.iter().map(|pair| cost(&pair.mine)).sum();
     let theirs: f64 = pairs.iter().map(|pair| cost(&pair.theirs)).sum();
     terminal.line(format_args!("  cost        {:.2} x the baseline's CPU time", mine / theirs.max(1.0)));

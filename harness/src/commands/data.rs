@@ -51,7 +51,7 @@ enum Act {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     act(args, terminal).map_err(|error| match error.downcast::<DataError>() {
         Ok(DataError::File(error)) => error.into(),
-        Ok(error) => Problem::usage(error).into(),
+        Ok(error) => Problem { exit: Exit::Usage, what: error.to_string(), hint: error.hint() }.into(),
         Err(error) => error,
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use records::{
-    Exit, Verdict, canonical,
+    Exit, Stop, Verdict, canonical,
     file::{self, read_bounded},
     v1::{
         golden::{Golden, Recording},
@@ -15,8 +15,8 @@ use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
 use crate::{
-    datahome, folders::Home, golden::Bench, goldens, halt::Went, kit::Kit, launch, plain::PlainFolder,
-    problem::Problem, resolve::Law, signals, terminal::Terminal,
+    datahome, folders::Home, golden::Recorder, goldens, kit::Kit, launch, plain::PlainFolder, problem::Problem,
+    resolve::Law, signals, stop, terminal::Terminal,
 };
 
 /// Arguments of `maxclip golden`.
@@ -74,10 +74,10 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
     match args.act {
         Act::Record { reason, supersede, at } => {
-            at.with(terminal, "recorded", |bench, tick| bench.record(&reason, supersede.as_deref(), tick))
+            at.with(terminal, "recorded", |recorder, tick| recorder.record(&reason, supersede.as_deref(), tick))
         }
         Act::Sign { golden, key } => sign(&golden, &key, terminal),
-        Act::Replay { at } => at.with(terminal, "equal", |bench, tick| bench.replay(tick)),
+        Act::Replay { at } => at.with(terminal, "equal", |recorder, tick| recorder.replay(tick)),
     }
 }
 
@@ -117,24 +117,24 @@ impl At {
         self,
         terminal: &mut Terminal,
         word: &str,
-        act: impl FnOnce(Bench<'_>, &mut dyn FnMut(Progress)) -> Went<Golden>,
+        act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(Progress)) -> Result<Golden, Stop>,
     ) -> Result<Exit> {
         let law = Law::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
         datahome::provide(&home, &law.protocol)?;
         let class = launch::class(&kit)?;
-        let bench = Bench { kit: &kit, home: &home, law: &law, class };
+        let recorder = Recorder { kit: &kit, home: &home, law: &law, class };
         let bar = terminal.progress("golden", law.protocol.golden.steps);
-        let went = act(bench, &mut |_| bar.add(1));
+        let ended = act(recorder, &mut |_| bar.add(1));
         drop(bar);
-        match went {
+        match ended {
             Ok(golden) => {
                 let digest = golden.transcript.short();
                 terminal.line(format_args!("{} steps {word}   {digest}   {}", golden.steps, golden.class.short()));
                 Ok(Exit::Pass)
             }
-            Err(halt) => halt.tell(terminal),
+            Err(stop) => stop::tell(stop, terminal),
         }
     }
 }

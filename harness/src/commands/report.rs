@@ -51,7 +51,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let mut runs = Vec::new();
     for path in &args.runs {
         for folder in run_folders(path)? {
-            runs.push(Told::read(&folder)?);
+            runs.push(RunReport::read(&folder)?);
         }
     }
     // Scales in the protocol's order, an entry's runs together, as far as the runs say what they are.
@@ -86,7 +86,7 @@ fn walk(path: &Path, depth: u32, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 /// One run.
-struct Told {
+struct RunReport {
     /// What the entry is called, or its folder.
     of: String,
     /// The place of its scale in the protocol.
@@ -102,7 +102,7 @@ struct Told {
     last_prints: Vec<u64>,
 }
 
-impl Told {
+impl RunReport {
     fn read(folder: &Path) -> Result<Self> {
         let mut steps = Thinned::default();
         let header = traces::each(folder, |line| steps.push(line))?.header().clone();
@@ -200,24 +200,24 @@ struct Page {
     prints: Vec<Prints>,
 }
 
-fn page(runs: &[Told]) -> Result<String> {
+fn page(runs: &[RunReport]) -> Result<String> {
     let panels = panels(runs);
     let curves = panels.iter().flat_map(|panel| curves(runs, panel)).collect();
-    let mut tasks: Vec<_> = runs.iter().flat_map(|told| told.results.iter().map(|result| result.key.clone())).collect();
+    let mut tasks: Vec<_> = runs.iter().flat_map(|run| run.results.iter().map(|result| result.key.clone())).collect();
     let mut seen = BTreeSet::new();
     tasks.retain(|task| seen.insert(task.clone()));
     let line = |index: usize| panels.iter().find_map(|panel| panel.iter().position(|of| *of == index)).unwrap_or(0);
-    let rows = runs.iter().enumerate().map(|(index, told)| row(line(index), told, &tasks)).collect();
+    let rows = runs.iter().enumerate().map(|(index, run)| row(line(index), run, &tasks)).collect();
     let prints = runs.iter().map(prints).collect();
     Ok(Page { curves, tasks: tasks.iter().map(|task| escape(task)).collect(), runs: rows, prints }.render()?)
 }
 
 /// Runs whose curves mean the same: of one entry, one protocol and one scale. A loss is whatever its entry says.
-fn panels(runs: &[Told]) -> Vec<Vec<usize>> {
+fn panels(runs: &[RunReport]) -> Vec<Vec<usize>> {
     let mut panels: Vec<Vec<usize>> = Vec::new();
-    for (index, told) in runs.iter().enumerate() {
-        let of = |told: &Told| (told.of.clone(), told.protocol, told.scale_name.clone());
-        match panels.iter_mut().find(|panel| of(&runs[panel[0]]) == of(told)) {
+    for (index, run) in runs.iter().enumerate() {
+        let of = |run: &RunReport| (run.of.clone(), run.protocol, run.scale_name.clone());
+        match panels.iter_mut().find(|panel| of(&runs[panel[0]]) == of(run)) {
             Some(panel) => panel.push(index),
             None => panels.push(vec![index]),
         }
@@ -226,13 +226,13 @@ fn panels(runs: &[Told]) -> Vec<Vec<usize>> {
 }
 
 /// The loss of some runs, and each of their diagnostics.
-fn curves(runs: &[Told], panel: &[usize]) -> Vec<Curve> {
+fn curves(runs: &[RunReport], panel: &[usize]) -> Vec<Curve> {
     let mut series: BTreeMap<String, Vec<Series>> = BTreeMap::new();
-    for (line, told) in panel.iter().map(|&index| &runs[index]).enumerate() {
+    for (line, run) in panel.iter().map(|&index| &runs[index]).enumerate() {
         // A space sorts before every name: the loss comes first.
-        series.entry(" loss".to_owned()).or_default().push((line, points(&told.steps, |line| line.loss.value())));
-        for name in told.steps.kept.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
-            let values = points(&told.steps, |line| line.diagnostics.get(name).and_then(|value| value.value()));
+        series.entry(" loss".to_owned()).or_default().push((line, points(&run.steps, |line| line.loss.value())));
+        for name in run.steps.kept.first().map(|line| line.diagnostics.keys()).into_iter().flatten() {
+            let values = points(&run.steps, |line| line.diagnostics.get(name).and_then(|value| value.value()));
             series.entry(name.clone()).or_default().push((line, values));
         }
     }
@@ -251,30 +251,30 @@ fn curves(runs: &[Told], panel: &[usize]) -> Vec<Curve> {
     series.into_iter().map(curve).collect()
 }
 
-fn row(line: usize, told: &Told, tasks: &[String]) -> RunRow {
+fn row(line: usize, run: &RunReport, tasks: &[String]) -> RunRow {
     let loss = |line: Option<&Line>| line.map_or_else(String::new, |line| escape(&line.loss.read));
     let score = |task: &String| {
-        let result = told.results.iter().find(|result| result.key == *task)?;
+        let result = run.results.iter().find(|result| result.key == *task)?;
         let stated = &result.maxclip;
         Some(format!("{} ±{}", decimal(stated.value.value()), decimal(stated.variance.value().sqrt())))
     };
     RunRow {
         colour: plot::class(line),
-        of: told.of.clone(),
-        scale: told.scale_name.clone(),
-        repeat: told.repeat,
-        steps: told.steps.count,
-        first: loss(told.steps.kept.first()),
-        last: loss(told.steps.last.as_ref()),
-        chain: told.steps.last.as_ref().map_or_else(String::new, |line| line.chain.short()),
+        of: run.of.clone(),
+        scale: run.scale_name.clone(),
+        repeat: run.repeat,
+        steps: run.steps.count,
+        first: loss(run.steps.kept.first()),
+        last: loss(run.steps.last.as_ref()),
+        chain: run.steps.last.as_ref().map_or_else(String::new, |line| line.chain.short()),
         scores: tasks.iter().map(|task| score(task).unwrap_or_else(|| "–".to_owned())).collect(),
     }
 }
 
-fn prints(told: &Told) -> Prints {
-    let rows = told.header.columns.iter().zip(&told.last_prints).take(64);
+fn prints(run: &RunReport) -> Prints {
+    let rows = run.header.columns.iter().zip(&run.last_prints).take(64);
     let rows = rows.map(|(column, print)| (escape(column), format!("{print:016x}"))).collect();
-    Prints { name: told.name(), rows }
+    Prints { name: run.name(), rows }
 }
 
 /// Finite values by step.
@@ -289,7 +289,7 @@ mod tests {
 
     use super::*;
 
-    fn told(losses: &[f32]) -> Told {
+    fn report(losses: &[f32]) -> RunReport {
         let line = |(step, loss): (usize, &f32)| Line {
             step: step as u64,
             epoch: 0,
@@ -302,7 +302,7 @@ mod tests {
         let header = Header { format: String::new(), run: RunDigest([0; 32]), columns: vec!["parameters/<i>".into()] };
         let mut steps = Thinned::default();
         losses.iter().enumerate().map(line).for_each(|line| steps.push(line));
-        Told {
+        RunReport {
             of: "a<script>".into(),
             scale: 0,
             scale_name: "small".into(),
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn the_page_is_one_file_without_a_script() {
-        let page = page(&[told(&[5.5, 4.0, f32::NAN, 3.0]), told(&[5.0, 4.5])]).unwrap();
+        let page = page(&[report(&[5.5, 4.0, f32::NAN, 3.0]), report(&[5.0, 4.5])]).unwrap();
         for bad in ["<script", "<b>tau", "<i>", "http://", "src="] {
             let plain = page.replace("http://www.w3.org/2000/svg", "");
             assert!(!plain.contains(bad), "{bad}");
@@ -328,6 +328,6 @@ mod tests {
 
     #[test]
     fn an_empty_run_has_no_curve() {
-        assert!(page(&[told(&[])]).is_ok());
+        assert!(page(&[report(&[])]).is_ok());
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use records::{
     Exit, Finding, Verdict, canonical,
-    file::read_named,
+    file::{self, read_named},
     v1::{
         round::{self as public, Announcement, Reveal},
         statement::{Certificate, Statement},
@@ -164,7 +164,7 @@ fn commit(file: &Path, law: &Law, key: &Signing, out: &Path, terminal: &mut Term
 
 fn beacon(path: &Path, value: &str, terminal: &mut Terminal) -> Result<Exit> {
     let drawn = round::read(path)?.with_beacon(value).map_err(|error| Problem::usage(&error).hint(error.hint()))?;
-    private::replace(path, &drawn.text()?, 0o600)?;
+    file::replace(path, drawn.text()?.as_bytes(), 0o600)?;
     terminal.line(format_args!("beacon     {}   the round can be certified under", path.display()));
     Ok(Exit::Pass)
 }

@@ -17,8 +17,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result};
-use records::{Blake3, Finding, Rule, Sha256, Verdict, WorkerDigest, file};
+use records::{
+    Blake3, Finding, Rule, Sha256, Stop, Verdict, WorkerDigest,
+    file::{self, FileError},
+};
 use serde::{Deserialize, Serialize};
 use verifier::object::Form;
 use wire::limits::ENTRY_BYTES_MAX;
@@ -27,9 +29,10 @@ use self::compiler::{Compiler, Step};
 use crate::{
     entry::Entry,
     folders::Home,
-    halt::{Went, settle},
     kit::Kit,
     locks::Locked,
+    problem::Problem,
+    stop::{of_the_baseline, stop},
 };
 
 /// An entry's object and what it was made from.
@@ -51,19 +54,17 @@ pub struct Built {
 /// The baseline's object, whose form every entry's is held against.
 ///
 /// Built before any entry: a machine on which it does not build cannot judge.
-pub fn baseline(kit: &Kit, home: &Home) -> Went<(Built, PathBuf)> {
-    let (verdict, out) = shared(kit, home, &Entry::baseline()?.sources())?;
+pub fn baseline(kit: &Kit, home: &Home) -> Result<(Built, PathBuf), Stop> {
     let hint = "see `maxclip doctor`; what was said lies in the build's folder below `build/` of the home";
-    let built = settle(verdict).map_err(|halt| halt.of_the_baseline(hint))?;
-    Ok((built, out))
+    shared(kit, home, &Entry::baseline()?.sources()).map_err(|stop| of_the_baseline(stop, hint))
 }
 
 /// Builds `files` where everybody does who builds the same with the same kit, one after the other; gives the folder.
 ///
 /// Its name is the digest of everything that goes in, so nobody builds into a folder that another one uses.
-pub fn shared(kit: &Kit, home: &Home, files: &BTreeMap<String, Vec<u8>>) -> Result<(Verdict<Built>, PathBuf)> {
-    let inputs = inputs(kit, files)?;
-    let _alone = home.lock(Locked::Build(inputs))?;
+pub fn shared(kit: &Kit, home: &Home, files: &BTreeMap<String, Vec<u8>>) -> Result<(Built, PathBuf), Stop> {
+    let inputs = inputs(kit, files);
+    let _alone = home.lock(Locked::Build(inputs)).map_err(stop)?;
     let out = home.build(&inputs);
     Ok((build(kit, files, None, &out)?, out))
 }
@@ -74,72 +75,62 @@ pub fn build(
     files: &BTreeMap<String, Vec<u8>>,
     reference: Option<&Form>,
     out: &Path,
-) -> Result<Verdict<Built>> {
-    let out = &std::path::absolute(out).context("the current folder is gone")?;
-    let inputs = inputs(kit, files)?;
+) -> Result<Built, Stop> {
+    let gone = |error| Problem::fault(format!("the current folder is gone: {error}"));
+    let out = &std::path::absolute(out).map_err(gone)?;
+    let inputs = inputs(kit, files);
     let record = out.join("build.json");
     let built = match still_holds(&record, &object(out), inputs) {
         Some(built) => built,
         None => {
             if out.exists() {
-                fs::remove_dir_all(out).with_context(|| format!("cannot remove {}", out.display()))?;
+                fs::remove_dir_all(out).map_err(FileError::at("remove", out))?;
             }
-            match make(kit, files, out, inputs)? {
-                Verdict::Pass(built) => {
-                    file::write(&record, &records::canonical::to_file(&built)?)?;
-                    built
-                }
-                other => return Ok(other),
-            }
+            let built = make(kit, files, out, inputs)?;
+            file::write(&record, &records::canonical::to_file(&built)?)?;
+            built
         }
     };
     let findings = reference.map(|reference| built.form.beyond(reference)).unwrap_or_default();
-    Ok(Verdict::from_findings(built, findings))
+    Verdict::from_findings(built, findings).into_result()
 }
 
-fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3) -> Result<Verdict<Built>> {
+fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3) -> Result<Built, Stop> {
     let sources = out.join("sources");
     for (name, bytes) in files {
         file::write(&sources.join(name), bytes)?;
     }
-    let compiler = Compiler::new(kit, &sources, out)?;
+    let compiler = Compiler::new(kit, &sources, out).map_err(stop)?;
     for step in [Step::Library, Step::Object] {
-        match compiler.run(step, files)? {
-            Verdict::Pass(()) => {}
-            Verdict::Fail(findings) => return Ok(Verdict::Fail(findings)),
-            Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
-        }
+        compiler.run(step, files).map_err(stop)?.into_result()?;
     }
     let path = object(out);
-    let size = fs::metadata(&path).map_err(file::FileError::at("read", &path))?.len();
+    let size = fs::metadata(&path).map_err(FileError::at("read", &path))?.len();
     if size > ENTRY_BYTES_MAX as u64 {
         let finding = Finding::new(Rule::ObjectForm, "the object").found(format!("{size} bytes"));
-        return Ok(Verdict::Fail(vec![finding.expected(format!("at most {ENTRY_BYTES_MAX} bytes"))]));
+        return Err(finding.expected(format!("at most {ENTRY_BYTES_MAX} bytes")).into());
     }
     let bytes = file::read(&path)?;
-    let form = match Form::read(&bytes) {
-        Ok(form) => form,
-        Err(why) => return Ok(Verdict::Fail(vec![Finding::new(Rule::ObjectForm, "the object").found(why)])),
-    };
+    let form = Form::read(&bytes).map_err(|why| Finding::new(Rule::ObjectForm, "the object").found(why))?;
     let findings = form.faults();
     if !findings.is_empty() {
-        return Ok(Verdict::Fail(findings));
+        return Err(Stop::Fail(findings));
     }
-    Ok(Verdict::Pass(Built {
+    Ok(Built {
         object: WorkerDigest(Sha256::of(&file::read(&out.join("submission.o"))?).0),
         entry: Sha256::of(&bytes),
         form,
-        rustc: compiler::release(kit)?,
+        rustc: compiler::release(kit).map_err(stop)?,
         inputs,
-    }))
+    })
 }
 
-fn inputs(kit: &Kit, files: &BTreeMap<String, Vec<u8>>) -> Result<Blake3> {
+fn inputs(kit: &Kit, files: &BTreeMap<String, Vec<u8>>) -> Blake3 {
     let mut text = kit.identity.clone();
     for (name, bytes) in files {
         text.push_str(&format!("\n{name} {}", Blake3::of(bytes)));
     }
-    Ok(Blake3::of(text.as_bytes()))
+    Blake3::of(text.as_bytes())
 }
 
 fn still_holds(record: &Path, object: &Path, inputs: Blake3) -> Option<Built> {

@@ -116,10 +116,10 @@ fn kit() -> Kit {
     Kit::find(Some(&path)).unwrap()
 }
 
-fn built(code: &str) -> Verdict<Built> {
+fn built(code: &str) -> Result<Built, Stop> {
     let out = tempfile::tempdir().unwrap();
     let files = BTreeMap::from([("src/lib.rs".to_owned(), format!("{ENTRY}{}", expanded(code)).into_bytes())]);
-    build(&kit(), &files, None, &out.path().join("build")).unwrap()
+    build(&kit(), &files, None, &out.path().join("build"))
 }
 
 #[expect(unsafe_code, reason = "the standard library does not tell")]
@@ -134,7 +134,7 @@ fn memory_kib(who: i32) -> i64 {
 
 #[test]
 fn an_honest_crate_becomes_an_object() {
-    let Verdict::Pass(built) = built("fn used() {}") else { panic!("refused") };
+    let built = built("fn used() {}").unwrap();
     assert!(built.form.exports.contains("maxclip_answer") && built.form.faults.is_empty(), "{:?}", built.form);
 }
 
@@ -142,7 +142,7 @@ fn an_honest_crate_becomes_an_object() {
 fn no_source_costs_more_than_minutes_and_a_gibibyte_or_reads_what_is_not_its_own() {
     for (name, code) in BOMBS {
         let start = Instant::now();
-        let Verdict::Fail(findings) = built(code) else { panic!("{name}: built") };
+        let Err(Stop::Fail(findings)) = built(code) else { panic!("{name}: built") };
         let seconds = start.elapsed().as_secs();
         println!("{name}: {seconds} s, {} {}", findings[0].rule, findings[0].found);
         assert!(seconds < SECONDS_MAX, "{name}: {seconds} s");

@@ -44,28 +44,31 @@ impl Examination<'_> {
         }
         self.note(&name, &listed, findings);
         let Some(manifest) = manifest.filter(|_| listed.intact) else { return Ok(()) };
-        self.counts.checkpoints += 1;
         let mut prints = StepPrints::new(self.files, run, manifest.step, walked);
+        let mut whole = true;
         for file in &manifest.files {
-            self.check_tensors(&format!("{folder}/{}", file.name), file, &mut prints)?;
+            whole &= self.check_tensors(&format!("{folder}/{}", file.name), file, &mut prints)?;
         }
+        // Where a part of the files was asked for, a manifest alone is no checkpoint that was judged.
+        self.counts.checkpoints += u64::from(whole);
         Ok(())
     }
 
-    /// A file of tensors in one pass; a changed one is looked into again, for the place of the change.
-    fn check_tensors(&mut self, name: &str, file: &TensorFile, prints: &mut StepPrints<'_>) -> Result<(), ReadError> {
-        let Some(mut open) = self.open(name)? else { return Ok(()) };
+    /// A file of tensors in one pass; a changed one is looked into again, for the place of the change. Whether it was
+    /// judged: not where nobody asked for it.
+    fn check_tensors(&mut self, name: &str, file: &TensorFile, prints: &mut StepPrints<'_>) -> Result<bool, ReadError> {
+        let Some(mut open) = self.open(name)? else { return Ok(false) };
         let size = open.signed.bytes;
         if file.length != size {
             let finding = Finding::new(Rule::CheckpointChanged, name).expected(format!("{} bytes", file.length));
             self.findings.push(finding.found(format!("{size} bytes")));
-            return Ok(());
+            return Ok(true);
         }
-        let Some(looked) = self.readable(name, read_file(&mut open.content, file, |_, _| ()))? else { return Ok(()) };
+        let Some(looked) = self.readable(name, read_file(&mut open.content, file, |_, _| ()))? else { return Ok(true) };
         let findings = tensor_findings(&mut open.content, &looked, file, name, |tensor| prints.of(tensor))
             .map_err(|error| failed(name, &error))?;
         self.note(name, &open.signed.hashed(looked.sha256, Vec::new()), findings);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
 
 /// Where a word is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Where {
+pub(super) enum Position {
     /// Everywhere.
     Anywhere,
     /// Before `!`.
@@ -30,7 +30,7 @@ pub(super) enum Where {
     Pointer,
 }
 
-impl fmt::Display for Where {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Anywhere => "anywhere",
@@ -48,13 +48,13 @@ pub(super) struct Group {
     /// The words.
     pub words: &'static [&'static str],
     /// Where they are refused.
-    pub place: Where,
+    pub place: Position,
     /// What to do instead.
     pub instead: &'static str,
 }
 
 const fn anywhere(words: &'static [&'static str], instead: &'static str) -> Group {
-    Group { words, place: Where::Anywhere, instead }
+    Group { words, place: Position::Anywhere, instead }
 }
 
 const SAFE: &str = "safe Rust";
@@ -67,10 +67,10 @@ const TENSORS: &str =
 /// Words that sources may not hold outside comments and texts.
 pub(super) const WORDS: &[Group] = &[
     anywhere(&["unsafe", "transmute", "extern"], SAFE),
-    Group { words: &["union"], place: Where::Item, instead: SAFE },
+    Group { words: &["union"], place: Position::Item, instead: SAFE },
     Group {
         words: &["const", "mut"],
-        place: Where::Pointer,
+        place: Position::Pointer,
         instead: "references: an address differs from run to run",
     },
     anywhere(
@@ -98,11 +98,11 @@ pub(super) const WORDS: &[Group] = &[
     ),
     Group {
         words: &["mut", "Cell", "RefCell", "UnsafeCell", "OnceCell", "LazyCell"],
-        place: Where::Static,
+        place: Position::Static,
         instead: STATE,
     },
     anywhere(&["include_str", "include_bytes", "option_env"], CONFIG),
-    Group { words: &["include", "env"], place: Where::BeforeBang, instead: CONFIG },
+    Group { words: &["include", "env"], place: Position::BeforeBang, instead: CONFIG },
     anywhere(
         &["macro", "asm", "global_asm", "naked_asm", "proc_macro", "cfg_attr", "global_allocator"],
         "functions, generics, traits and `macro_rules!`",
@@ -166,7 +166,7 @@ pub(super) const WORDS: &[Group] = &[
         ],
         TENSORS,
     ),
-    Group { words: &["from_file", "load", "save"], place: Where::Call, instead: TENSORS },
+    Group { words: &["from_file", "load", "save"], place: Position::Call, instead: TENSORS },
 ];
 
 /// Words are refused by these parts too.
@@ -279,21 +279,21 @@ impl Here<'_, '_> {
         }
     }
 
-    fn is_refused(&self, place: Where) -> bool {
+    fn is_refused(&self, place: Position) -> bool {
         // A macro's `$load` is not the word `load`, whatever it is given.
         let is_loose = self.scope.is_loose && !self.is_after("$");
         match place {
-            Where::Anywhere => true,
-            Where::BeforeBang => {
+            Position::Anywhere => true,
+            Position::BeforeBang => {
                 is_loose
                     || self.is_renamed()
                     || (self.is_before("!") && self.rest.get(1).is_some_and(|next| !next.is_mark("=")))
             }
-            Where::Call => is_loose || self.is_path_call() || self.takes_text(),
-            Where::Item => self.starts_item(),
+            Position::Call => is_loose || self.is_path_call() || self.takes_text(),
+            Position::Item => self.starts_item(),
             // Judged at the word `static`.
-            Where::Static => false,
-            Where::Pointer => self.makes_pointer(),
+            Position::Static => false,
+            Position::Pointer => self.makes_pointer(),
         }
     }
 
@@ -333,7 +333,7 @@ impl Here<'_, '_> {
         if !self.token.is_keyword("static") {
             return None;
         }
-        let group = WORDS.iter().find(|group| group.place == Where::Static)?;
+        let group = WORDS.iter().find(|group| group.place == Position::Static)?;
         let kind = self.rest.iter().take_while(|token| !token.is_mark("=") && !token.is_mark(";"));
         let odd = kind
             .take(STATIC_TOKENS_MAX)

@@ -13,7 +13,12 @@ use std::{
 use anyhow::{Context as _, Result};
 use records::{
     canonical, file,
-    v1::{names, outcome::Outcome, protocol::Protocol, run::ResolvedRun},
+    v1::{
+        names,
+        outcome::{Outcome, Trained},
+        protocol::Protocol,
+        run::ResolvedRun,
+    },
 };
 
 use crate::{kit, setup, shell};
@@ -51,9 +56,9 @@ pub fn run(checkout: &Path) -> Result<()> {
     let mut costs = VARIANTS.map(|_| (Vec::new(), Vec::new()));
     for _ in 0..ROUNDS {
         for (variant, (loss, update)) in VARIANTS.iter().zip(&mut costs) {
-            let outcome = train(variant, &run, &home, programs, &machine, &entry)?;
-            loss.push(outcome.usage.loss_cpu_micros as f64 / (STEPS as f64 * LANES));
-            update.push(outcome.usage.update_cpu_micros as f64 / STEPS as f64);
+            let trained = train(variant, &run, &home, programs, &machine, &entry)?;
+            loss.push(trained.usage.loss_cpu_micros as f64 / (STEPS as f64 * LANES));
+            update.push(trained.usage.update_cpu_micros as f64 / STEPS as f64);
         }
     }
     let medians = costs.map(|(loss, update)| (median(loss), median(update)));
@@ -83,7 +88,7 @@ fn train(
     programs: &Path,
     machine: &setup::Machine,
     entry: &Path,
-) -> Result<Outcome> {
+) -> Result<Trained> {
     let folder = home.join("run");
     shell::remove(&folder)?;
     let lanes = format!("cell_lanes_max = {}\n", variant.lanes);
@@ -100,7 +105,9 @@ fn train(
     trainer.args(["--until", &STEPS.to_string(), "--threads", "1"]);
     shell::run(trainer.stdout(Stdio::null()).stderr(Stdio::null()))?;
     let path = folder.join(names::OUTCOME);
-    serde_json::from_slice(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))
+    let outcome: Outcome =
+        canonical::from_file(&file::read(&path)?).with_context(|| format!("{} is damaged", path.display()))?;
+    outcome.training.context("the trainer says nothing of what it did")
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

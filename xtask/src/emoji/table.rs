@@ -1,10 +1,17 @@
 //! The table at the end: what each entry scores on the unseen vendor, and whether that is what the command
 //! claims.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, Result};
-use records::v1::{evaluation::TaskResult, outcome::Outcome};
+use records::{
+    canonical, file,
+    v1::{
+        evaluation::TaskResult,
+        names,
+        outcome::{Outcome, Usage},
+    },
+};
 
 /// Top-1 of OpenCLIP over that of a guess, at the least.
 const TIMES_CHANCE: f64 = 100.0;
@@ -31,22 +38,21 @@ pub struct Row {
 impl Row {
     /// Reads `eval_results.jsonl` and `outcome.json` of a run's folder.
     pub fn read(name: &str, folder: &Path) -> Result<Self> {
-        let read = |file: &str| {
-            let path = folder.join(file);
-            fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-        };
-        let outcome: Outcome = serde_json::from_str(&read("outcome.json")?).context("outcome.json")?;
-        Self::of(name, &read("eval_results.jsonl")?, &outcome)
+        let outcome = file::read(&folder.join(names::OUTCOME))?;
+        let outcome: Outcome = canonical::from_file(&outcome).context(names::OUTCOME)?;
+        let usage = outcome.training.context("the trainer says nothing of what it did")?.usage;
+        let results = String::from_utf8(file::read(&folder.join(names::RESULTS))?).context(names::RESULTS)?;
+        Self::of(name, &results, &usage)
     }
 
-    fn of(name: &str, results: &str, outcome: &Outcome) -> Result<Self> {
+    fn of(name: &str, results: &str, usage: &Usage) -> Result<Self> {
         let lines = results.lines().map(serde_json::from_str).collect::<Result<Vec<TaskResult>, _>>();
-        let lines = lines.context("eval_results.jsonl")?;
+        let lines = lines.context(names::RESULTS)?;
         let metric = |metric: &str| {
             let found = lines.iter().find_map(|line| line.metrics.get(metric)?.as_f64());
             found.with_context(|| format!("no task of {name} has the metric {metric}"))
         };
-        let micros = outcome.usage.trainer_cpu_micros + outcome.usage.worker_cpu_micros;
+        let micros = usage.trainer_cpu_micros + usage.worker_cpu_micros;
         Ok(Self {
             name: name.to_owned(),
             top1: metric("acc1")?,
@@ -109,8 +115,7 @@ mod tests {
 
     #[test]
     fn figures_come_from_both_tasks() {
-        let outcome = r#"{"outcome":"done","steps":1,"findings":[],"usage":{"steps":1,"questions":9,"worker_cpu_micros":500000,
-            "loss_cpu_micros":0,"update_cpu_micros":0,"worker_max_rss_kib":0,"trainer_cpu_micros":2000000}}"#;
+        let usage = Usage { worker_cpu_micros: 500_000, trainer_cpu_micros: 2_000_000, ..Usage::default() };
         let digest = "0".repeat(64);
         let blocks = vec![r#""0.03125""#; 16].join(",");
         let line = |metrics: &str| {
@@ -122,11 +127,10 @@ mod tests {
         };
         let first = line(r#""acc1":0.5,"acc5":0.75"#);
         let second = line(r#""image_retrieval_recall@1":0.25,"text_retrieval_recall@1":0.125"#);
-        let outcome: Outcome = serde_json::from_str(outcome).unwrap();
-        let row = Row::of("a", &(first.clone() + &second), &outcome).unwrap();
+        let row = Row::of("a", &(first.clone() + &second), &usage).unwrap();
         let expected =
             Row { name: "a".to_owned(), top1: 0.5, top5: 0.75, image_first: 0.25, text_first: 0.125, seconds: 2.5 };
         assert_eq!(row, expected);
-        assert!(Row::of("a", &first, &outcome).unwrap_err().to_string().contains("image_retrieval_recall@1"));
+        assert!(Row::of("a", &first, &usage).unwrap_err().to_string().contains("image_retrieval_recall@1"));
     }
 }

@@ -29,6 +29,8 @@ pub const FINGERPRINTS: &str = "fingerprints.bin";
 pub const RESULTS: &str = "eval_results.jsonl";
 /// How the trainer ended ([`super::outcome`]).
 pub const OUTCOME: &str = "outcome.json";
+/// How the evaluator ended ([`super::outcome`]); lies beside [`RESULTS`].
+pub const EVALUATION_OUTCOME: &str = "eval_outcome.json";
 /// The folder of checkpoints, each named by the steps done before it.
 pub const CHECKPOINTS: &str = "checkpoints";
 /// The checkpoint to evaluate.

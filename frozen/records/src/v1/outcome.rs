@@ -1,22 +1,47 @@
-//! `outcome.json`: how a training ended. The one file of a run that holds times; no digest covers it.
+//! How a trainer or an evaluator ended: `outcome.json` and `eval_outcome.json` beside what it wrote.
+//!
+//! A fault leaves no such file: what could not be done says nothing about what is judged. No digest covers one.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Finding, Reason};
+use crate::{Finding, Reason, Stop};
 
-/// How a training ended.
+/// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
     /// Its end.
     pub outcome: Ending,
-    /// Steps that stand in the transcript.
-    pub steps: u64,
     /// Rules that were broken, where it failed.
     pub findings: Vec<Finding>,
     /// Why this machine could not go on, where it is inconclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// What a trainer did; an evaluator has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<Trained>,
+}
+
+/// The ends there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Everything is done and its results are there.
+    Done,
+    /// A training was asked to stop after a step; it can go on.
+    Stopped,
+    /// A rule was broken.
+    Failed,
+    /// This machine could not go on.
+    Inconclusive,
+}
+
+/// What a trainer did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trained {
+    /// Steps that stand in the transcript.
+    pub steps: u64,
     /// What the last start of the trainer used.
     pub usage: Usage,
 }
@@ -41,16 +66,48 @@ pub struct Usage {
     pub trainer_cpu_micros: u64,
 }
 
-/// The ends there are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ending {
-    /// All steps are done and the weights are published.
-    Done,
-    /// It was asked to stop after a step; it can go on.
-    Stopped,
-    /// A rule was broken.
-    Failed,
-    /// This machine could not go on.
-    Inconclusive,
+impl Outcome {
+    /// What is written of an end; nothing of a fault.
+    #[must_use]
+    pub fn of(ended: &Result<Ending, Stop>, training: Option<Trained>) -> Option<Self> {
+        let (outcome, findings, reason) = match ended {
+            Ok(ending) => (*ending, Vec::new(), None),
+            Err(Stop::Fail(findings)) => (Ending::Failed, findings.clone(), None),
+            Err(Stop::Inconclusive(reason)) => (Ending::Inconclusive, Vec::new(), Some(reason.clone())),
+            Err(Stop::Fault(_)) => return None,
+        };
+        Some(Self { outcome, findings, reason, training })
+    }
+
+    /// Why it ended before its time; nothing where it did what it was asked for, or where the file contradicts itself.
+    #[must_use]
+    pub fn stop(&self) -> Option<Stop> {
+        match (self.outcome, &self.reason) {
+            (Ending::Failed, None) if !self.findings.is_empty() => Some(Stop::Fail(self.findings.clone())),
+            (Ending::Inconclusive, Some(reason)) => Some(Stop::Inconclusive(reason.clone())),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Problem, Rule, canonical};
+
+    #[test]
+    fn what_is_written_of_an_end_reads_as_the_same_end() {
+        let reason = Reason { why: "no data".to_owned(), hint: "fetch them".to_owned() };
+        let finding = Finding::new(Rule::NonFinite, "task `a`, image features");
+        for stop in [Stop::from(reason), Stop::from(finding)] {
+            let text = stop.to_string();
+            let outcome = Outcome::of(&Err(stop), None).unwrap();
+            let bytes = canonical::to_file(&outcome).unwrap();
+            let read: Outcome = canonical::from_file(&bytes).unwrap();
+            assert_eq!(read, outcome);
+            assert_eq!(read.stop().unwrap().to_string(), text);
+        }
+        assert!(Outcome::of(&Ok(Ending::Done), None).unwrap().stop().is_none());
+        assert_eq!(Outcome::of(&Err(Problem::fault("a bug").into()), None), None);
+    }
 }

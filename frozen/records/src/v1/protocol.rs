@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DataRoot, ProtocolDigest, Sha256,
-    v1::{names, track::Track},
+    v1::{evaluation, names, track::Track},
 };
 
 /// Lanes of a global batch. A constant of the project: it decides the order of every sum over a batch.
@@ -159,6 +159,15 @@ pub struct Task {
     pub name: String,
     /// The identity of its data: classes, templates, every sample. Other data are another task.
     pub root: DataRoot,
+}
+
+impl Task {
+    /// Whether a score of this key is one of this task: DataComp's tasks are scored under their keys, others under the
+    /// names of their folders.
+    #[must_use]
+    pub fn is_scored_as(&self, key: &str) -> bool {
+        key == self.name || evaluation::folder(key) == self.name
+    }
 }
 
 /// One size of training: as many runs of a submission as it has seeds.

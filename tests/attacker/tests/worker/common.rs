@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use host::{Answer, HostError, Launch, Worker};
+use host::{Answer, Launch, Worker};
 use numerics::Seed;
 use records::{
-    Finding, Rule, Verdict,
+    Finding, Rule, Stop,
     v1::protocol::{StateLimits, WorkerLimits},
 };
 use wire::{ParameterKind, ParameterShape, Setup};
@@ -45,7 +45,7 @@ pub fn setup(batch: usize, width: usize) -> Setup {
     }
 }
 
-pub fn start_with(launch: &Launch, config: &str) -> Result<Verdict<Worker>, HostError> {
+pub fn start_with(launch: &Launch, config: &str) -> Result<Worker, Stop> {
     Worker::start(launch, config, setup(BATCH, WIDTH), &Seed([9; 32]), &LIMITS)
 }
 
@@ -76,23 +76,14 @@ fn noise(name: &str, values: &mut [f32]) {
     values.iter_mut().for_each(|value| *value = stream.uniform(-0.5, 0.5) as f32);
 }
 
-pub fn pass<T>(verdict: Result<Verdict<T>, HostError>) -> T {
-    match verdict.unwrap() {
-        Verdict::Pass(value) => value,
-        Verdict::Fail(findings) => panic!("{findings:#?}"),
-        Verdict::Inconclusive(reason) => panic!("{reason:?}"),
-    }
+pub fn pass<T>(ended: Result<T, Stop>) -> T {
+    ended.unwrap_or_else(|stop| panic!("{stop:#?}"))
 }
 
-pub fn finding<T>(verdict: Result<Verdict<T>, HostError>) -> Finding {
-    match verdict.unwrap() {
-        Verdict::Pass(_) => panic!("passed"),
-        Verdict::Fail(mut findings) => {
-            assert_eq!(findings.len(), 1, "{findings:#?}");
-            findings.remove(0)
-        }
-        Verdict::Inconclusive(reason) => panic!("{reason:?}"),
-    }
+pub fn finding<T>(ended: Result<T, Stop>) -> Finding {
+    let Err(Stop::Fail(mut findings)) = ended else { panic!("no finding: {:?}", ended.err()) };
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    findings.remove(0)
 }
 
 /// The answer about one lane.

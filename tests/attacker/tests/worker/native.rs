@@ -12,7 +12,7 @@ use std::{
 };
 
 use host::{Launch, Worker};
-use records::{Finding, Rule, Verdict};
+use records::{Finding, Rule, Stop};
 use tempfile::TempDir;
 
 use self::attacks::*;
@@ -71,18 +71,13 @@ fn launch_of(object: &Path) -> Launch {
 
 /// What becomes of an object: the finding of its declaration, or of the first question after it.
 fn judge(object: &Path) -> Result<(Worker, Option<Finding>), Finding> {
-    match start_with(&launch_of(object), "{}").unwrap() {
-        Verdict::Fail(mut findings) => Err(findings.remove(0)),
-        Verdict::Inconclusive(reason) => panic!("{reason:?}"),
-        Verdict::Pass(mut worker) => {
-            let found = match worker.ask_loss(0, 0, 0..1).unwrap() {
-                Verdict::Fail(mut findings) => Some(findings.remove(0)),
-                Verdict::Inconclusive(reason) => panic!("{reason:?}"),
-                Verdict::Pass(_) => None,
-            };
-            Ok((worker, found))
-        }
-    }
+    let first = |stop: Stop| match stop {
+        Stop::Fail(mut findings) => findings.remove(0),
+        other => panic!("{other:?}"),
+    };
+    let mut worker = start_with(&launch_of(object), "{}").map_err(first)?;
+    let found = worker.ask_loss(0, 0, 0..1).err().map(first);
+    Ok((worker, found))
 }
 
 fn holds(attack: &Attack, finding: Option<&Finding>) -> bool {
@@ -174,7 +169,7 @@ fn nothing_tells_one_cell_from_another() {
     let object = Workshop::new();
     let path = object.object(&FINGERPRINT);
     let seen = |worker: &mut Worker| -> String {
-        let Verdict::Fail(findings) = worker.ask_loss(5, 0, 2..3).unwrap() else { panic!("it says what it saw") };
+        let Err(Stop::Fail(findings)) = worker.ask_loss(5, 0, 2..3) else { panic!("it says what it saw") };
         findings[0].attachment.clone().unwrap().text
     };
     let mut worker = pass(start_with(&launch_of(&path), "{}"));

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use records::Verdict;
+use records::Stop;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::common::*;
@@ -52,9 +52,8 @@ fn a_server_that_is_killed_twice_is_inconclusive() {
     let own = rustix::process::getpid();
     // Every child of this process is a server of this test: tests run in processes of their own.
     kill_process(worker.server(), Signal::KILL).unwrap();
-    let (verdict, hit) =
-        while_killing(|| children(own), || worker.ask_loss(3, 0, 1..2).map(|verdict| verdict.map(drop)));
-    let Verdict::Inconclusive(reason) = verdict.unwrap() else { panic!("judged") };
+    let (ended, hit) = while_killing(|| children(own), || worker.ask_loss(3, 0, 1..2).map(drop));
+    let Err(Stop::Inconclusive(reason)) = ended else { panic!("judged: {ended:?}") };
     assert!(hit > 0 && reason.why.contains("server"), "{hit} {reason:?}");
 }
 
@@ -62,9 +61,8 @@ fn a_server_that_is_killed_twice_is_inconclusive() {
 fn a_cell_that_is_killed_twice_is_inconclusive() {
     let mut worker = start("hang");
     let server = worker.server();
-    let (verdict, hit) =
-        while_killing(|| children(server), || worker.ask_loss(3, 0, 1..2).map(|verdict| verdict.map(drop)));
-    let Verdict::Inconclusive(reason) = verdict.unwrap() else { panic!("judged") };
+    let (ended, hit) = while_killing(|| children(server), || worker.ask_loss(3, 0, 1..2).map(drop));
+    let Err(Stop::Inconclusive(reason)) = ended else { panic!("judged: {ended:?}") };
     assert!(hit >= 2, "{hit}");
     assert_eq!(reason.why, "step 3, loss, lane 1: the cell was killed from outside, twice");
 }

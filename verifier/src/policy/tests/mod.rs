@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     attributes::{ATTRIBUTES, DERIVES, SERDE_BARE, SERDE_CODE, SERDE_TEXT},
     paths::STANDARD_MODULES,
-    words::{WORDS, Where},
+    words::{Position, WORDS},
     *,
 };
 
@@ -66,7 +66,7 @@ fn lists_hold_nothing_twice() {
         assert!(in_order(list), "{list:?}");
     }
     assert!(in_order(&ATTRIBUTES.iter().map(|attribute| attribute.name).collect::<Vec<_>>()));
-    let anywhere = WORDS.iter().filter(|group| group.place == Where::Anywhere).flat_map(|group| group.words);
+    let anywhere = WORDS.iter().filter(|group| group.place == Position::Anywhere).flat_map(|group| group.words);
     for word in anywhere {
         assert_eq!(rules(word), [Rule::ForbiddenWord], "{word}");
     }
