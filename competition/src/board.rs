@@ -1,13 +1,14 @@
 //! A board: a function of certificates and of nothing else.
 //!
-//! It is of one round, one protocol, one release and one numerics class; certificates of others are set apart. An
+//! It is of one round, one protocol, one frozen tree and one numerics class; certificates of others are set apart, and
+//! those of different releases of the frozen tree stand together. An
 //! entry's score at a scale is the mean of its tasks and repeats, its score the mean of the scales. Ranks are
 //! intervals, and a difference is called or is within noise, as [`crate::compare`] says, which is the only place that does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use records::{
-    Blake3, Sha256, TreeDigest,
+    Blake3, ReleaseDigest, Sha256, TreeDigest,
     canonical::{self, CanonicalError},
     merkle,
     v1::{
@@ -141,6 +142,8 @@ pub struct Board {
     pub rows: Vec<Row>,
     /// By name.
     pub failed: Vec<Failed>,
+    /// The releases that stated its certificates, and how many each of them stated.
+    pub releases: BTreeMap<ReleaseDigest, usize>,
     /// How many certificates it is a function of; those of one statement count once.
     pub certificates: usize,
     /// Merkle root over them, sorted by leaf.
@@ -176,11 +179,11 @@ pub fn gather(certified: Vec<Certified>) -> Result<(Vec<Certified>, Vec<Apart>),
     let mut apart = Vec::new();
     let judged = |predicate: &Certificate| {
         let against = &predicate.against;
-        Some(format!("{} {} {}", against.protocol_digest, against.frozen, against.release))
+        Some(format!("{} {}", against.protocol_digest, against.frozen))
     };
     let round = |predicate: &Certificate| canonical::to_bytes(&predicate.round).ok();
     let class = |predicate: &Certificate| predicate.against.class.map(|class| class.to_string());
-    let of = split(certified, "protocols or releases", judged, &mut apart)?;
+    let of = split(certified, "protocols or frozen trees", judged, &mut apart)?;
     let of = split(of, "rounds", round, &mut apart)?;
     let of = split(of, "numerics classes", class, &mut apart)?;
     Ok((of, apart))
@@ -269,6 +272,7 @@ pub fn make(certified: &[Certified], protocol: &Protocol, baseline: &TreeDigest)
         spread_stands_in: stands_in(0),
         rows,
         failed: failed.into_iter().collect(),
+        releases: releases(statements.values()),
         certificates: leaves.len(),
         root: merkle::root(&leaves),
     })
@@ -316,6 +320,14 @@ fn statements(certified: &[Certified]) -> Result<BTreeMap<Sha256, Signed<'_>>, B
         }
     }
     Ok(signed)
+}
+
+fn releases<'a>(statements: impl Iterator<Item = &'a Signed<'a>>) -> BTreeMap<ReleaseDigest, usize> {
+    let mut releases = BTreeMap::new();
+    for one in statements {
+        *releases.entry(one.certificate().against.release).or_insert(0) += 1;
+    }
+    releases
 }
 
 /// What a board rests on, a leaf a statement in the order of their digests: canonical JSON of `statement`, the

@@ -16,7 +16,7 @@ use std::{
 use bench::{Bench, fastclip};
 use folder::{Wish, certificate, failed, key, passed, real_round, signed};
 use records::{
-    canonical,
+    ReleaseDigest, canonical,
     v1::{
         checkpoint::Manifest,
         statement::{Envelope, Signature, Statement},
@@ -193,6 +193,48 @@ fn another_release_is_judged_by_nobody_here() {
         let (code, text) = bench.maxclip(&[command, "entry/certificate.json", "--trust", "demo.pub"]);
         assert_eq!(code, 3, "{command}: {text}");
         assert!(text.contains("hint: judge it with the release that certified it"), "{command}: {text}");
+    }
+}
+
+#[test]
+fn another_release_of_the_frozen_tree_is_judged_ranked_and_not_signed() {
+    let bench = Bench::new();
+    let mut other = fastclip();
+    other.law.judge = ReleaseDigest([1; 32]);
+    bench.signed("runs/a", &other);
+    bench.signed("runs/b", &entry("OpenCLIP", [176, 205, 216]));
+    let verify = ["verify", "runs/a/certificate.json", "--trust", "demo.pub"];
+    let (code, text) = bench.maxclip(&verify);
+    assert_eq!(code, 0, "{text}");
+    assert_data_eq!(text, snapbox::file!["verify_other_release.txt": Text]);
+    let (_, json) = bench.maxclip(&[&verify[..], &["--json"]].concat());
+    let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value["stated_by"], ReleaseDigest([1; 32]).to_string());
+    assert_ne!(value["judged_by"], value["stated_by"]);
+    let sign = ["sign", "runs/a", "--golden", "golden", "--key", "demo.key"];
+    let (code, text) = bench.maxclip(&sign);
+    assert!(code == 3 && text.contains("written by another release"), "{text}");
+    // The board ranks both, and names the releases.
+    let board = ["leaderboard", "runs", "--trust", "demo.pub", "--html", "board.html"];
+    let (code, text) = bench.maxclip(&board);
+    assert_eq!(code, 0, "{text}");
+    let note = "stated by 2 of one frozen tree: release:0101 0101 (1), release:";
+    assert!(text.contains(&format!("  releases {note}")), "{text}");
+    assert!(fs::read_to_string(bench.path("board.html")).unwrap().contains(note));
+    assert_eq!(bench.maxclip(&["leaderboard", "runs/b", "--trust", "demo.pub"]).1.matches("releases").count(), 0);
+    // A byte is a byte; a judgement that differs is nobody's forgery, and no board's either.
+    let results = bench.path("runs/a/small/1/run.json");
+    flip(&results, 40, 0);
+    assert_eq!(bench.maxclip(&verify).0, 1);
+    flip(&results, 40, 0);
+    let (mut statement, files) = passed(&other);
+    statement.predicate.runs[0].mean = "0.900000".into();
+    bench.write("runs/a", &statement, &files);
+    fs::write(bench.path("runs/a/certificate.json"), certificate(&statement, &key("demo", 1))).unwrap();
+    let says = "stated by another release, which judged differently: small/1 mean; here: 0.370000; stated: 0.900000";
+    for command in [&verify[..], &board] {
+        let (code, text) = bench.maxclip(command);
+        assert!(code == 3 && text.contains(says), "{command:?}: {text}");
     }
 }
 

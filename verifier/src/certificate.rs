@@ -26,6 +26,7 @@ use crate::{
     predicate,
     release::{Law, Release},
     round::Round,
+    weighed::Weighed,
 };
 
 /// A certificate that holds, with all files that it names.
@@ -41,7 +42,8 @@ pub struct Verified {
 
 /// Judges a certificate and every file that it names.
 ///
-/// `Fail` names the place of each change; `Inconclusive` where no trusted key signed it, or another release wrote it.
+/// `Fail` names the place of each change; `Inconclusive` where no trusted key signed it, where it rests on another
+/// frozen tree, or where another release stated it and judged differently.
 /// Errors: a file that this machine could not read.
 pub fn verify(
     certificate: &[u8],
@@ -57,26 +59,17 @@ pub fn verify(
     };
     let known = known_round(&opened.statement);
     let ground = Ground { round: ground.round.or(known.as_ref()), ..*ground };
-    let judged = judge(&opened.statement, files, part, &ground)?;
+    let judged = examine(&opened.statement, files, part, &ground)?;
     Ok(judged.map(|counts| Verified { statement: opened.statement, signers: opened.signers, counts }))
 }
 
 /// Judges a statement, every file that it names, and the seeds where the round's secret is known: what `sign` asks
 /// before it signs.
 ///
-/// A statement of another release is for that one to judge: no file is looked at.
+/// A statement of another release is for that one to sign: no file is looked at.
 /// Errors: a file that this machine could not read.
-pub fn judge(
-    statement: &Statement,
-    files: &dyn Files,
-    part: &Part,
-    ground: &Ground<'_>,
-) -> Result<Verdict<Counts>, ReadError> {
-    match conform(statement, ground.release, ground.round) {
-        Verdict::Pass(law) => look(statement, files, part, ground, law),
-        Verdict::Fail(findings) => Ok(Verdict::Fail(findings)),
-        Verdict::Inconclusive(reason) => Ok(Verdict::Inconclusive(reason)),
-    }
+pub fn judge(statement: &Statement, files: &dyn Files, ground: &Ground<'_>) -> Result<Verdict<Counts>, ReadError> {
+    judge_own(statement, None, files, ground)
 }
 
 /// As [`judge`], of what one machine of several did: every file and stage as for the whole protocol, the trainings of
@@ -89,44 +82,82 @@ pub fn judge_scale(
     files: &dyn Files,
     ground: &Ground<'_>,
 ) -> Result<Verdict<Counts>, ReadError> {
-    let law = match ground.release.law(&statement.predicate.against) {
+    judge_own(statement, Some(scale), files, ground)
+}
+
+fn judge_own(
+    statement: &Statement,
+    scale: Option<&str>,
+    files: &dyn Files,
+    ground: &Ground<'_>,
+) -> Result<Verdict<Counts>, ReadError> {
+    let (against, release) = (&statement.predicate.against, ground.release);
+    let law = match release.own(against).and_then(|()| release.law(against)) {
         Ok(law) => law,
         Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let findings = hold(statement, &law.of_scale(scale), ground.round);
-    if findings.is_empty() { look(statement, files, &Part::Whole, ground, law) } else { Ok(Verdict::Fail(findings)) }
+    let asked = scale.map(|scale| law.of_scale(scale));
+    let words = check_words(statement, asked.as_ref().unwrap_or(law), ground.round);
+    if !words.is_empty() {
+        return Ok(words.verdict(Counts::default(), against, release));
+    }
+    match conformity::knows_golden(&statement.predicate, ground.goldens) {
+        Ok(()) => look(statement, files, &Part::Whole, ground, law, words),
+        Err(reason) => Ok(Verdict::Inconclusive(reason)),
+    }
 }
 
-/// Judges the files of a statement that conforms.
+/// Holds a statement and its files to this release, whichever release of this frozen tree stated it.
+fn examine(
+    statement: &Statement,
+    files: &dyn Files,
+    part: &Part,
+    ground: &Ground<'_>,
+) -> Result<Verdict<Counts>, ReadError> {
+    let (against, release) = (&statement.predicate.against, ground.release);
+    let law = match release.law(against) {
+        Ok(law) => law,
+        Err(reason) => return Ok(Verdict::Inconclusive(reason)),
+    };
+    let words = check_words(statement, law, ground.round);
+    // Another release may have stated what this one would not; a changed byte is found beside that, too.
+    let own = against.release == release.digest;
+    if !words.is_empty() && (own || !check_subjects(statement).is_empty()) {
+        return Ok(words.verdict(Counts::default(), against, release));
+    }
+    look(statement, files, part, ground, law, words)
+}
+
+/// Judges the files of a statement, after its words.
 fn look(
     statement: &Statement,
     files: &dyn Files,
     part: &Part,
     ground: &Ground<'_>,
     law: &Law,
+    mut weighed: Weighed,
 ) -> Result<Verdict<Counts>, ReadError> {
     let Ground { release, goldens, .. } = *ground;
-    if *part == Part::Whole
-        && let Err(reason) = conformity::knows_golden(&statement.predicate, goldens)
-    {
-        return Ok(Verdict::Inconclusive(reason));
-    }
+    let against = &statement.predicate.against;
     if evidence::nothing_there(statement, files)? {
-        return Ok(Verdict::Inconclusive(not_here(statement)));
+        return Ok(match weighed.verdict((), against, release) {
+            Verdict::Pass(()) => Verdict::Inconclusive(not_here(statement)),
+            other => other.map(|()| Counts::default()),
+        });
     }
     let mut looked = evidence::check(statement, files, part)?;
-    let findings = conformity::check_evidence(&looked, release, law);
-    looked.findings.extend(findings);
+    weighed.by_rule(std::mem::take(&mut looked.findings));
+    weighed.by_rule(conformity::check_evidence(&looked, release, law));
     if let Some(golden) = &looked.golden {
-        looked.findings.extend(conformity::check_golden(golden, goldens));
+        weighed.by_rule(conformity::check_golden(golden, goldens));
     }
     if let Some(zip) = &looked.archive {
         let again = gate::judge(zip, release.frozen, Some(&law.protocol))
             .map_err(|error| ReadError::Failed(error.to_string()))?;
-        looked.findings.extend(conformity::check_gate(&statement.predicate, &again));
-        looked.findings.extend(conformity::check_configs(&looked.runs, &again, law, &release.names()));
+        weighed.by_rule(conformity::check_gate(&statement.predicate, &again));
+        weighed.by_rule(conformity::check_configs(&looked.runs, &again, law, &release.names()));
     }
-    Ok(Verdict::from_findings(looked.counts, looked.findings))
+    Ok(weighed.verdict(looked.counts, against, release))
 }
 
 /// What a statement is held to: whoever judges brings all of it, and nothing of it comes from the statement.
@@ -151,22 +182,25 @@ fn not_here(statement: &Statement) -> Reason {
     }
 }
 
-/// Whether a statement says what its release, its protocol and its round make it say; no file is looked at.
+/// Whether a statement says what this release, its protocol and its round make it say; no file is looked at.
 pub fn conform<'a>(statement: &Statement, release: &'a Release<'_>, round: Option<&Round>) -> Verdict<&'a Law> {
-    match release.law(&statement.predicate.against) {
-        Ok(law) => Verdict::from_findings(law, hold(statement, law, round)),
+    let against = &statement.predicate.against;
+    match release.law(against) {
+        Ok(law) => check_words(statement, law, round).verdict(law, against, release),
         Err(reason) => Verdict::Inconclusive(reason),
     }
 }
 
-fn hold(statement: &Statement, law: &Law, round: Option<&Round>) -> Vec<Finding> {
-    let mut findings = check(statement, law.protocol.track);
-    if findings.is_empty() {
+/// What is wrong with a statement's words; what they say is compared where they agree with each other.
+fn check_words(statement: &Statement, law: &Law, round: Option<&Round>) -> Weighed {
+    let mut weighed = Weighed::default();
+    weighed.by_rule(check(statement, law.protocol.track));
+    if weighed.is_empty() {
         let predicate = &statement.predicate;
-        findings = round.map(|round| conformity::check_round(predicate, round)).unwrap_or_default();
-        findings.extend(conformity::check(predicate, law));
+        weighed.fixed(round.map(|round| conformity::check_round(predicate, round)).unwrap_or_default());
+        weighed.by_rule(conformity::check(predicate, law));
     }
-    findings
+    weighed
 }
 
 /// The round of a statement, where its secret is everyone's: what commits to it, and what is called like it.
@@ -197,23 +231,8 @@ pub fn check(statement: &Statement, track: Track) -> Vec<Finding> {
         broken("predicateType", format!("{} {}", statement.kind, statement.predicate_type));
     }
     let predicate = &statement.predicate;
-    if statement.subject.first() != Some(&submission_subject(&predicate.submission)) {
-        broken("subject", "not the submission first, with its digest".to_owned());
-    }
-    for subject in statement.subject.iter().skip(1) {
-        if !is_path(&subject.name) {
-            broken("subject", format!("`{}` is not a path below the folder", subject.name));
-        } else if let Some(found) = check_size(subject) {
-            broken("subject", found);
-        }
-    }
-    if !statement.subject.iter().skip(1).is_sorted_by(|a, b| a.name < b.name) {
-        broken("subject", "files that are not sorted by path, or named twice".to_owned());
-    }
-    let archive = predicate.submission.archive.bare();
-    if !statement.subject.iter().skip(1).any(|file| file.name == evidence::ARCHIVE && file.digest.sha256 == archive) {
-        broken("subject", format!("no `{}` of the digest of the archive", evidence::ARCHIVE));
-    }
+    findings.extend(check_subjects(statement));
+    let mut broken = |place: &str, found: String| findings.push(Finding::new(Rule::Inconsistent, place).found(found));
     if let Some(found) = check_stages(track.stages(), predicate.outcome, &predicate.stages) {
         broken("stages", found);
     }
@@ -240,6 +259,31 @@ pub fn check(statement: &Statement, track: Track) -> Vec<Finding> {
         if runs.is_empty() {
             broken("runs", "a pass without a run".to_owned());
         }
+    }
+    findings
+}
+
+/// Whether the subjects of a statement are its submission, and files below one folder with lengths: what may be opened.
+fn check_subjects(statement: &Statement) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut broken = |found: String| findings.push(Finding::new(Rule::Inconsistent, "subject").found(found));
+    let predicate = &statement.predicate;
+    if statement.subject.first() != Some(&submission_subject(&predicate.submission)) {
+        broken("not the submission first, with its digest".to_owned());
+    }
+    for subject in statement.subject.iter().skip(1) {
+        if !is_path(&subject.name) {
+            broken(format!("`{}` is not a path below the folder", subject.name));
+        } else if let Some(found) = check_size(subject) {
+            broken(found);
+        }
+    }
+    if !statement.subject.iter().skip(1).is_sorted_by(|a, b| a.name < b.name) {
+        broken("files that are not sorted by path, or named twice".to_owned());
+    }
+    let archive = predicate.submission.archive.bare();
+    if !statement.subject.iter().skip(1).any(|file| file.name == evidence::ARCHIVE && file.digest.sha256 == archive) {
+        broken(format!("no `{}` of the digest of the archive", evidence::ARCHIVE));
     }
     findings
 }

@@ -21,3 +21,4 @@ pub mod release;
 pub mod replay;
 pub mod round;
 pub mod tree;
+mod weighed;

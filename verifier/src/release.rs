@@ -1,5 +1,7 @@
-//! What a release of maxclip knows of its own: the frozen tree, the baseline and the protocols. A statement of
-//! this release is held to them; one of another release is for that one to judge.
+//! What a release of maxclip knows of its own: the frozen tree, the baseline and the protocols.
+//!
+//! The frozen tree binds: a statement of another one is for its own releases to judge. Releases of one frozen tree judge
+//! each other's statements, each by its own rules, and [`Weighed`](crate::weighed::Weighed) says what a difference means.
 
 use records::{
     ProtocolDigest, Reason, ReleaseDigest, TreeDigest,
@@ -11,6 +13,10 @@ use records::{
 };
 
 use crate::{config::Names, frozen::FrozenTree};
+
+/// What to do with another release's statement.
+pub(crate) const OTHER_HINT: &str =
+    "judge it with the release that certified it: `maxclip doctor` says which one a program is";
 
 /// A protocol with all that a run takes from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,19 +71,26 @@ impl<'a> Release<'a> {
         self
     }
 
-    /// The protocol that a statement was judged by; why not, where another release judged it.
+    /// Whether a statement is this very release's own; whose it is, where not. Who signs answers for nothing else.
+    pub fn own(&self, against: &Against) -> Result<(), Reason> {
+        self.check_frozen(against)?;
+        if against.release == self.digest {
+            return Ok(());
+        }
+        Err(other(format!("{} judged it, this one is {}", against.release, self.digest)))
+    }
+
+    fn check_frozen(&self, against: &Against) -> Result<(), Reason> {
+        let own = self.frozen.digest();
+        if against.frozen == own {
+            return Ok(());
+        }
+        Err(other(format!("it rests on {}, this one has {own}", against.frozen)))
+    }
+
+    /// The protocol that a statement of this frozen tree was judged by; why not, where another tree's judged it.
     pub fn law(&self, against: &Against) -> Result<&Law, Reason> {
-        let other = |what: String| Reason {
-            why: format!("written by another release: {what}"),
-            hint: "judge it with the release that certified it: `maxclip doctor` says which one a program is"
-                .to_owned(),
-        };
-        if against.frozen != self.frozen.digest() {
-            return Err(other(format!("it rests on {}, this one has {}", against.frozen, self.frozen.digest())));
-        }
-        if against.release != self.digest {
-            return Err(other(format!("{} judged it, this one is {}", against.release, self.digest)));
-        }
+        self.check_frozen(against)?;
         let known = self.laws.iter().find(|law| law.digest == against.protocol_digest);
         known.ok_or_else(|| Reason {
             why: format!(
@@ -88,6 +101,10 @@ impl<'a> Release<'a> {
             hint: "give the organizer's file, with its model beside it: --protocol FILE.toml".to_owned(),
         })
     }
+}
+
+fn other(what: String) -> Reason {
+    Reason { why: format!("written by another release: {what}"), hint: OTHER_HINT.to_owned() }
 }
 
 fn law(frozen: &FrozenTree<'_>, text: &str) -> Result<Law, ProtocolError> {

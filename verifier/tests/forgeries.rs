@@ -2,7 +2,8 @@
 //! each, walked for `sign` and for `verify`.
 //!
 //! A forgery changes an honest statement, its files, or how they came about; what a forger can make agree with that
-//! is made to agree. Both refuse each, at the place where it was forged.
+//! is made to agree. Both refuse each, at the place where it was forged. Each is tried once more under another release's
+//! name, which buys a forger no pass: what a release derives is inconclusive then, what is a fact is refused as before.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
@@ -14,14 +15,17 @@ use folder::{
     judged, key, passed, real_round, trust, verified,
 };
 use records::{
-    Blake3, DataRoot, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest, Sha256, TreeDigest, Verdict,
-    WorkerDigest,
+    Blake3, DataRoot, Finding, LibtorchDigest, NumericsClass, ProtocolDigest, ReleaseDigest, Rule, Sha256, TreeDigest,
+    Verdict, WorkerDigest,
     v1::{
         evaluation::{self, Real},
         statement::{Outcome, Run, StageValue, Statement, Subject},
     },
 };
-use verifier::evidence::{ARCHIVE, GOLDEN, OBJECT};
+use verifier::{
+    certificate::Verified,
+    evidence::{ARCHIVE, GOLDEN, OBJECT},
+};
 
 /// What is forged.
 enum Forgery {
@@ -191,7 +195,6 @@ const FORGERIES: &[(&str, Forgery, &str)] = &[
     ("protocol renamed", Said(|s, _| s.predicate.against.protocol = "maxi".into()), "against.protocol"),
     ("another protocol", Said(|s, _| s.predicate.against.protocol_digest = ProtocolDigest([1; 32])), "it rests on a protocol that this release does not carry"),
     ("another frozen tree", Said(|s, _| s.predicate.against.frozen.0[0] ^= 1), "it rests on frozen:"),
-    ("another judge", Said(|s, _| s.predicate.against.release = ReleaseDigest([1; 32])), "judged it, this one is release:"),
 ];
 
 /// What was forged, with everything that a forger can make agree with it.
@@ -236,6 +239,82 @@ fn every_forgery_is_refused_by_sign_and_by_verify_at_its_place() {
         faults.extend(fault(verified(&signed, &trust(&[&demo]), &folder, &law), name, "verify", place));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What `verify` said of a forgery as this release's own, where no other release could say otherwise: bytes, the
+/// round and its seeds.
+fn is_fact(findings: &[Finding]) -> bool {
+    let seed = |place: &str| place.ends_with(" seed") && !place.contains(".json");
+    findings.iter().any(|finding| {
+        finding.rule != Rule::Inconsistent || finding.place.starts_with("round.") || seed(&finding.place)
+    })
+}
+
+/// What is wrong with how `verify` took a forgery under another release's name.
+fn renamed_fault(own: Verdict<Verified>, renamed: Verdict<Verified>, name: &str, place: &str) -> Option<String> {
+    match (own, renamed) {
+        (Verdict::Fail(own), Verdict::Fail(renamed)) if is_fact(&own) || is_fact(&renamed) => None,
+        (Verdict::Fail(own), Verdict::Inconclusive(reason)) if !is_fact(&own) => {
+            // The first place is said; which of several that is, does not matter.
+            let named = own.iter().any(|finding| reason.why.contains(&finding.place));
+            let said = reason.why.starts_with("stated by another release, which judged differently: ") && named;
+            (!said).then(|| format!("{name}: verify says {reason:?}, not {place}"))
+        }
+        (Verdict::Inconclusive(own), Verdict::Inconclusive(renamed)) if own == renamed => None,
+        (own, renamed) => Some(format!("{name}: verify says {own:?} and under another name {renamed:?}")),
+    }
+}
+
+#[test]
+fn another_releases_name_buys_no_forgery_a_pass() {
+    let (law, demo) = (wish().law, key("demo", 1));
+    let verify = |statement: &Statement, folder: &Folder| {
+        verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &law)
+    };
+    let (mut faults, mut derived) = (Vec::new(), 0);
+    for (name, forgery, place) in FORGERIES {
+        let (mut statement, folder) = forged(forgery);
+        let own = verify(&statement, &folder);
+        statement.predicate.against.release = ReleaseDigest([1; 32]);
+        let signing = judged(&statement, &folder, &law, Some(&wish().round));
+        let why = if *name == "another frozen tree" { place } else { "judged it, this one is release:" };
+        faults.extend(fault(signing, name, "sign", why));
+        let renamed = verify(&statement, &folder);
+        derived += usize::from(matches!(renamed, Verdict::Inconclusive(_)));
+        faults.extend(renamed_fault(own, renamed, name, place));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(
+        (40..FORGERIES.len() - 20).contains(&derived),
+        "{derived} of {}: facts and what is derived",
+        FORGERIES.len()
+    );
+}
+
+#[test]
+fn an_honest_statement_of_another_release_is_judged_by_this_one_and_signed_by_that_one() {
+    let (law, demo) = (wish().law, key("demo", 1));
+    let (mut statement, mut folder) = passed(&wish());
+    statement.predicate.against.release = ReleaseDigest([1; 32]);
+    let Verdict::Inconclusive(reason) = judged(&statement, &folder, &law, Some(&wish().round)) else {
+        panic!("signed")
+    };
+    assert!(reason.why.contains("judged it, this one is release:"), "{reason:?}");
+    let signed = certificate(&statement, &demo);
+    let Verdict::Pass(verified_now) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("refused") };
+    assert_eq!(verified_now.statement, statement);
+    // A changed byte and a bad signature are what they always are.
+    folder.0.get_mut("small/1/transcript.jsonl").unwrap()[900] ^= 1;
+    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("not found") };
+    assert_eq!(findings[0].rule, Rule::TranscriptChanged);
+    let mut changed = signed.clone();
+    changed[40] ^= 1;
+    assert!(matches!(verified(&changed, &trust(&[&demo]), &folder, &law), Verdict::Fail(_)));
+    // Beside what the other release judged differently, a changed byte is found all the same.
+    statement.predicate.runs[0].mean = "0.900000".into();
+    let signed = certificate(&statement, &demo);
+    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("not found") };
+    assert!(findings.iter().all(|finding| finding.rule == Rule::TranscriptChanged), "{findings:#?}");
 }
 
 #[test]

@@ -18,7 +18,6 @@ use records::{
 use verifier::{
     certificate::{self, Ground},
     envelope,
-    evidence::part::Part,
     keys::{Role, SecretKey},
 };
 
@@ -76,7 +75,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     };
     let release = frozen::release_with(args.protocol.as_slice())?;
     let ground = Ground { release: &release, round: Some(&round), goldens: &goldens };
-    match certificate::judge(&statement, &PlainFolder::of(&path), &Part::Whole, &ground)? {
+    match certificate::judge(&statement, &PlainFolder::of(&path), &ground)? {
         Verdict::Pass(_) => {}
         Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),

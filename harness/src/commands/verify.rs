@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
-use records::{Exit, Finding, Reason, Verdict, file::read_named, v1::statement::Outcome};
+use records::{
+    Exit, Finding, Reason, ReleaseDigest, Verdict,
+    file::read_named,
+    v1::statement::{Certificate, Outcome},
+};
 use serde_json::json;
 use verifier::{
     certificate::{self, Ground, Verified},
@@ -51,7 +55,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let part = args.only.map_or(Part::Kept, Part::Only);
     match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &part, &ground)? {
         Verdict::Pass(verified) if verified.counts.files == 0 => Err(no_such_part(&part).into()),
-        Verdict::Pass(verified) => tell_pass(&verified, args.json, terminal),
+        Verdict::Pass(verified) => tell_pass(&verified, &release.digest, args.json, terminal),
         Verdict::Fail(findings) => tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => tell_reason(&reason, args.json, terminal),
     }
@@ -76,13 +80,16 @@ pub fn trust(paths: &[PathBuf]) -> Result<Trust> {
     Ok(Trust::parse(&text).map_err(|error| Problem::usage(format!("the lists of --trust together: {error}")))?)
 }
 
-fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+fn tell_pass(verified: &Verified, release: &ReleaseDigest, json: bool, terminal: &mut Terminal) -> Result<Exit> {
     let counts = &verified.counts;
-    let outcome = verified.statement.predicate.outcome;
+    let Certificate { outcome, against, .. } = &verified.statement.predicate;
     if json {
         let signers: Vec<_> =
             verified.signers.iter().map(|signer| json!({"keyid": signer.id, "trusted": signer.trusted})).collect();
-        terminal.json(&json!({"exit": Exit::Pass, "outcome": outcome, "signers": signers, "checked": counts}))?;
+        terminal.json(&json!({
+            "exit": Exit::Pass, "outcome": outcome, "stated_by": against.release, "judged_by": release,
+            "signers": signers, "checked": counts,
+        }))?;
         return Ok(Exit::Pass);
     }
     let word = terminal.paint(Paint::Good, "pass");
@@ -90,6 +97,10 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
         "{word}       signature good, {0} of {0} files as signed, {1} checkpoints, {2} steps of transcripts",
         counts.files, counts.checkpoints, counts.steps
     ));
+    if against.release != *release {
+        let [stated, judged] = [&against.release, release].map(ReleaseDigest::short);
+        terminal.line(format_args!("           stated by {stated}, judged here by {judged}: they judge it alike"));
+    }
     if counts.left_out > 0 {
         terminal.line(format_args!("           {} files were not asked for: nothing is said of them", counts.left_out));
     }
@@ -102,7 +113,7 @@ fn tell_pass(verified: &Verified, json: bool, terminal: &mut Terminal) -> Result
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
         terminal.line(format_args!("           signed by {}   {note}", signer.id));
     }
-    if outcome == Outcome::Fail {
+    if *outcome == Outcome::Fail {
         terminal.line("           what it certifies is a FAIL: see `maxclip show`");
     }
     Ok(Exit::Pass)

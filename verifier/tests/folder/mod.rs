@@ -135,7 +135,7 @@ pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
 /// What `sign` is told of a statement, by whoever has this release and its golden.
 pub fn judged(statement: &Statement, files: &dyn Files, law: &Law, round: Option<&Round>) -> Verdict<Counts> {
     let (release, goldens) = (law.release(), [law.golden()]);
-    judge(statement, files, &Part::Whole, &Ground { release: &release, round, goldens: &goldens }).unwrap()
+    judge(statement, files, &Ground { release: &release, round, goldens: &goldens }).unwrap()
 }
 
 /// What `verify` is told of a certificate.

@@ -243,6 +243,9 @@ fn tell(board: &Board, past: &[(String, Past)], terminal: &mut Terminal) {
     for (label, note) in ["seeds", "ranks"].into_iter().zip(notes(board)) {
         terminal.line(format_args!("  {label:<8} {note}"));
     }
+    if let Some(note) = releases(board) {
+        terminal.line(format_args!("  {:<8} {note}", "releases"));
+    }
     terminal.line(format_args!("  {:<8} {CHECKED}", "checked"));
     if !past.is_empty() {
         terminal.line(format_args!("  {:<8} {} certificates are not on it: see above", "left out", past.len()));
@@ -281,6 +284,13 @@ fn notes(board: &Board) -> [String; 2] {
         format!("the same for all, {}; {rest}", seeds.join(", ")),
         "intervals, as far as the results tell; all differences of the board are called at one level, 5 %".to_owned(),
     ]
+}
+
+/// Which releases stated the certificates, where there is more than one.
+fn releases(board: &Board) -> Option<String> {
+    let named = board.releases.iter().map(|(release, count)| format!("{} ({count})", release.short()));
+    let named: Vec<_> = named.collect();
+    (named.len() > 1).then(|| format!("stated by {} of one frozen tree: {}", named.len(), named.join(", ")))
 }
 
 fn tell_json(board: &Board, past: &[(String, Past)], exit: Exit, terminal: &mut Terminal) -> Result<()> {
@@ -323,7 +333,7 @@ fn tell_json(board: &Board, past: &[(String, Past)], exit: Exit, terminal: &mut 
     };
     terminal.json(&json!({
         "exit": exit, "protocol": board.protocol, "competition": board.competition, "round": board.round,
-        "certificates": board.certificates, "root": board.root, "checked": CHECKED,
+        "certificates": board.certificates, "root": board.root, "checked": CHECKED, "releases": board.releases,
         "scales": board.scales.iter().map(scale).collect::<Vec<_>>(), "spread_stands_in": board.spread_stands_in,
         "rows": board.rows.iter().map(row).collect::<Vec<_>>(),
         "failed": board.failed.iter().map(failed).collect::<Vec<_>>(),

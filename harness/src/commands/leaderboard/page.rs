@@ -14,7 +14,7 @@ use records::{
     v1::names::CERTIFICATE,
 };
 
-use super::{CHECKED, notes};
+use super::{CHECKED, notes, releases};
 use crate::{
     cut::{LINE, WORD, cut},
     number::{decimal, ranks, signed},
@@ -77,6 +77,7 @@ struct Page {
     failed: Vec<Fold>,
     /// Of seeds, and of ranks.
     notes: [String; 2],
+    releases: Option<String>,
     checked: &'static str,
     certificates: usize,
     root: String,
@@ -142,6 +143,7 @@ fn page(board: &Board, folder: &str) -> Result<String> {
         rows: board.rows.iter().enumerate().map(row).collect(),
         failed: board.failed.iter().map(fold).collect(),
         notes: notes(board),
+        releases: releases(board),
         checked: CHECKED,
         certificates: board.certificates,
         root: board.root.to_string(),
@@ -265,7 +267,9 @@ mod tests {
         board::{Scale, Scored},
         compare::{Difference, Standing},
     };
-    use records::{Blake3, v1::statement::Entry};
+    use std::collections::BTreeMap;
+
+    use records::{Blake3, ReleaseDigest, v1::statement::Entry};
 
     use super::*;
 
@@ -306,6 +310,7 @@ mod tests {
             spread_stands_in: true,
             rows,
             failed: vec![failed],
+            releases: BTreeMap::from([(ReleaseDigest([7; 32]), 3)]),
             certificates: 3,
             root: Blake3([0; 32]),
         }
