@@ -33,6 +33,7 @@ mod resolve;
 mod room;
 mod round;
 mod scratch;
+mod shell;
 mod signals;
 mod stop;
 mod terminal;
@@ -79,11 +80,7 @@ fn main() -> ExitCode {
 
 /// This command, as a shell reads it.
 fn again() -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
-    let quoted = |word: OsString| match word.to_string_lossy() {
-        word if !word.is_empty() && word.chars().all(plain) => word.into_owned(),
-        word => format!("'{}'", word.replace('\'', "'\\''")),
-    };
+    let quoted = |word: OsString| shell::quoted(&word.to_string_lossy());
     let words: Vec<_> = std::iter::once("maxclip".to_owned()).chain(std::env::args_os().skip(1).map(quoted)).collect();
     words.join(" ")
 }

@@ -3,8 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use records::file::read_named;
+use records::{
+    Verdict,
+    file::read_named,
+    v1::round::{Announcement, Reveal},
+};
 pub use verifier::round::{Round, RoundError, RoundFile};
+use verifier::{
+    envelope::{self, CERTIFICATE_MAX},
+    keys::Trust,
+    predicate::Predicate,
+};
 
 use crate::problem::Problem;
 
@@ -21,9 +30,48 @@ pub fn load(path: Option<&Path>) -> Result<Round> {
 
 /// Reads a round's file, whose beacon may be missing.
 pub fn read(path: &Path) -> Result<RoundFile> {
-    let bytes = read_named(path, ROUND_MAX)?;
-    let text = std::str::from_utf8(&bytes).ok().context(Problem::usage(format!("{} is not UTF-8", path.display())))?;
+    parse(path, &read_named(path, ROUND_MAX)?)
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<RoundFile> {
+    let text = std::str::from_utf8(bytes).ok().context(Problem::usage(format!("{} is not UTF-8", path.display())))?;
     Ok(RoundFile::parse(text).map_err(|error| refused(path, &error))?)
+}
+
+/// The round with its secret: out of its organizer's file, or out of what `round reveal` wrote.
+pub fn known(path: &Path, trust: &Trust) -> Result<Verdict<Round>> {
+    let bytes = read_named(path, CERTIFICATE_MAX)?;
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return revealed(path, Some(trust));
+    }
+    Ok(Verdict::Pass(parse(path, &bytes)?.ready().map_err(|error| refused(path, &error))?))
+}
+
+/// The round that `round reveal` published; a finding where the secret is not the one that was committed to.
+pub fn revealed(path: &Path, trust: Option<&Trust>) -> Result<Verdict<Round>> {
+    Ok(match open::<Reveal>(path, trust)? {
+        Verdict::Pass(reveal) => match Round::revealed(&reveal, &path.display().to_string()) {
+            Ok(round) => Verdict::Pass(round),
+            Err(finding) => Verdict::Fail(vec![*finding]),
+        },
+        Verdict::Fail(findings) => Verdict::Fail(findings),
+        Verdict::Inconclusive(reason) => Verdict::Inconclusive(reason),
+    })
+}
+
+/// What `round commit` published; nothing where no file was named.
+pub fn announced(path: Option<&Path>, trust: Option<&Trust>) -> Result<Verdict<Option<Announcement>>> {
+    let open = |path| Ok(open::<Announcement>(path, trust)?.map(Some));
+    path.map_or(Ok(Verdict::Pass(None)), open)
+}
+
+/// Reads what a statement claims, and judges its signature where somebody is trusted.
+pub fn open<P: Predicate>(path: &Path, trust: Option<&Trust>) -> Result<Verdict<P>> {
+    let bytes = read_named(path, CERTIFICATE_MAX)?;
+    Ok(match trust {
+        Some(trust) => envelope::open::<P>(&bytes, trust).map(|opened| opened.statement.predicate),
+        None => envelope::peek::<P>(&bytes).map(|(_, statement)| statement.predicate),
+    })
 }
 
 /// Says why a file is no round, or not one that was asked for.

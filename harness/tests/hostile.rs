@@ -141,8 +141,8 @@ fn a_board_has_one_line_an_entry() {
     }
     let args = ["leaderboard", "runs", "--trust", "demo.pub", "--html", "board.html"];
     let text = bench.harmless(0, "\\nPASS forged", &args);
-    // Title and head; seeds, ranks, what was checked, and the root.
-    assert_eq!(text.lines().count(), movers.len() + 6, "{text}");
+    // Title and head; dates, seeds, ranks, what was checked, and the root.
+    assert_eq!(text.lines().count(), movers.len() + 7, "{text}");
     let text = bench.harmless(0, "\\nPASS forged", &["leaderboard", "runs", "--trust", "demo.pub", "--json"]);
     let board: serde_json::Value = serde_json::from_str(&text).unwrap();
     let names = board["failed"].as_array().unwrap().iter().map(|row| row["entry"]["name"].as_str().unwrap().to_owned());

@@ -10,9 +10,10 @@ mod release;
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use bench::Bench;
-use folder::{Wish, certificate, key, passed};
+use folder::{Wish, certificate, key, passed, signed};
 use release::entry;
-use verifier::round::Round;
+use snapbox::assert_data_eq;
+use verifier::{predicate, round::Round};
 
 const BEACON: &str = "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0";
 
@@ -98,6 +99,116 @@ fn a_revealed_secret_is_checked_against_every_seed_of_every_certificate() {
     assert_eq!(bench.told("round check a.json --reveal round-1.json").0, 3);
     fs::write(bench.path("nobody.pub"), format!("{}\n", key("demo", 2).public())).unwrap();
     assert_eq!(bench.told("round check a.json --reveal reveal.json --trust nobody.pub").0, 3);
+}
+
+#[test]
+fn verify_makes_the_seeds_again_of_an_organizers_file_and_of_a_reveal() {
+    let bench = Bench::new();
+    let round = bench.started();
+    bench.signed("entry", &wish(&round, &round));
+    bench.signed("shopped", &wish(&round, &Round::practice()));
+    bench.passes("round reveal round.toml --key demo.key --out reveal.json");
+    let verify = "verify entry/certificate.json --trust demo.pub";
+    let said = bench.passes(verify);
+    assert!(said.contains("seeds not judged"), "{said}");
+    for known in ["round.toml", "reveal.json", "reveal.json --commitment round-1.json"] {
+        let said = bench.passes(&format!("{verify} --round {known}"));
+        assert!(said.contains("6 of 6 seeds are those of the round"), "{said}");
+        let (code, said) = bench.told(&format!("verify shopped/certificate.json --trust demo.pub --round {known}"));
+        assert!(code == 1 && said.matches("expected  seed:").count() == 6, "{said}");
+    }
+    let (_, said) = bench.told(&format!("{verify} --round reveal.json --json"));
+    assert!(said.contains("\"seeds\":6"), "{said}");
+    // Another round's, a secret that was not committed to, a stranger's, and a file of another kind.
+    bench.passes("round new --competition lakes --round 1 --out other.toml");
+    bench.passes("round commit other.toml --protocol mini --key demo.key --out other-1.json");
+    bench.passes(&format!("round beacon other.toml {BEACON}"));
+    for other in ["--round other.toml", "--commitment other-1.json"] {
+        let (code, said) = bench.told(&format!("{verify} {other}"));
+        assert!(code == 1 && said.contains("round.commitment"), "{said}");
+    }
+    let mut lie = round.reveal();
+    lie.secret = lie.secret.chars().rev().collect();
+    let subject = vec![records::v1::round::subject(&lie.commitment)];
+    let lie = serde_json::to_value(predicate::state(subject, lie)).unwrap();
+    fs::write(bench.path("lie.json"), signed(&lie, &key("demo", 1))).unwrap();
+    let (code, said) = bench.told(&format!("{verify} --round lie.json"));
+    assert!(code == 1 && said.contains("lie.json secret"), "{said}");
+    fs::write(bench.path("stranger.json"), signed(&lie, &key("stranger", 2))).unwrap();
+    for (option, file) in [("--round", "stranger.json"), ("--round", "round-1.json"), ("--commitment", "reveal.json")] {
+        let (code, said) = bench.told(&format!("{verify} {option} {file}"));
+        assert_eq!(code, 3, "{option} {file}: {said}");
+    }
+}
+
+#[test]
+fn a_board_shows_what_was_signed_before_the_round_and_holds_certificates_to_it() {
+    let bench = Bench::new();
+    let dates = "--opens 2026-12-01 --closes 2026-12-31";
+    let source = "drand round 4242";
+    let new =
+        ["round", "new", "--competition", "lakes", "--round", "1", "--beacon-source", source, "--out", "round.toml"];
+    let (code, said) = bench.maxclip(&[&new[..], &["--opens", "2026-12-01"]].concat());
+    assert!(code == 2 && said.contains("--closes"), "{said}");
+    for (bad, says) in
+        [("--opens 2026-02-30 --closes 2026-12-31", "YYYY-MM-DD"), ("--opens 2026-12-02 --closes 2026-12-01", "before")]
+    {
+        let (code, said) = bench.maxclip(&[&new[..], &bad.split(' ').collect::<Vec<_>>()].concat());
+        assert!(code == 2 && said.contains(says), "{said}");
+    }
+    let (code, said) = bench.maxclip(&[&new[..], &dates.split(' ').collect::<Vec<_>>()].concat());
+    assert_eq!(code, 0, "{said}");
+    bench.passes("round commit round.toml --protocol mini --key demo.key --out round-1.json");
+    bench.passes(&format!("round beacon round.toml {BEACON}"));
+    let round = Round::parse(&fs::read_to_string(bench.path("round.toml")).unwrap()).unwrap();
+    bench.signed("runs/a", &wish(&round, &round));
+    let said = bench.passes("leaderboard runs --trust demo.pub");
+    assert!(said.contains("  dates    not known: no commitment of the round was given"), "{said}");
+    let title = "Lakes' <b>first</b> season";
+    let board = ["leaderboard", "runs", "--trust", "demo.pub", "--commitment", "round-1.json", "--title", title];
+    let (code, said) = bench.maxclip(&[&board[..], &["--html", "board.html"]].concat());
+    assert_eq!(code, 0, "{said}");
+    assert_data_eq!(said, snapbox::file!["board_dated.txt": Text]);
+    // The page says the same, and what it says writes it again.
+    let page = fs::read_to_string(bench.path("board.html")).unwrap();
+    assert!(page.contains("2026-12-01 to 2026-12-31") && page.contains(source) && !page.contains("<b>first"), "{page}");
+    for link in page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(link.starts_with('#') || link.starts_with("https://") || bench.path(link).exists(), "{link}");
+    }
+    let command = page.rsplit("<code>").next().unwrap().split("</code>").next().unwrap();
+    let command = ["&#38;", "&#60;", "&#62;", "&#39;", "&#34;"]
+        .into_iter()
+        .zip(["&", "<", ">", "'", "\""])
+        .fold(command.replace("KEYS", "demo.pub").replace("FILE", "again.html"), |command, (escaped, plain)| {
+            command.replace(escaped, plain)
+        });
+    fs::remove_dir_all(bench.path("runs")).unwrap();
+    fs::remove_file(bench.path("round-1.json")).unwrap();
+    assert_eq!(bench.shell(&command).0, 0, "{command}");
+    assert_eq!(fs::read_to_string(bench.path("again.html")).unwrap(), page);
+}
+
+#[test]
+fn a_certificate_of_another_commitment_is_on_no_board_of_a_dated_round() {
+    let bench = Bench::new();
+    let round = bench.started();
+    bench.signed("runs/a", &wish(&round, &round));
+    bench.signed("runs/practice", &wish(&Round::practice(), &Round::practice()));
+    // Of the same names, and of a secret that was drawn later.
+    bench.passes("round new --competition lakes --round 1 --out later.toml");
+    bench.passes(&format!("round beacon later.toml {BEACON}"));
+    let later = Round::parse(&fs::read_to_string(bench.path("later.toml")).unwrap()).unwrap();
+    bench.signed("runs/later", &wish(&later, &later));
+    let board = "leaderboard runs --trust demo.pub --commitment round-1.json";
+    let (code, said) = bench.told(board);
+    assert!(code == 1 && said.contains("runs/later/certificate.json: not on the board"), "{said}");
+    assert!(said.contains("round.commitment") && said.contains("of another round than the commitment"), "{said}");
+    assert!(said.contains("a function of 1 certificates") && said.contains("the organizer's commitment says nothing"));
+    // Nobody's commitment, and a file of another kind.
+    fs::write(bench.path("nobody.pub"), format!("{}\n", key("demo", 2).public())).unwrap();
+    assert_eq!(bench.told("leaderboard runs --trust nobody.pub --commitment round-1.json").0, 3);
+    assert_eq!(bench.told("leaderboard runs --trust demo.pub --commitment runs/a/certificate.json").0, 3);
+    assert_eq!(bench.maxclip(&["leaderboard", "runs", "--trust", "demo.pub", "--title", "a\nb"]).0, 2);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use records::{
     v1::{
         golden::Golden,
         names::is_name,
+        round::Announcement,
         statement::{
             Annotations, Certificate, Outcome, Run, STATEMENT_TYPE, Stage, StageValue, Statement, Subject,
             SubjectDigest, Submission,
@@ -38,6 +39,8 @@ pub struct Verified {
     pub signers: Vec<Signer>,
     /// What was looked at.
     pub counts: Counts,
+    /// Trainings whose seeds were made again; none where the round's secret is not known.
+    pub seeds: Option<usize>,
 }
 
 /// Judges a certificate and every file that it names.
@@ -60,7 +63,8 @@ pub fn verify(
     let known = known_round(&opened.statement);
     let ground = Ground { round: ground.round.or(known.as_ref()), ..*ground };
     let judged = examine(&opened.statement, files, part, &ground)?;
-    Ok(judged.map(|counts| Verified { statement: opened.statement, signers: opened.signers, counts }))
+    let seeds = ground.round.map(|_| opened.statement.predicate.runs.len());
+    Ok(judged.map(|counts| Verified { statement: opened.statement, signers: opened.signers, counts, seeds }))
 }
 
 /// Judges a statement, every file that it names, and the seeds where the round's secret is known: what `sign` asks
@@ -97,7 +101,7 @@ fn judge_own(
         Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
     let asked = scale.map(|scale| law.of_scale(scale));
-    let words = check_words(statement, asked.as_ref().unwrap_or(law), ground.round);
+    let words = check_words(statement, asked.as_ref().unwrap_or(law), ground);
     if !words.is_empty() {
         return Ok(words.verdict(Counts::default(), against, release));
     }
@@ -119,7 +123,7 @@ fn examine(
         Ok(law) => law,
         Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let words = check_words(statement, law, ground.round);
+    let words = check_words(statement, law, ground);
     // Another release may have stated what this one would not; a changed byte is found beside that, too.
     let own = against.release == release.digest;
     if !words.is_empty() && (own || !check_subjects(statement).is_empty()) {
@@ -167,6 +171,8 @@ pub struct Ground<'a> {
     pub release: &'a Release<'a>,
     /// The round, where it is known whole.
     pub round: Option<&'a Round>,
+    /// What its organizer published before it.
+    pub announced: Option<&'a Announcement>,
     /// Goldens that are known to be right.
     pub goldens: &'a [Golden],
 }
@@ -183,21 +189,23 @@ fn not_here(statement: &Statement) -> Reason {
 }
 
 /// Whether a statement says what this release, its protocol and its round make it say; no file is looked at.
-pub fn conform<'a>(statement: &Statement, release: &'a Release<'_>, round: Option<&Round>) -> Verdict<&'a Law> {
-    let against = &statement.predicate.against;
+pub fn conform<'a>(statement: &Statement, ground: &Ground<'a>) -> Verdict<&'a Law> {
+    let (against, release) = (&statement.predicate.against, ground.release);
     match release.law(against) {
-        Ok(law) => check_words(statement, law, round).verdict(law, against, release),
+        Ok(law) => check_words(statement, law, ground).verdict(law, against, release),
         Err(reason) => Verdict::Inconclusive(reason),
     }
 }
 
 /// What is wrong with a statement's words; what they say is compared where they agree with each other.
-fn check_words(statement: &Statement, law: &Law, round: Option<&Round>) -> Weighed {
+fn check_words(statement: &Statement, law: &Law, ground: &Ground<'_>) -> Weighed {
     let mut weighed = Weighed::default();
     weighed.by_rule(check(statement, law.protocol.track));
     if weighed.is_empty() {
         let predicate = &statement.predicate;
-        weighed.fixed(round.map(|round| conformity::check_round(predicate, round)).unwrap_or_default());
+        let announced = ground.announced.map(|announced| conformity::check_announced(predicate, announced));
+        let round = ground.round.map(|round| conformity::check_round(predicate, round));
+        weighed.fixed(announced.into_iter().chain(round).flatten());
         weighed.by_rule(conformity::check(predicate, law));
     }
     weighed

@@ -16,7 +16,7 @@ use records::{
     Commitment, Finding, ProtocolDigest, Rule, Sha256,
     v1::{
         names::RunName,
-        round::{Announcement, Reveal},
+        round::{Announcement, Days, Reveal},
         statement,
     },
 };
@@ -43,6 +43,9 @@ pub struct RoundFile {
     /// Absent until it has been drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     beacon: Option<String>,
+    /// When entries are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    days: Option<Days>,
 }
 
 /// A round that entries can be certified under.
@@ -83,6 +86,9 @@ pub enum RoundError {
     /// Enough digits that nobody drew.
     #[error("`{0}` can be guessed: {1}")]
     Guessable(&'static str, &'static str),
+    /// A round that is over before it begins.
+    #[error("`days` end before they begin")]
+    Days,
     /// The round cannot start yet.
     #[error("`beacon` is missing: it is drawn after the commitment to the secret was published")]
     NoBeacon,
@@ -100,14 +106,16 @@ impl RoundError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Toml { .. } | Self::Blank(_) => {
-                "a round's file has texts: competition, round, secret, beacon_source and beacon; see docs/organizers.md"
+                "a round's file has texts: competition, round, secret, beacon_source and beacon, and in [days] opens and \
+                 closes; see docs/organizers.md"
             }
+            Self::Days => "both days are included: a round of one day opens and closes on it",
             Self::Practice => "leave --round away to practise; a real round has a name of its own",
             Self::NotHexadecimal("secret") | Self::Short("secret", _) | Self::Guessable("secret", _) => {
-                "draw a round's secret with: maxclip round new"
+                "draw a round's secret with `maxclip round new`"
             }
-            Self::NoBeacon => "publish what `maxclip round commit` writes; then: maxclip round beacon FILE VALUE",
-            Self::Drawn => "another beacon is another round: maxclip round new",
+            Self::NoBeacon => "publish what `maxclip round commit` writes; then `maxclip round beacon FILE VALUE`",
+            Self::Drawn => "another beacon is another round: `maxclip round new`",
             Self::NotHexadecimal(_) | Self::Short(..) | Self::Guessable(..) | Self::OwnBeacon => {
                 "write the digits of a public random value that is younger than the commitment, such as a round of drand"
             }
@@ -121,9 +129,10 @@ impl RoundFile {
         competition: String,
         round: String,
         beacon_source: Option<String>,
+        days: Option<Days>,
         secret: &[u8; 32],
     ) -> Result<Self, RoundError> {
-        Self { competition, round, secret: Sha256(*secret).bare(), beacon_source, beacon: None }.checked()
+        Self { competition, round, secret: Sha256(*secret).bare(), beacon_source, beacon: None, days }.checked()
     }
 
     /// Reads the file of a real round.
@@ -149,6 +158,9 @@ impl RoundFile {
         let practice = Round::practice();
         if (&self.competition, &self.round) == (&practice.competition, &practice.round) {
             return Err(RoundError::Practice);
+        }
+        if self.days.is_some_and(|days| days.closes < days.opens) {
+            return Err(RoundError::Days);
         }
         check_drawn("secret", &self.secret)?;
         if let Some(beacon) = &self.beacon {
@@ -177,6 +189,7 @@ impl RoundFile {
             protocol: protocol.to_owned(),
             protocol_digest,
             beacon_source: self.beacon_source.clone(),
+            days: self.days,
         }
     }
 
@@ -212,7 +225,7 @@ impl Round {
     /// been chosen.
     pub fn revealed(reveal: &Reveal, place: &str) -> Result<Self, Box<Finding>> {
         let Reveal { competition, round, commitment, secret, beacon } = reveal.clone();
-        let file = RoundFile { competition, round, secret, beacon_source: None, beacon: Some(beacon) };
+        let file = RoundFile { competition, round, secret, beacon_source: None, beacon: Some(beacon), days: None };
         let finding = |key: &str| Finding::new(Rule::Inconsistent, format!("{place} {key}"));
         let found = file.commitment();
         if found != commitment {
@@ -380,15 +393,20 @@ mod tests {
 
     #[test]
     fn a_round_is_drawn_committed_to_started_and_revealed() {
-        let source = Some("drand 4242".to_owned());
-        let file = RoundFile::draw("lakes".into(), "1".into(), source, &[0x5e; 32]);
+        let source = || Some("drand 4242".to_owned());
+        let days =
+            |opens: &str, closes: &str| Some(Days { opens: opens.parse().unwrap(), closes: closes.parse().unwrap() });
+        let days_1 = days("2026-12-01", "2026-12-31");
+        let file = RoundFile::draw("lakes".into(), "1".into(), source(), days_1, &[0x5e; 32]);
         assert_eq!(file.unwrap_err(), RoundError::Guessable("secret", "it is made of a few digits only"));
         let secret: [u8; 32] = std::array::from_fn(|at| (at * 41 + 7) as u8);
-        let file = RoundFile::draw("lakes".into(), "1".into(), Some("drand 4242".to_owned()), &secret).unwrap();
+        let over = RoundFile::draw("lakes".into(), "1".into(), source(), days("2026-12-02", "2026-12-01"), &secret);
+        assert_eq!(over.unwrap_err(), RoundError::Days);
+        let file = RoundFile::draw("lakes".into(), "1".into(), source(), days_1, &secret).unwrap();
         assert_eq!(RoundFile::parse(&file.text().unwrap()).unwrap(), file);
         assert_eq!(file.clone().ready().unwrap_err(), RoundError::NoBeacon);
         let announced = file.announcement("mini", PROTOCOL);
-        assert_eq!(announced.beacon_source.as_deref(), Some("drand 4242"));
+        assert_eq!((announced.beacon_source.as_deref(), announced.days), (Some("drand 4242"), days_1));
         assert_eq!(file.clone().with_beacon("none").unwrap_err(), RoundError::NotHexadecimal("beacon"));
         let file = file.with_beacon(BEACON).unwrap();
         assert_eq!(file.clone().with_beacon(BEACON).unwrap_err(), RoundError::Drawn);

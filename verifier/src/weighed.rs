@@ -24,7 +24,7 @@ pub(crate) struct Weighed(Vec<(Basis, Finding)>);
 
 impl Weighed {
     /// Adds what every release of this frozen tree finds.
-    pub fn fixed(&mut self, findings: Vec<Finding>) {
+    pub fn fixed(&mut self, findings: impl IntoIterator<Item = Finding>) {
         self.0.extend(findings.into_iter().map(|finding| (Basis::Fixed, finding)));
     }
 

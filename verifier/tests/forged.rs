@@ -18,7 +18,7 @@ use records::{
     },
 };
 use verifier::{
-    certificate::{Verified, conform, known_round},
+    certificate::{Ground, Verified, conform, known_round},
     evidence::{ARCHIVE, GOLDEN, OBJECT},
     round::Round,
 };
@@ -270,7 +270,9 @@ fn a_failure_says_what_its_stages_left_behind() {
         let (mut statement, folder) = failed(&wish());
         forge(&mut statement);
         renew(&mut statement, &folder);
-        match conform(&statement, &wish().law.release(), known_round(&statement).as_ref()) {
+        let (release, round) = (wish().law.release(), known_round(&statement));
+        let ground = Ground { release: &release, round: round.as_ref(), announced: None, goldens: &[] };
+        match conform(&statement, &ground) {
             Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.place).collect(),
             other => vec![format!("{other:?}")],
         }

@@ -284,11 +284,8 @@ fn another_releases_name_buys_no_forgery_a_pass() {
         faults.extend(renamed_fault(own, renamed, name, place));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    assert!(
-        (40..FORGERIES.len() - 20).contains(&derived),
-        "{derived} of {}: facts and what is derived",
-        FORGERIES.len()
-    );
+    let facts = FORGERIES.len() - derived;
+    assert!(derived > 60 && facts > 15, "{derived} are derived, {facts} are facts");
 }
 
 #[test]

@@ -232,7 +232,7 @@ fn two_runs(offered: &Offered<'_>, other: &Path) -> Problem {
 fn judge(job: &Certification<'_>, offered: &Offered<'_>, known: &Known) -> Result<()> {
     let release = frozen::release()?.with(job.law.verified());
     let goldens: Vec<_> = known.golden.iter().cloned().collect();
-    let ground = Ground { release: &release, round: Some(job.round), goldens: &goldens };
+    let ground = Ground { release: &release, round: Some(job.round), announced: None, goldens: &goldens };
     let files = PlainFolder::of(&offered.folder.join(names::STATEMENT));
     let refuse = |why: String| {
         let why = format!("{} cannot be joined: {why}", offered.folder.display());

@@ -8,19 +8,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use records::{
     Exit, Finding, Verdict, canonical,
-    file::{self, read_named},
+    file,
     v1::{
-        round::{self as public, Announcement, Reveal},
+        round::{self as public, Date, Days},
         statement::{Certificate, Statement},
     },
 };
 use serde_json::json;
 use verifier::{
-    conformity,
-    envelope::{self, CERTIFICATE_MAX},
+    conformity, envelope,
     keys::Trust,
     predicate::{self, Predicate},
-    round::{Round, RoundFile},
+    round::RoundFile,
 };
 
 use super::{sign, verify};
@@ -55,6 +54,12 @@ enum Act {
         /// Where and when the beacon will be drawn: stated by `commit`
         #[arg(long, value_name = "TEXT")]
         beacon_source: Option<String>,
+        /// The first day on which entries are taken: stated by `commit`
+        #[arg(long, value_name = "YYYY-MM-DD", requires = "closes")]
+        opens: Option<Date>,
+        /// The last day, included
+        #[arg(long, value_name = "YYYY-MM-DD", requires = "opens")]
+        closes: Option<Date>,
         /// The file; it may not be there
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -126,7 +131,14 @@ struct Check {
 /// Does it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
-        Act::New { competition, round, beacon_source, out } => new(competition, round, beacon_source, &out, terminal),
+        Act::New { competition, round, beacon_source, opens, closes, out } => {
+            let days = opens.zip(closes).map(|(opens, closes)| Days { opens, closes });
+            let mut secret = [0; SECRET_BYTES];
+            getrandom::fill(&mut secret)
+                .map_err(|error| Problem::fault(format!("the system gives no random bytes: {error}")))?;
+            let drawn = RoundFile::draw(competition, round, beacon_source, days, &secret);
+            new(drawn.map_err(|error| Problem::usage(&error).hint(error.hint()))?, &out, terminal)
+        }
         Act::Commit { file, protocol, key, out } => commit(&file, &Law::chosen(&protocol)?, &key, &out, terminal),
         Act::Beacon { file, value } => beacon(&file, &value, terminal),
         Act::Reveal { file, key, out } => reveal(&file, &key, &out, terminal),
@@ -134,18 +146,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
 }
 
-fn new(
-    competition: String,
-    round: String,
-    beacon_source: Option<String>,
-    out: &Path,
-    terminal: &mut Terminal,
-) -> Result<Exit> {
-    let mut secret = [0; SECRET_BYTES];
-    getrandom::fill(&mut secret)
-        .map_err(|error| Problem::fault(format!("the system gives no random bytes: {error}")))?;
-    let drawn = RoundFile::draw(competition, round, beacon_source, &secret)
-        .map_err(|error| Problem::usage(&error).hint(error.hint()))?;
+fn new(drawn: RoundFile, out: &Path, terminal: &mut Terminal) -> Result<Exit> {
     private::create(out, &drawn.text()?, 0o600)?;
     terminal
         .line(format_args!("secret     {}   for nobody else, and never lost: the round hangs on it", out.display()));
@@ -214,22 +215,16 @@ impl Check {
 
     /// Gathers what differs; `Fail` and `Inconclusive` where a file cannot be opened.
     fn judge(&self, trust: Option<&Trust>, findings: &mut Vec<Finding>, seeds: &mut usize) -> Result<Verdict<()>> {
-        let round = match open::<Reveal>(&self.reveal, trust)? {
-            Verdict::Pass(reveal) => match Round::revealed(&reveal, &self.reveal.display().to_string()) {
-                Ok(round) => round,
-                Err(finding) => return Ok(Verdict::Fail(vec![*finding])),
-            },
+        let round = match round::revealed(&self.reveal, trust)? {
+            Verdict::Pass(round) => round,
             other => return Ok(other.map(drop)),
         };
-        let announced = match &self.commitment {
-            None => None,
-            Some(path) => match open::<Announcement>(path, trust)? {
-                Verdict::Pass(announcement) => Some(announcement),
-                other => return Ok(other.map(drop)),
-            },
+        let announced = match round::announced(self.commitment.as_deref(), trust)? {
+            Verdict::Pass(announced) => announced,
+            other => return Ok(other.map(drop)),
         };
         for path in &self.certificates {
-            let predicate = match open::<Certificate>(path, trust)? {
+            let predicate = match round::open::<Certificate>(path, trust)? {
                 Verdict::Pass(predicate) => predicate,
                 Verdict::Fail(broken) => {
                     findings.extend(broken.into_iter().map(|finding| within(path, finding)));
@@ -244,15 +239,6 @@ impl Check {
         }
         Ok(Verdict::Pass(()))
     }
-}
-
-/// Reads what a statement claims, and judges its signature where somebody is trusted.
-fn open<P: Predicate>(path: &Path, trust: Option<&Trust>) -> Result<Verdict<P>> {
-    let bytes = read_named(path, CERTIFICATE_MAX)?;
-    Ok(match trust {
-        Some(trust) => envelope::open::<P>(&bytes, trust).map(|opened| opened.statement.predicate),
-        None => envelope::peek::<P>(&bytes).map(|(_, statement)| statement.predicate),
-    })
 }
 
 /// A finding with the file that it is in.

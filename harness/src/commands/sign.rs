@@ -74,7 +74,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     };
     let release = frozen::release_with(args.protocol.as_slice())?;
-    let ground = Ground { release: &release, round: Some(&round), goldens: &goldens };
+    let ground = Ground { release: &release, round: Some(&round), announced: None, goldens: &goldens };
     match certificate::judge(&statement, &PlainFolder::of(&path), &ground)? {
         Verdict::Pass(_) => {}
         Verdict::Fail(findings) => return refuse(&findings, args.json, terminal),

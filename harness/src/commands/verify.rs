@@ -20,6 +20,7 @@ use crate::{
     frozen, goldens,
     plain::PlainFolder,
     problem::Problem,
+    round,
     terminal::{Paint, Terminal},
 };
 
@@ -38,6 +39,12 @@ pub struct Args {
     /// the certificate (small, small/1/published)
     #[arg(long, value_name = "PART")]
     only: Option<String>,
+    /// The round, by which every seed is made again: its organizer's file, or what `round reveal` wrote
+    #[arg(long, value_name = "FILE")]
+    round: Option<PathBuf>,
+    /// What `round commit` wrote before the round, which the certificate is held to
+    #[arg(long, value_name = "FILE")]
+    commitment: Option<PathBuf>,
     /// The file of an organizer's own protocol that it was certified under; its model lies beside it
     #[arg(long, value_name = "FILE")]
     protocol: Option<String>,
@@ -51,7 +58,19 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
     let (release, goldens) = (frozen::release_with(args.protocol.as_slice())?, goldens::own());
-    let ground = Ground { release: &release, round: None, goldens: &goldens };
+    let round = match args.round.map(|path| round::known(&path, &trust)).transpose()? {
+        None => None,
+        Some(Verdict::Pass(round)) => Some(round),
+        Some(Verdict::Fail(findings)) => return tell_findings(&findings, args.json, terminal),
+        Some(Verdict::Inconclusive(reason)) => return tell_reason(&reason, args.json, terminal),
+    };
+    let announced = match round::announced(args.commitment.as_deref(), Some(&trust))? {
+        Verdict::Pass(announced) => announced,
+        Verdict::Fail(findings) => return tell_findings(&findings, args.json, terminal),
+        Verdict::Inconclusive(reason) => return tell_reason(&reason, args.json, terminal),
+    };
+    let (round, announced) = (round.as_ref(), announced.as_ref());
+    let ground = Ground { release: &release, round, announced, goldens: &goldens };
     let part = args.only.map_or(Part::Kept, Part::Only);
     match certificate::verify(&bytes, &trust, &PlainFolder::of(&args.certificate), &part, &ground)? {
         Verdict::Pass(verified) if verified.counts.files == 0 => Err(no_such_part(&part).into()),
@@ -88,7 +107,7 @@ fn tell_pass(verified: &Verified, release: &ReleaseDigest, json: bool, terminal:
             verified.signers.iter().map(|signer| json!({"keyid": signer.id, "trusted": signer.trusted})).collect();
         terminal.json(&json!({
             "exit": Exit::Pass, "outcome": outcome, "stated_by": against.release, "judged_by": release,
-            "signers": signers, "checked": counts,
+            "signers": signers, "checked": counts, "seeds": verified.seeds,
         }))?;
         return Ok(Exit::Pass);
     }
@@ -100,6 +119,13 @@ fn tell_pass(verified: &Verified, release: &ReleaseDigest, json: bool, terminal:
     if against.release != *release {
         let [stated, judged] = [&against.release, release].map(ReleaseDigest::short);
         terminal.line(format_args!("           stated by {stated}, judged here by {judged}: they judge it alike"));
+    }
+    match verified.seeds {
+        Some(0) => {}
+        Some(seeds) => terminal.line(format_args!("           {seeds} of {seeds} seeds are those of the round")),
+        None => {
+            terminal.line("           seeds not judged: that takes the round's secret, once revealed (--round FILE)")
+        }
     }
     if counts.left_out > 0 {
         terminal.line(format_args!("           {} files were not asked for: nothing is said of them", counts.left_out));

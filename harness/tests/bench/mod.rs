@@ -36,6 +36,15 @@ impl Bench {
         (output.status.code().unwrap(), String::from_utf8(text).unwrap())
     }
 
+    /// Gives a shell a command that begins with `maxclip`.
+    pub fn shell(&self, command: &str) -> (i32, String) {
+        let command = command.replacen("maxclip", env!("CARGO_BIN_EXE_maxclip"), 1);
+        let output = Command::new("/bin/sh").env_clear().current_dir(self.0.path()).args(["-c", &command]).output();
+        let output = output.unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+    }
+
     pub fn write(&self, folder: &str, statement: &Statement, files: &folder::Folder) {
         for (name, bytes) in &files.0 {
             let path = self.path(folder).join(name);

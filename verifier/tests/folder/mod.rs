@@ -135,7 +135,7 @@ pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
 /// What `sign` is told of a statement, by whoever has this release and its golden.
 pub fn judged(statement: &Statement, files: &dyn Files, law: &Law, round: Option<&Round>) -> Verdict<Counts> {
     let (release, goldens) = (law.release(), [law.golden()]);
-    judge(statement, files, &Ground { release: &release, round, goldens: &goldens }).unwrap()
+    judge(statement, files, &Ground { release: &release, round, announced: None, goldens: &goldens }).unwrap()
 }
 
 /// What `verify` is told of a certificate.
@@ -146,7 +146,8 @@ pub fn verified(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law) -> Ve
 /// What `verify --only` is told of a certificate.
 pub fn verified_part(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law, part: &Part) -> Verdict<Verified> {
     let (release, goldens) = (law.release(), [law.golden()]);
-    verify(bytes, trust, files, part, &Ground { release: &release, round: None, goldens: &goldens }).unwrap()
+    verify(bytes, trust, files, part, &Ground { release: &release, round: None, announced: None, goldens: &goldens })
+        .unwrap()
 }
 
 /// What another release may have stated, properly signed.

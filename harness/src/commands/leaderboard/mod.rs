@@ -3,6 +3,7 @@
 //! A certificate that does not hold, cannot be judged here or is of another board is gone past and named. No evidence
 //! is read: `maxclip verify` does that.
 
+mod caption;
 mod page;
 
 use std::path::{Path, PathBuf};
@@ -12,16 +13,16 @@ use competition::board::{self, Apart, Board, Call, Certified, Place, Row};
 use records::{
     Exit, Finding, ProtocolDigest, Reason, Sha256, Verdict,
     file::{self, FileError, Links},
-    v1::names::CERTIFICATE,
+    v1::{names::CERTIFICATE, round::Announcement},
 };
 use serde_json::{Value, json};
 use verifier::{
-    certificate,
+    certificate::{self, Ground},
     envelope::{self, CERTIFICATE_MAX},
     keys::{PublicKey, Trust},
-    release::Release,
 };
 
+use self::caption::Caption;
 use super::verify;
 use crate::{
     cut::{self, LINE, WORD, cut},
@@ -50,6 +51,12 @@ pub struct Args {
     /// Leave out certificates of other rounds
     #[arg(long)]
     round: Option<String>,
+    /// What the board is called, above it
+    #[arg(long, value_name = "TEXT", value_parser = caption::title)]
+    title: Option<String>,
+    /// What `round commit` wrote before the round: certificates are held to it, and the board shows its dates
+    #[arg(long, value_name = "FILE")]
+    commitment: Option<PathBuf>,
     /// Write the page to this file too, and what it links to into `certificates/` beside it
     #[arg(long)]
     html: Option<PathBuf>,
@@ -111,12 +118,18 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let asked = args.protocol.as_deref().map(Law::chosen).transpose()?.map(|law| law.digest);
     let own = args.protocol.iter().filter(|name| name.ends_with(".toml")).cloned().collect::<Vec<_>>();
     let release = frozen::release_with(&own)?;
+    let caption = match Caption::read(args.title, args.commitment, &trust)? {
+        Verdict::Pass(caption) => caption,
+        Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
+        Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
+    };
+    let ground = Ground { release: &release, round: None, announced: caption.announced(), goldens: &[] };
     let (mut certified, mut past) = (Vec::new(), Vec::new());
     for (path, links) in certificates(&args.from)? {
         let name = path.display().to_string();
         match open(&path, links, &trust)? {
             Verdict::Pass(one) if left_out(&one, asked.as_ref(), args.round.as_deref()) => {}
-            Verdict::Pass(one) => match held(one, &release) {
+            Verdict::Pass(one) => match held(one, &ground) {
                 Ok(one) => certified.push(one),
                 Err(why) => past.push((name, why)),
             },
@@ -138,12 +151,12 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let law = release.law(&first.statement.predicate.against).map_err(Problem::from)?;
     let board = board::make(&certified, &law.protocol, &release.baseline).map_err(Problem::usage)?;
     if let Some(path) = &args.html {
-        page::write(path, &board, &certified)?;
+        page::write(path, &board, &caption, &certified)?;
     }
     if args.json {
-        tell_json(&board, &past, exit, terminal)?;
+        tell_json(&board, &caption, &past, exit, terminal)?;
     } else {
-        tell(&board, &past, terminal);
+        tell(&board, &caption, &past, terminal);
     }
     Ok(exit)
 }
@@ -155,9 +168,16 @@ fn left_out(one: &Certified, protocol: Option<&ProtocolDigest>, round: Option<&s
         || round.is_some_and(|asked| asked != predicate.round.round)
 }
 
-/// Holds a certificate to this release: whether it says what it must.
-fn held(one: Certified, release: &Release<'_>) -> Result<Certified, Past> {
-    match certificate::conform(&one.statement, release, certificate::known_round(&one.statement).as_ref()) {
+/// Holds a certificate to this release and to what was announced of its round: whether it says what it must.
+fn held(one: Certified, ground: &Ground<'_>) -> Result<Certified, Past> {
+    let stated = &one.statement.predicate.round;
+    let called =
+        |announced: &Announcement| (&announced.competition, &announced.round) == (&stated.competition, &stated.round);
+    if ground.announced.is_some_and(|announced| !called(announced)) {
+        return Err(Past::Apart("it is of another round than the commitment that was given".to_owned()));
+    }
+    let round = certificate::known_round(&one.statement);
+    match certificate::conform(&one.statement, &Ground { round: round.as_ref(), ..*ground }) {
         Verdict::Pass(_) => Ok(one),
         Verdict::Fail(findings) => Err(Past::Fail(findings)),
         Verdict::Inconclusive(reason) => Err(Past::Unknown(reason)),
@@ -218,7 +238,11 @@ fn open(path: &Path, links: Links, trust: &Trust) -> Result<Verdict<Certified>> 
     }))
 }
 
-fn tell(board: &Board, past: &[(String, Past)], terminal: &mut Terminal) {
+fn tell(board: &Board, caption: &Caption, past: &[(String, Past)], terminal: &mut Terminal) {
+    if let Some(title) = &caption.title {
+        let title = terminal.paint(Paint::Strong, &cut(title, LINE));
+        terminal.line(title);
+    }
     let title = terminal.paint(Paint::Strong, "leaderboard");
     let [protocol, competition, round] =
         [&board.protocol, &board.competition, &board.round].map(|text| cut(text, WORD));
@@ -240,7 +264,12 @@ fn tell(board: &Board, past: &[(String, Past)], terminal: &mut Terminal) {
         let what = format!("failed: {} ({})", cut(&failed.stage, WORD), failed.rules.join(", "));
         terminal.line(format_args!("     -  {:<20} {what}", cut(&failed.entry.name, 20)));
     }
-    for (label, note) in ["seeds", "ranks"].into_iter().zip(notes(board)) {
+    let unknown = "not known: no commitment of the round was given (--commitment FILE)";
+    let dated = match caption.notes() {
+        Some([days, beacon]) => vec![("dates", days), ("beacon", beacon)],
+        None => vec![("dates", unknown.to_owned())],
+    };
+    for (label, note) in dated.into_iter().chain(["seeds", "ranks"].into_iter().zip(notes(board))) {
         terminal.line(format_args!("  {label:<8} {note}"));
     }
     if let Some(note) = releases(board) {
@@ -293,7 +322,13 @@ fn releases(board: &Board) -> Option<String> {
     (named.len() > 1).then(|| format!("stated by {} of one frozen tree: {}", named.len(), named.join(", ")))
 }
 
-fn tell_json(board: &Board, past: &[(String, Past)], exit: Exit, terminal: &mut Terminal) -> Result<()> {
+fn tell_json(
+    board: &Board,
+    caption: &Caption,
+    past: &[(String, Past)],
+    exit: Exit,
+    terminal: &mut Terminal,
+) -> Result<()> {
     let real = |value: f64| format!("{value:.6}");
     let place = |name: &str, place: &Place| {
         let on_baseline = place.on_baseline.map(|(difference, call)| {
@@ -333,6 +368,7 @@ fn tell_json(board: &Board, past: &[(String, Past)], exit: Exit, terminal: &mut 
     };
     terminal.json(&json!({
         "exit": exit, "protocol": board.protocol, "competition": board.competition, "round": board.round,
+        "caption": caption.json(),
         "certificates": board.certificates, "root": board.root, "checked": CHECKED, "releases": board.releases,
         "scales": board.scales.iter().map(scale).collect::<Vec<_>>(), "spread_stands_in": board.spread_stands_in,
         "rows": board.rows.iter().map(row).collect::<Vec<_>>(),

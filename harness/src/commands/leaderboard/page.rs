@@ -14,13 +14,16 @@ use records::{
     v1::names::CERTIFICATE,
 };
 
-use super::{CHECKED, notes, releases};
+use super::{CHECKED, Caption, notes, releases};
 use crate::{
     cut::{LINE, WORD, cut},
     number::{decimal, ranks, signed},
     problem::Problem,
+    shell::quoted,
 };
 
+/// What the round's statement is called beside the page.
+const COMMITMENT: &str = "commitment.json";
 /// The most parts of an axis.
 const PARTS: f64 = 4.0;
 
@@ -70,6 +73,12 @@ struct Fold {
 struct Page {
     protocol: String,
     about: String,
+    /// The maker's, above the round.
+    title: Option<String>,
+    /// Of days, and of the beacon.
+    announced: Option<[String; 2]>,
+    /// The organizer's statement that says so.
+    commitment: Option<String>,
     competition: String,
     round: String,
     views: Vec<View>,
@@ -82,27 +91,31 @@ struct Page {
     certificates: usize,
     root: String,
     folder: String,
+    /// What writes the page again.
+    command: String,
 }
 
-/// Writes the certificates and then the page.
-pub fn write(path: &Path, board: &Board, certified: &[Certified]) -> Result<()> {
+/// Writes the certificates, the round's statement and then the page.
+pub fn write(path: &Path, board: &Board, caption: &Caption, certified: &[Certified]) -> Result<()> {
     let folder = folder(board);
     let beside = path.parent().unwrap_or(Path::new("")).join(&folder);
-    for one in certified {
-        let into = beside.join(one.file.bare());
+    let put = |from: &Path, digest: &Sha256, name: &str| -> Result<()> {
+        let into = beside.join(digest.bare());
         std::fs::create_dir_all(&into).map_err(FileError::at("create", &into))?;
-        file::write(&into.join(CERTIFICATE), &bytes(one)?)?;
-    }
-    Ok(file::write(path, page(board, &folder)?.as_bytes())?)
+        Ok(file::write(&into.join(name), &bytes(from, digest)?)?)
+    };
+    certified.iter().try_for_each(|one| put(Path::new(&one.path), &one.file, CERTIFICATE))?;
+    caption.committed.iter().try_for_each(|of| put(&of.path, &of.file, COMMITMENT))?;
+    Ok(file::write(path, page(board, caption, &folder)?.as_bytes())?)
 }
 
 /// The file again, which must be what was judged.
-fn bytes(one: &Certified) -> Result<Vec<u8>> {
-    let bytes = file::read(Path::new(&one.path))?;
-    if Sha256::of(&bytes) == one.file {
+fn bytes(path: &Path, digest: &Sha256) -> Result<Vec<u8>> {
+    let bytes = file::read(path)?;
+    if Sha256::of(&bytes) == *digest {
         Ok(bytes)
     } else {
-        Err(Problem::usage(format!("{} was changed while the board was made", one.path)).into())
+        Err(Problem::usage(format!("{} was changed while the board was made", path.display())).into())
     }
 }
 
@@ -112,8 +125,10 @@ fn folder(board: &Board) -> String {
 }
 
 /// The page: the same bytes for the same certificates.
-fn page(board: &Board, folder: &str) -> Result<String> {
-    let link = |file: &Sha256| format!("{folder}/{}/{CERTIFICATE}", file.bare());
+fn page(board: &Board, caption: &Caption, folder: &str) -> Result<String> {
+    let beside = |file: &Sha256, name: &str| format!("{folder}/{}/{name}", file.bare());
+    let link = |file: &Sha256| beside(file, CERTIFICATE);
+    let commitment = caption.committed.as_ref().map(|committed| beside(&committed.file, COMMITMENT));
     let keys = keys(board);
     let orders: Vec<_> = keys.iter().map(|key| places(&board::order(&board.rows, |row| key.score(row)))).collect();
     let axes: Vec<_> = keys.iter().map(|key| Axis::of(&board.rows, key)).collect();
@@ -137,6 +152,10 @@ fn page(board: &Board, folder: &str) -> Result<String> {
     let page = Page {
         protocol: cut(&board.protocol, LINE),
         about: cut(&board.about, 4 * LINE),
+        title: caption.title.as_ref().map(|title| cut(title, 4 * LINE)),
+        announced: caption.notes(),
+        command: command(folder, caption.title.as_deref(), commitment.as_deref()),
+        commitment,
         competition: cut(&board.competition, LINE),
         round: cut(&board.round, LINE),
         views: keys.iter().zip(&axes).map(view).collect(),
@@ -150,6 +169,14 @@ fn page(board: &Board, folder: &str) -> Result<String> {
         folder: folder.to_owned(),
     };
     Ok(page.render()?)
+}
+
+/// What writes the page again, with words for what everybody has under a name of his own.
+fn command(folder: &str, title: Option<&str>, commitment: Option<&str>) -> String {
+    let option =
+        |name: &str, value: Option<&str>| value.map_or_else(String::new, |value| format!(" {name} {}", quoted(value)));
+    let more = [option("--title", title), option("--commitment", commitment)].concat();
+    format!("maxclip leaderboard {folder} --trust KEYS{more} --html FILE")
 }
 
 /// A link that leads where it says: to the web, and out of no attribute.
@@ -269,9 +296,13 @@ mod tests {
     };
     use std::collections::BTreeMap;
 
-    use records::{Blake3, ReleaseDigest, v1::statement::Entry};
+    use records::{
+        Blake3, Commitment, ProtocolDigest, ReleaseDigest,
+        v1::{round::Announcement, statement::Entry},
+    };
 
     use super::*;
+    use crate::commands::leaderboard::caption::Committed;
 
     fn row(name: &str, score: f64, imagenet: f64, call: Option<Call>) -> Row {
         let text = || name.to_owned();
@@ -316,10 +347,27 @@ mod tests {
         }
     }
 
+    /// What an organizer signed who means no good.
+    fn hostile_caption(hostile: &str) -> Caption {
+        let text = || hostile.to_owned();
+        let announced = Announcement {
+            competition: text(),
+            round: text(),
+            commitment: Commitment([1; 32]),
+            protocol: text(),
+            protocol_digest: ProtocolDigest([2; 32]),
+            beacon_source: Some(text()),
+            days: None,
+        };
+        let committed = Committed { announced, path: "round.json".into(), file: Sha256([6; 32]) };
+        Caption { title: Some("<script>it's</script>".to_owned()), committed: Some(committed) }
+    }
+
     #[test]
     fn hostile_names_stay_text() {
         let hostile = "<script>alert(1)</script>\u{1b}[31m\u{202e}\"'&";
-        let page = page(&board(vec![row(hostile, 0.5, 0.3, None)]), "certificates/x").unwrap();
+        let caption = hostile_caption(hostile);
+        let page = page(&board(vec![row(hostile, 0.5, 0.3, None)]), &caption, "certificates/x").unwrap();
         for bad in ["<script", "\u{1b}", "\u{202e}", "/\"on", "alert(1)</", "onmouseover"] {
             assert!(!page.contains(bad), "{bad:?}");
         }
@@ -336,7 +384,7 @@ mod tests {
     #[test]
     fn imagenet_stands_beside_the_mean_and_has_an_order_of_its_own() {
         let rows = vec![row("first", 0.5, 0.3, None), row("second", 0.4, 0.31, Some(Call::Worse))];
-        let page = page(&board(rows), "certificates/x").unwrap();
+        let page = page(&board(rows), &Caption::default(), "certificates/x").unwrap();
         // The mean, ImageNet, one scale: places 0 and 1 by the mean, turned round by ImageNet.
         let links: Vec<_> = page.matches("<a href=\"#sort-").collect();
         assert_eq!(links.len(), 3);
