@@ -131,7 +131,7 @@ impl Recorder<'_> {
             }
             None => format!("no golden of protocol `{name}` is recorded for {}", self.class.short()),
         };
-        let hint = format!("an organizer records one with: maxclip golden record --protocol {name} --reason \"..\"");
+        let hint = format!("an organizer records one with: `maxclip golden record --protocol {name} --reason \"..\"`");
         Err(Reason { why, hint }.into())
     }
 
@@ -201,7 +201,7 @@ fn intact(statement: &Path) -> Result<Golden, Stop> {
     let first = findings.first().map(|finding| format!("{} {}", finding.place, finding.found)).unwrap_or_default();
     Err(Reason {
         why: format!("{} is not what was recorded: {first}", statement.display()),
-        hint: "move its folder away and record it again with: maxclip golden record --reason \"..\"".to_owned(),
+        hint: "move its folder away and record it again with: `maxclip golden record --reason \"..\"`".to_owned(),
     }
     .into())
 }

@@ -22,6 +22,8 @@ mod kit;
 mod launch;
 mod libtorch;
 mod locks;
+#[cfg(test)]
+mod mentioned;
 mod number;
 mod overrides;
 mod plain;

@@ -56,7 +56,7 @@ impl Law {
         let text = read_text(path)?;
         let (protocol, digest) = Protocol::parse(&text).map_err(|error| {
             Problem::usage(format!("{}: {error}", path.display()))
-                .hint(format!("all that is wrong, with lines: maxclip protocol check {}", path.display()))
+                .hint(format!("all that is wrong, with lines: `maxclip protocol check {}`", path.display()))
         })?;
         let model = read_text(&model_beside(path, &protocol.model))?;
         Ok(Self { protocol, text, digest, model })

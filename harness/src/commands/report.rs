@@ -48,10 +48,10 @@ pub struct Args {
 
 /// Writes the page.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let mut runs = Vec::new();
+    let (mut runs, mut entries) = (Vec::new(), Entries::default());
     for path in &args.runs {
         for folder in run_folders(path)? {
-            runs.push(RunReport::read(&folder)?);
+            runs.push(RunReport::read(&folder, &mut entries)?);
         }
     }
     // Scales in the protocol's order, an entry's runs together, as far as the runs say what they are.
@@ -103,7 +103,7 @@ struct RunReport {
 }
 
 impl RunReport {
-    fn read(folder: &Path) -> Result<Self> {
+    fn read(folder: &Path, entries: &mut Entries) -> Result<Self> {
         let mut steps = Thinned::default();
         let header = traces::each(folder, |line| steps.push(line))?.header().clone();
         let results = match read_bounded(&folder.join(names::RESULTS), bytes_max(names::RESULTS)) {
@@ -121,7 +121,7 @@ impl RunReport {
             protocol.as_ref().and_then(|(known, _)| known.scales.iter().position(|scale| scale.name == run.scale))
         };
         Ok(Self {
-            of: entry_of(folder),
+            of: entries.name(folder),
             scale: run.as_ref().and_then(place).unwrap_or(0),
             scale_name: run.as_ref().map_or_else(String::new, |run| cut(&run.scale, WORD)),
             repeat: run.as_ref().map_or(1, |run| run.repeat),
@@ -147,12 +147,19 @@ fn run_of(folder: &Path) -> Result<Option<ResolvedRun>> {
     }
 }
 
-/// The entry's name, where a statement lies in its folder; else the folder's.
-fn entry_of(folder: &Path) -> String {
-    let above = folder.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
-    match EntryFolder(above).finished() {
-        Ok(Some(finished)) => cut(&finished.statement.predicate.entry.name, LINE),
-        _ => cut(&name(folder), LINE),
+/// What entries say that they are called, by their folders: an entry is asked once, however many runs it has.
+#[derive(Default)]
+struct Entries(BTreeMap<PathBuf, Option<String>>);
+
+impl Entries {
+    /// The name of a run's entry, where a statement lies in its folder; else the folder's.
+    fn name(&mut self, run: &Path) -> String {
+        let entry = run.parent().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+        let stated = self.0.entry(entry).or_insert_with_key(|entry| {
+            let finished = EntryFolder(entry.clone()).finished().ok().flatten()?;
+            Some(cut(&finished.statement.predicate.entry.name, LINE))
+        });
+        stated.clone().unwrap_or_else(|| cut(&name(run), LINE))
     }
 }
 
@@ -324,6 +331,15 @@ mod tests {
         }
         assert_eq!(page.matches("<svg").count(), 2);
         assert!(page.matches("<polyline").count() >= 4 && page.contains("0000000000000011"));
+    }
+
+    #[test]
+    fn an_entry_is_asked_once_what_it_is_called() {
+        let mut entries = Entries(BTreeMap::from([("home/entry".into(), Some("Asked before".to_owned()))]));
+        assert_eq!(entries.name(Path::new("home/entry/small/1")), "Asked before");
+        assert_eq!(entries.name(Path::new("home/entry/large/2")), "Asked before");
+        assert_eq!(entries.name(Path::new("nowhere/small/1")), "nowhere/small/1");
+        assert_eq!(entries.0.len(), 2);
     }
 
     #[test]

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use records::{
-    Exit, Finding, Verdict, canonical,
-    file,
+    Exit, Finding, Verdict, canonical, file,
     v1::{
         round::{self as public, Date, Days},
         statement::{Certificate, Statement},
