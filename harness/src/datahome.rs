@@ -114,7 +114,7 @@ fn other(folder: &Path, protocol: &Protocol, others: &[String]) -> Problem {
 fn missing(path: &Path, protocol: &Protocol) -> Problem {
     let hint = match protocol.name.as_str() {
         "emoji" => "cargo xtask emoji fetches and writes it".to_owned(),
-        _ => "see docs/organizers.md: shards go there, then `maxclip data index` makes them a data set".to_owned(),
+        _ => "docs/own-protocol.md: `maxclip data pack`, `data index` and `data task` write what goes there".to_owned(),
     };
     Problem::usage(format!("{} is not there; protocol `{}` needs it", path.display(), protocol.name)).hint(hint)
 }

@@ -2,7 +2,8 @@
 
 use data::DataError;
 pub use records::Problem;
-use records::{Exit, stop};
+use records::{Exit, file::FileError, stop};
+use tasks::LayoutError;
 
 use crate::terminal::Terminal;
 
@@ -29,7 +30,19 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 /// The exit code of an error: the outermost [`Problem`]'s, else the nearest cause that has one, else our own fault.
 pub fn exit(error: &anyhow::Error) -> Exit {
     // What was attached as context is seen by `anyhow`'s own downcast only, not in the chain.
-    error.downcast_ref::<Problem>().map_or_else(|| stop::exit(error.as_ref()), |problem| problem.exit)
+    let of_problem = error.downcast_ref::<Problem>().map(|problem| problem.exit);
+    let exit = of_problem.or_else(|| error.chain().find_map(of_data));
+    exit.unwrap_or_else(|| stop::exit(error.as_ref()))
+}
+
+/// What is wrong with data is for their owner to repair; a file of theirs is a file like any other.
+fn of_data(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    let file = match (cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(DataError::File(file)), _) | (_, Some(LayoutError::File(file))) => Some(file),
+        (None, None) => return None,
+        _ => None,
+    };
+    Some(file.map_or(Exit::Usage, FileError::exit))
 }
 
 #[cfg(test)]
@@ -37,7 +50,6 @@ mod tests {
     use std::io;
 
     use anyhow::Context as _;
-    use records::file::FileError;
 
     use super::*;
 
@@ -52,6 +64,17 @@ mod tests {
         let wrapped: anyhow::Result<()> = Err(error).context(Problem::inconclusive("this machine cannot judge"));
         assert_eq!(exit(&wrapped.unwrap_err()), Exit::Inconclusive);
         assert_eq!(exit(&anyhow::anyhow!("odd")), Exit::Fault);
+    }
+
+    #[test]
+    fn data_are_their_owners_to_repair_wherever_they_are_read() {
+        let dir = || "runs/data/own".into();
+        assert_eq!(exit(&DataError::NoIndex { dir: dir() }.into()), Exit::Usage);
+        let text = LayoutError::Text { path: dir(), why: "no line".to_owned() };
+        assert_eq!(exit(&anyhow::Error::from(text).context("cannot read")), Exit::Usage);
+        let file = |kind: io::ErrorKind| FileError::at("read", "classnames.txt")(kind.into());
+        assert_eq!(exit(&LayoutError::File(file(io::ErrorKind::NotFound)).into()), Exit::Usage);
+        assert_eq!(exit(&DataError::File(file(io::ErrorKind::StorageFull)).into()), Exit::Fault);
     }
 
     #[test]

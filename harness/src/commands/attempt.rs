@@ -12,38 +12,31 @@ use std::{
 use anyhow::Result;
 use competition::compare::{Results, Task, View, compare};
 use records::{
-    Exit, NumericsClass, RunDigest, Stop, Verdict, canonical,
+    Exit, NumericsClass, Stop, Verdict,
     file::{self, FileError},
     v1::{
-        evaluation::Score,
-        names,
         outcome::Trained,
         protocol::{self, Protocol, SEEDS_MAX, Scale},
-        run::ResolvedRun,
     },
 };
 use verifier::{config::CONFIG_BYTES_MAX, object::Form};
 
 use crate::{
-    certify::statement::results,
-    compile, curve, datahome, disk,
+    compile, curve, datahome,
     entry::Entry,
     findings,
-    folders::{self, Home},
+    folders::Home,
     kit::Kit,
-    launch::{self, Evaluation, Training},
-    locks::Locked,
+    launch,
     number::{decimal, signed},
     overrides,
+    practice::{Practice, Side},
     problem::Problem,
     progress::Progress,
-    resolve::{self, Law},
-    room::Rooms,
-    round::Round,
+    resolve::Law,
     signals,
     stop::{self, stop},
     terminal::{Paint, Terminal},
-    together::Together,
     traces,
 };
 
@@ -79,30 +72,6 @@ pub struct Args {
     kit: Option<PathBuf>,
 }
 
-/// One side of the comparison, on one seed.
-struct Side<'a> {
-    entry: &'a Entry,
-    build: &'a Path,
-    folder: PathBuf,
-    run: RunDigest,
-    resolved: ResolvedRun,
-}
-
-impl Side<'_> {
-    /// Takes over what a report needs of another folder of the same run.
-    fn take(&self, other: &Self) -> Result<()> {
-        for name in [names::TRANSCRIPT, names::RESULTS] {
-            file::write(&self.folder.join(name), &file::read(&other.folder.join(name))?)?;
-        }
-        Ok(file::write(&self.kept(), &file::read(&other.kept())?)?)
-    }
-
-    /// What its training took, written when everything has been done.
-    fn kept(&self) -> PathBuf {
-        self.folder.join("kept.json")
-    }
-}
-
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
@@ -132,16 +101,17 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Result<(), Stop> 
     let (of, seeds) = (format!("{}-{}", law.protocol.name, scale.name), args.seeds);
     let many = if seeds == 1 { String::new() } else { format!(" on each of {seeds} seeds") };
     terminal.line(format_args!("  check {word}   {} steps of {of}{many}   not a verdict", args.steps));
-    let attempt = Attempt { kit, home: &home, law: &law, scale, class, steps: args.steps };
+    let practice = Practice { kit, home: &home, law: &law, scale, class };
+    let attempt = Attempt { practice, steps: args.steps };
     let folder = next(&home).map_err(stop)?;
     let (mut sides, mut pairs) = (Vec::new(), Vec::new());
     for repeat in 1..=seeds {
         let below = if seeds == 1 { folder.clone() } else { folder.join(repeat.to_string()) };
-        let tried = attempt.side(&tried, &tried_build, repeat, |_| below)?;
-        let kept = |run: &RunDigest| home.0.join("baselines").join(run.digits());
-        sides.push((tried, attempt.side(&baseline, &baseline_build, repeat, kept)?));
+        let tried = practice.side(&tried, &tried_build, repeat, below)?;
+        sides.push((tried, practice.kept(&baseline, &baseline_build, repeat)?));
     }
-    attempt.require_room(&sides).map_err(stop)?;
+    let both = sides.iter().flat_map(|(tried, baseline)| [tried, baseline]);
+    practice.require_room(&both.collect::<Vec<_>>()).map_err(stop)?;
     for (tried, baseline) in sides {
         pairs.push(attempt.pair(tried, baseline, terminal)?);
     }
@@ -190,16 +160,6 @@ fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, Stop>>) -> Result<T, Stop> {
     thread.join().unwrap_or_else(|_| Err(Problem::fault("a thread panicked").into()))
 }
 
-/// What both sides are trained with.
-struct Attempt<'a> {
-    kit: &'a Kit,
-    home: &'a Home,
-    law: &'a Law,
-    scale: &'a Scale,
-    class: NumericsClass,
-    steps: u64,
-}
-
 /// Both sides on one seed, and how they ended.
 struct Pair<'a> {
     tried: Side<'a>,
@@ -208,33 +168,17 @@ struct Pair<'a> {
     theirs: Trained,
 }
 
+/// Trains an entry and the baseline on the same seeds.
+struct Attempt<'a> {
+    practice: Practice<'a>,
+    steps: u64,
+}
+
 impl Attempt<'_> {
-    fn side<'a>(
-        &self,
-        entry: &'a Entry,
-        build: &'a Path,
-        repeat: u32,
-        folder: impl FnOnce(&RunDigest) -> PathBuf,
-    ) -> Result<Side<'a>, Stop> {
-        let resolved = resolve::run(self.law, self.scale, repeat, entry, &Round::practice(), self.class)?;
-        let run = resolved.digest()?;
-        Ok(Side { entry, build, folder: folder(&run), run, resolved })
-    }
-
-    /// Fails before anything is trained where the disk does not hold what will be written.
-    fn require_room(&self, sides: &[(Side<'_>, Side<'_>)]) -> Result<()> {
-        let rooms = Rooms::ask(self.kit, self.home, sides.iter().map(|(tried, _)| &tried.resolved))?;
-        let open = sides.iter().flat_map(|(tried, baseline)| [tried, baseline]).filter(|side| !side.kept().exists());
-        let needed = rooms.run(&self.law.protocol, self.scale).saturating_mul(open.count() as u64);
-        Ok(disk::require(&self.home.0, needed, disk::free(&self.home.0)?)?)
-    }
-
     /// Trains both on a seed. The baseline is trained once for a run; who wants it meanwhile waits for it.
     fn pair<'a>(&self, tried: Side<'a>, baseline: Side<'a>, terminal: &Terminal) -> Result<Pair<'a>, Stop> {
-        resolve::place(&tried.resolved, &tried.folder).map_err(stop)?;
-        let alone = self.home.lock(Locked::Run(&baseline.run.digits())).map_err(stop)?;
-        let alone = (!baseline.kept().exists()).then_some(alone);
-        resolve::place(&baseline.resolved, &baseline.folder).map_err(stop)?;
+        self.practice.place(&tried).map_err(stop)?;
+        let alone = self.practice.hold(&baseline).map_err(stop)?;
         let [mine, theirs] = self.train_both(&tried, &baseline, terminal)?;
         drop(alone);
         Ok(Pair { tried, mine, baseline, theirs })
@@ -243,7 +187,7 @@ impl Attempt<'_> {
     /// Trains the entry, and the baseline where that has not been done.
     fn train_both(&self, tried: &Side<'_>, baseline: &Side<'_>, terminal: &Terminal) -> Result<[Trained; 2], Stop> {
         // Two runs of one digest are one run: an entry that is the baseline is not trained twice.
-        let kept = baseline.kept().exists();
+        let kept = baseline.is_done();
         let same = tried.run == baseline.run && !kept;
         let beside = if same || kept { 1 } else { 2 };
         let bar = terminal.progress("train", beside as u64 * self.steps);
@@ -259,36 +203,8 @@ impl Attempt<'_> {
         Ok([mine?, theirs?])
     }
 
-    /// Trains and evaluates one side beside others, where that has not been done.
     fn train(&self, side: &Side<'_>, beside: usize, bar: &Progress) -> Result<Trained, Stop> {
-        let Self { kit, home, law, scale, .. } = *self;
-        let training = Training {
-            folder: side.folder.clone(),
-            data: home.data().join(&scale.data),
-            entry: compile::object(side.build),
-            until: None,
-            restart_worker_every: None,
-            recompute: false,
-            beside,
-        };
-        let kept = side.kept();
-        let name = side.entry.about.name.clone();
-        if let Ok(bytes) = file::read(&kept) {
-            let damaged = |error| Problem::fault(format!("{} is damaged: {error}", kept.display()));
-            return Ok(canonical::from_file(&bytes).map_err(damaged)?);
-        }
-        let trained = launch::train(kit, &training, &Together::default(), |progress| bar.follow(&name, &progress))?;
-        let evaluation = Evaluation {
-            checkpoint: side.folder.join(names::PUBLISHED),
-            model: folders::model(&side.folder),
-            home: home.data(),
-            tasks: law.protocol.evaluation.tasks.clone(),
-            batch: law.protocol.evaluation.batch,
-            out: side.folder.join(names::RESULTS),
-        };
-        launch::evaluate(kit, &evaluation, |_| ())?;
-        file::write(&kept, &canonical::to_file(&trained)?)?;
-        Ok(trained)
+        self.practice.train(side, beside, |progress| bar.follow(&side.entry.about.name, &progress))
     }
 }
 
@@ -300,7 +216,8 @@ fn report(pairs: &[Pair<'_>], law: &Law, scale: &Scale, terminal: &mut Terminal)
     for (name, values) in pairs.first().map(|pair| diagnostics(&pair.tried.folder)).transpose()?.unwrap_or_default() {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let both = [scores(pairs.iter().map(|pair| &pair.tried))?, scores(pairs.iter().map(|pair| &pair.baseline))?];
+    let scores = |side: fn(&Pair<'_>) -> Result<Vec<Task>>| pairs.iter().map(side).collect::<Result<Vec<_>>>();
+    let both = [scores(|pair| pair.tried.scores())?, scores(|pair| pair.baseline.scores())?];
     worth(both, &law.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
     let cost = |trained: &Trained| (trained.usage.worker_cpu_micros + trained.usage.trainer_cpu_micros) as f64;
     let mine: f64 = pairs.iter().map(|pair| cost(&pair.mine)).sum();
@@ -335,15 +252,6 @@ fn worth(both: [Vec<Vec<Task>>; 2], protocol: &Protocol, scale: &Scale) -> Resul
         lines.push(format!("{why}: the protocol's spread between seeds ({spread}) stands in; `--seeds N` for more"));
     }
     Ok(lines)
-}
-
-/// By seed, by task in the protocol's order.
-fn scores<'a>(sides: impl Iterator<Item = &'a Side<'a>>) -> Result<Vec<Vec<Task>>> {
-    let run = |side: &Side<'_>| -> Result<Vec<Task>> {
-        let results = results(&side.folder)?;
-        Ok(results.into_iter().map(|(line, result)| competition::task(&Score::of(&result, line))).collect())
-    };
-    sides.map(run).collect()
 }
 
 fn diagnostics(folder: &Path) -> Result<BTreeMap<String, Vec<f32>>> {

@@ -1,17 +1,19 @@
-//! `maxclip data`: makes shards a data set, and says what a data set is.
+//! `maxclip data`: makes pictures shards and shards a data set, and says what a data set or a task is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use data::{
-    DataError,
     dataset::Dataset,
     index,
     shapes::{self, Spec},
 };
 use records::Exit;
 
-use crate::{problem::Problem, terminal::Terminal};
+use crate::{
+    packing::{task, training},
+    terminal::Terminal,
+};
 
 /// Arguments of `maxclip data`.
 #[derive(Debug, clap::Args)]
@@ -23,14 +25,36 @@ pub struct Args {
 /// What to do with data.
 #[derive(Debug, clap::Subcommand)]
 enum Act {
+    /// Pack a folder of pictures, each with its caption beside it (a.jpg and a.txt), into shards for training
+    Pack {
+        /// The folder; those below it count too
+        folder: PathBuf,
+        /// Where the shards go: `runs/data/NAME` for a scale whose data are called NAME
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+        /// Take that many, by uid: a smaller set lies within a larger one of the same folder
+        #[arg(long, value_name = "N", value_parser = super::positive::<u64>)]
+        samples: Option<u64>,
+    },
+    /// Pack a folder of pictures into an evaluation task and print its identity
+    ///
+    /// With classnames.txt and zeroshot_classification_templates.txt in it, and a folder of pictures for each class, it is zero-shot
+    /// classification; else each picture has its captions beside it, one a line, and it is retrieval
+    Task {
+        /// The folder
+        folder: PathBuf,
+        /// Where the task goes: `runs/data/NAME` for a task that is called NAME
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
     /// Read every shard of a folder, decode every image and write the index; goes on where it was stopped
     Index {
         /// A folder of WebDataset shards: jpg, png or webp, txt, json with a uid
         folder: PathBuf,
     },
-    /// Print a data set's size and identity, after reading every sample and decoding every image
+    /// Print a data set's or a task's size and identity, after reading every sample and decoding every image
     Verify {
-        /// An indexed folder
+        /// An indexed folder, or a task's
         folder: PathBuf,
     },
     /// Say whether each data set is contained in the next
@@ -47,17 +71,15 @@ enum Act {
     },
 }
 
-/// Does it. What is wrong with data is for their owner to repair.
+/// Does it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    act(args, terminal).map_err(|error| match error.downcast::<DataError>() {
-        Ok(DataError::File(error)) => error.into(),
-        Ok(error) => Problem { exit: Exit::Usage, what: error.to_string(), hint: error.hint() }.into(),
-        Err(error) => error,
-    })
-}
-
-fn act(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
+        Act::Pack { folder, out, samples } => pack(&folder, &out, samples, terminal)?,
+        Act::Task { folder, out } => {
+            let (summary, left_out) = task::pack(&folder, &out)?;
+            tell_left_out(&left_out, terminal);
+            terminal.line(summary);
+        }
         Act::Index { folder } => {
             let mut bar = None;
             index::build(&folder, &mut |scanned| {
@@ -68,6 +90,7 @@ fn act(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             let set = Dataset::open(&folder)?;
             terminal.line(format_args!("{} samples   {}", set.len(), set.root()));
         }
+        Act::Verify { folder } if task::is_task(&folder) => terminal.line(task::summary(&folder)?),
         Act::Verify { folder } => {
             let set = Dataset::open(&folder)?;
             let bar = terminal.progress("verify", set.len());
@@ -89,4 +112,26 @@ fn act(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         }
     }
     Ok(Exit::Pass)
+}
+
+fn pack(folder: &Path, out: &Path, samples: Option<u64>, terminal: &mut Terminal) -> Result<()> {
+    let bar = terminal.progress("pack", 0);
+    let packed = training::pack(folder, out, samples, &mut |done| bar.reach(done))?;
+    drop(bar);
+    tell_left_out(&packed.left_out, terminal);
+    let plural = if packed.shards == 1 { "" } else { "s" };
+    terminal.line(format_args!("{} samples in {} shard{plural}   {}", packed.samples, packed.shards, out.display()));
+    terminal.say(format_args!("index them: maxclip data index {}", out.display()));
+    Ok(())
+}
+
+/// Names some of what was neither picture nor text: it may be pictures of a kind that nobody reads here.
+fn tell_left_out(files: &[PathBuf], terminal: &mut Terminal) {
+    const SHOWN: usize = 3;
+    if files.is_empty() {
+        return;
+    }
+    let shown: Vec<_> = files.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = if files.len() > SHOWN { ", .." } else { "" };
+    terminal.say(format_args!("left out, neither picture nor text: {} ({}{more})", files.len(), shown.join(", ")));
 }

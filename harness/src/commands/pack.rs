@@ -9,6 +9,7 @@ use verifier::tree::Tree;
 use crate::{
     archive, entry, findings,
     problem::Problem,
+    resolve::Law,
     terminal::{Paint, Terminal},
 };
 
@@ -21,6 +22,9 @@ pub struct Args {
     /// The ZIP to write.
     #[arg(short, long, value_name = "ZIP")]
     output: PathBuf,
+    /// The file of an organizer's own protocol, whose name and scales `config.toml` may then have tables for
+    #[arg(long, value_name = "FILE")]
+    protocol: Option<String>,
     /// Write it even where the gate refuses it; the exit code stays 1.
     #[arg(long)]
     anyway: bool,
@@ -35,7 +39,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
     let folder = archive::read_folder(&args.folder)?;
     let bytes = archive::zip(&folder.files)?;
-    let judgement = entry::gate(&bytes, None)?;
+    let law = args.protocol.as_deref().map(Law::chosen).transpose()?;
+    let judgement = entry::gate(&bytes, law.as_ref().map(|law| &law.protocol))?;
     if !folder.left_out.is_empty() {
         terminal.say(format_args!("left out: {}", folder.left_out.join(", ")));
     }

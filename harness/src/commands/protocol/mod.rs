@@ -1,4 +1,9 @@
-//! `maxclip protocol`: what there is, what one says, and what is wrong with one of your own.
+//! `maxclip protocol`: what there is, what one says, what is wrong with one of your own, and what it has to say of data
+//! and seeds.
+
+mod fill;
+mod lines;
+mod spread;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +42,10 @@ enum Act {
         /// The file; its model lies beside it
         file: PathBuf,
     },
+    /// Writes the roots and sizes of the data below the home into a protocol of your own
+    Fill(fill::Args),
+    /// Trains the baseline on practice seeds and says how much its mean score differs from one to the next
+    Spread(spread::Args),
 }
 
 /// Does it.
@@ -54,6 +63,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             Ok(Exit::Pass)
         }
         Act::Check { file } => check(&file, terminal),
+        Act::Fill(args) => fill::run(&args, terminal),
+        Act::Spread(args) => spread::run(&args, terminal),
     }
 }
 
@@ -108,7 +119,9 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
     let mut model = None;
     match Protocol::read(&text) {
         Ok(protocol) => {
-            faults.extend(protocol.faults().into_iter().map(|fault| (line_of(&text, &fault.key), fault.to_string())));
+            faults.extend(
+                protocol.faults().into_iter().map(|fault| (lines::number(&text, &fault.key), fault.to_string())),
+            );
             model = Some(protocol.model);
         }
         Err(ProtocolError::Toml(error)) => {
@@ -123,7 +136,7 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
             let parsed: serde_json::Result<serde_json::Map<_, serde_json::Value>> = serde_json::from_str(&text);
             parsed.map(drop).map_err(|error| format!("{} is not a model's configuration: {error}", beside.display()))
         });
-        faults.extend(wrong.err().map(|why| (line_of(&text, "model"), format!("model: {why}"))));
+        faults.extend(wrong.err().map(|why| (lines::number(&text, "model"), format!("model: {why}"))));
     }
     faults.sort();
     for (line, why) in &faults {
@@ -137,51 +150,4 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
     let word = terminal.paint(Paint::Good, "pass");
     terminal.line(format_args!("{word}       {}   {}", law.protocol.name, law.digest));
     Ok(Exit::Pass)
-}
-
-/// The line, from 1, where a key of a fault stands: `scale.1.steps` is `steps` below the second `[[scale]]`. The
-/// table's line where the key is not written, the first line for the whole file.
-fn line_of(text: &str, key: &str) -> usize {
-    let (table, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let (mut here, mut counts, mut found) = (String::new(), std::collections::BTreeMap::<String, usize>::new(), 1);
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(list) = line.strip_prefix("[[").and_then(|rest| rest.split_once("]]")) {
-            let count = counts.entry(list.0.to_owned()).or_default();
-            here = format!("{}.{count}", list.0);
-            *count += 1;
-        } else if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-            here = header.0.to_owned();
-        }
-        if here == table {
-            if line.starts_with('[') {
-                found = index + 1;
-            }
-            if line.split_once('=').is_some_and(|(word, _)| word.trim() == name) {
-                return index + 1;
-            }
-        }
-    }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_is_found_at_its_line() {
-        let text = "name = \"x\"\n[batch]\nglobal = 7\n[[scale]]\nsteps = 1\n[[scale]]\nname = \"b\"\nsteps = 2\n";
-        for (key, line) in [
-            ("name", 1),
-            ("batch.global", 3),
-            ("batch.micro", 2),
-            ("scale.0.steps", 5),
-            ("scale.1.steps", 8),
-            ("scale.1.seeds", 6),
-            ("", 1),
-        ] {
-            assert_eq!(line_of(text, key), line, "{key}");
-        }
-    }
 }
