@@ -3,6 +3,9 @@
 //! The programs are built first, by `cargo xtask kit`: `cargo test` does not. A test that finds no kit
 //! fails and says so.
 
+pub mod flags;
+pub mod pages;
+
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output},

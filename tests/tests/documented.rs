@@ -5,48 +5,13 @@
 
 use std::{fs, path::Path};
 
-use flows::{maxclip, root};
-
-/// The commands of a page: lines of its `console` blocks that begin with `$ maxclip`.
-fn commands(page: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(root().join("docs").join(page)).unwrap();
-    let mut inside = false;
-    let mut found = Vec::new();
-    for line in text.lines() {
-        if line.starts_with("```") {
-            inside = line == "```console";
-        } else if inside && let Some(command) = line.strip_prefix("$ maxclip ") {
-            found.push(words(command));
-        }
-    }
-    assert!(!found.is_empty(), "{page} has no commands");
-    found
-}
-
-fn words(command: &str) -> Vec<String> {
-    let quoted = command.split('"').enumerate();
-    quoted
-        .flat_map(|(index, part)| {
-            let whole = index % 2 == 1;
-            let words: Vec<_> = if whole { vec![part] } else { part.split_whitespace().collect() };
-            words.into_iter().map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-fn all_pass(page: &str, folder: &Path) {
-    for command in commands(page) {
-        let arguments: Vec<_> = command.iter().map(String::as_str).collect();
-        let ended = maxclip(folder, &arguments);
-        assert_eq!(ended.code, Some(0), "docs/{page}: maxclip {}\n{}{}", command.join(" "), ended.out, ended.err);
-    }
-}
+use flows::{maxclip, pages::Page, root};
 
 #[test]
 fn a_participant_an_organizer_and_a_reviewer_get_through_their_pages() {
     let folder = tempfile::tempdir().unwrap();
-    all_pass("participants.md", folder.path());
-    all_pass("organizers.md", folder.path());
+    Page::of("participants.md").follow(folder.path());
+    Page::of("organizers.md").follow(folder.path());
 
     let runs = fs::read_dir(folder.path().join("runs/entries")).unwrap().map(|entry| entry.unwrap().path());
     let entries: Vec<_> = runs.filter(|path| path.join("statement.json").is_file()).collect();
@@ -58,7 +23,7 @@ fn a_participant_an_organizer_and_a_reviewer_get_through_their_pages() {
     assert_eq!(signed.code, Some(0), "{}{}", signed.out, signed.err);
 
     fs::copy(folder.path().join("organizer.pub"), entry.join("organizer.pub")).unwrap();
-    all_pass("reviewers.md", entry);
+    Page::of("reviewers.md").follow(entry);
     changed_bytes_are_found(entry);
 }
 
