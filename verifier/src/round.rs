@@ -95,6 +95,9 @@ pub enum RoundError {
     /// What chance said is not asked twice.
     #[error("`beacon` is there already, and a round has one")]
     Drawn,
+    /// A beacon whose digits can be written in as many ways as it has letters, each with seeds of its own.
+    #[error("`beacon` has a capital letter: its digits are written in one way, with small ones")]
+    Capitals,
     /// A beacon that the organizer had beforehand, and that gives the secret away.
     #[error("`beacon` is the secret or the commitment to it")]
     OwnBeacon,
@@ -115,6 +118,9 @@ impl RoundError {
                 "draw a round's secret with `maxclip round new`"
             }
             Self::NoBeacon => "publish what `maxclip round commit` writes; then `maxclip round beacon FILE VALUE`",
+            Self::Capitals => {
+                "every way to write it would give seeds of its own, and who knows the secret could choose among them"
+            }
             Self::Drawn => "another beacon is another round: `maxclip round new`",
             Self::NotHexadecimal(_) | Self::Short(..) | Self::Guessable(..) | Self::OwnBeacon => {
                 "write the digits of a public random value that is younger than the commitment, such as a round of drand"
@@ -165,6 +171,9 @@ impl RoundFile {
         check_drawn("secret", &self.secret)?;
         if let Some(beacon) = &self.beacon {
             check_drawn("beacon", beacon)?;
+            if beacon.bytes().any(|digit| digit.is_ascii_uppercase()) {
+                return Err(RoundError::Capitals);
+            }
             let own = [self.secret.clone(), Sha256(self.commitment().0).bare()];
             if own.iter().any(|own| own.eq_ignore_ascii_case(beacon)) {
                 return Err(RoundError::OwnBeacon);
@@ -193,11 +202,11 @@ impl RoundFile {
         }
     }
 
-    /// The round with what chance said.
+    /// The round with what chance said, in small letters.
     pub fn with_beacon(self, value: &str) -> Result<Self, RoundError> {
         match self.beacon {
             Some(_) => Err(RoundError::Drawn),
-            None => Self { beacon: Some(value.to_owned()), ..self }.checked(),
+            None => Self { beacon: Some(value.to_ascii_lowercase()), ..self }.checked(),
         }
     }
 
@@ -380,7 +389,9 @@ mod tests {
             assert_eq!(refused(&"0".repeat(64)), RoundError::Guessable(key, "it is made of a few digits only"));
             assert_eq!(refused(&"0123456789abcdef".repeat(2)), RoundError::Guessable(key, "it repeats itself"));
         }
-        assert_eq!(refused(SECRET, &SECRET.to_uppercase()), RoundError::OwnBeacon);
+        assert_eq!(refused(SECRET, SECRET), RoundError::OwnBeacon);
+        assert_eq!(refused(SECRET, &BEACON.to_uppercase()), RoundError::Capitals);
+        assert_eq!(Round::parse(&text(&BEACON.to_uppercase(), BEACON)).unwrap_err(), RoundError::OwnBeacon);
         assert_eq!(refused(SECRET, &hex(real().public().commitment.0)), RoundError::OwnBeacon);
         assert!(Round::parse(&text(&SECRET.to_uppercase(), BEACON)).is_ok());
         let practice = text(SECRET, BEACON).replace("lakes", "maxclip").replace("\"1\"", "\"practice\"");
@@ -408,7 +419,8 @@ mod tests {
         let announced = file.announcement("mini", PROTOCOL);
         assert_eq!((announced.beacon_source.as_deref(), announced.days), (Some("drand 4242"), days_1));
         assert_eq!(file.clone().with_beacon("none").unwrap_err(), RoundError::NotHexadecimal("beacon"));
-        let file = file.with_beacon(BEACON).unwrap();
+        let file = file.with_beacon(&BEACON.to_uppercase()).unwrap();
+        assert_eq!(file.clone().ready().unwrap().beacon, BEACON);
         assert_eq!(file.clone().with_beacon(BEACON).unwrap_err(), RoundError::Drawn);
         let round = Round::parse(&file.text().unwrap()).unwrap();
         assert_eq!(round.public().commitment, announced.commitment);
@@ -417,8 +429,10 @@ mod tests {
         reveal.secret.replace_range(..1, if reveal.secret.starts_with('0') { "1" } else { "0" });
         assert_eq!(Round::revealed(&reveal, "reveal.json").unwrap_err().place, "reveal.json secret");
         let mut chosen = round.reveal();
-        chosen.beacon = "none".into();
-        assert_eq!(Round::revealed(&chosen, "reveal.json").unwrap_err().place, "reveal.json round");
+        for beacon in ["none", &BEACON.to_uppercase()] {
+            chosen.beacon = beacon.into();
+            assert_eq!(Round::revealed(&chosen, "reveal.json").unwrap_err().place, "reveal.json round");
+        }
     }
 
     #[test]
