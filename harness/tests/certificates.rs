@@ -16,10 +16,10 @@ use std::{
 use bench::{Bench, fastclip};
 use folder::{Wish, certificate, failed, key, passed, real_round, signed};
 use records::{
-    ReleaseDigest, canonical,
+    ReleaseDigest, Sha256, canonical,
     v1::{
         checkpoint::Manifest,
-        statement::{Envelope, Signature, Statement},
+        statement::{Envelope, Signature, Statement, Subject},
         transcript::{Header, Line},
     },
 };
@@ -517,4 +517,35 @@ fn checkpoints_are_pruned_by_rule_and_by_nothing_else() {
     fs::remove_dir_all(bench.path("entry/small/1/checkpoints/96")).unwrap();
     let (code, text) = verify();
     assert!(code == 1 && text.contains("small/1/checkpoints/96/manifest.json"), "{text}");
+}
+
+#[test]
+fn nothing_outside_the_entry_is_pruned_whoever_signed() {
+    let bench = Bench::new();
+    let (mut statement, mut files) = passed(&fastclip());
+    let below = |run: &str| [0, 1, 2].map(|step| format!("{run}/checkpoints/{step}/manifest.json"));
+    files.0.extend(below("small/1").map(|name| (name, b"{}".to_vec())));
+    statement.subject.truncate(1);
+    statement.subject.extend(folder::files(&files));
+    bench.write("entry", &statement, &files);
+    for name in below("other/1") {
+        fs::create_dir_all(bench.path(&name).parent().unwrap()).unwrap();
+    }
+    let prune = |statement: &Statement| {
+        fs::write(bench.path("entry/certificate.json"), certificate(statement, &key("demo", 1))).unwrap();
+        bench.maxclip(&["prune", "entry"])
+    };
+    for run in ["../other/1", "small/../../other/1", &bench.path("other/1").to_string_lossy()] {
+        let mut hostile = statement.clone();
+        hostile.subject.extend(below(run).map(|name| Subject::file(name, Sha256::of(b""), 0)));
+        let (code, text) = prune(&hostile);
+        assert!(code == 1 && text.contains("is not a path below the folder"), "{text}");
+        assert!(bench.path("other/1/checkpoints/1").exists() && bench.path("entry/small/1/checkpoints/1").exists());
+    }
+    // Nor is what a link on the way leads to.
+    fs::rename(bench.path("entry/small"), bench.path("aside")).unwrap();
+    symlink("../aside", bench.path("entry/small")).unwrap();
+    let (code, text) = prune(&statement);
+    assert!(code == 0 && text.contains("pruned   0 checkpoints"), "{text}");
+    assert!(bench.path("aside/1/checkpoints/1").exists());
 }

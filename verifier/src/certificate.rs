@@ -271,8 +271,10 @@ pub fn check(statement: &Statement, track: Track) -> Vec<Finding> {
     findings
 }
 
-/// Whether the subjects of a statement are its submission, and files below one folder with lengths: what may be opened.
-fn check_subjects(statement: &Statement) -> Vec<Finding> {
+/// Whether the subjects of a statement are its submission, and files below one folder with lengths: what may be opened,
+/// and what may be removed.
+#[must_use]
+pub fn check_subjects(statement: &Statement) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut broken = |found: String| findings.push(Finding::new(Rule::Inconsistent, "subject").found(found));
     let predicate = &statement.predicate;

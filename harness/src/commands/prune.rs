@@ -3,7 +3,10 @@
 //! Which ones follows from the certificate by one rule (`verifier::evidence::part`), so that `verify` knows without
 //! being told. Only what lies beside a certificate is pruned: `sign` reads everything.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use records::{
@@ -13,6 +16,7 @@ use records::{
 };
 use serde_json::json;
 use verifier::{
+    certificate,
     envelope::{self, CERTIFICATE_MAX},
     evidence::part::prunable,
 };
@@ -42,14 +46,18 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     };
+    // Whose signature it is plays no part here. So what it names must lie below the folder before anything goes.
+    let findings = certificate::check_subjects(&statement);
+    if !findings.is_empty() {
+        return verify::tell_findings(&findings, args.json, terminal);
+    }
     let (mut gone, mut total) = (Vec::new(), 0);
     for folder in prunable(&statement) {
         let inside = format!("{folder}/");
         let files = statement.subject.iter().filter(|subject| subject.name.starts_with(&inside));
         let bytes: u64 = files.filter_map(|file| file.annotations).map(|annotations| annotations.bytes).sum();
         let path = args.entry.join(&folder);
-        // A link in its place is nobody's checkpoint, and what it leads to is not ours to remove.
-        if !fs::symlink_metadata(&path).is_ok_and(|kind| kind.is_dir()) {
+        if !is_folder(&args.entry, &folder) {
             continue;
         }
         if !args.dry_run {
@@ -68,4 +76,14 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         terminal.line(format_args!("{word}   {} checkpoints, {} MiB", gone.len(), total >> 20));
     }
     Ok(Exit::Pass)
+}
+
+/// Whether a path below a folder leads through folders alone: a link on it is nobody's checkpoint, and what that leads to
+/// is not ours to remove.
+fn is_folder(entry: &Path, below: &str) -> bool {
+    let mut at = entry.to_owned();
+    below.split('/').all(|part| {
+        at.push(part);
+        fs::symlink_metadata(&at).is_ok_and(|kind| kind.is_dir())
+    })
 }
