@@ -191,6 +191,18 @@ fn a_link_that_the_caller_names_is_followed_and_one_in_a_folder_is_not() {
 }
 
 #[test]
+fn what_is_called_like_a_certificate_is_never_left_out_of_a_board_without_a_word() {
+    for odd in ODD.into_iter().filter(|odd| *odd != Odd::Sparse) {
+        let bench = signed();
+        fs::create_dir_all(bench.path("runs/odd")).unwrap();
+        fs::rename(bench.path("entry"), bench.path("runs/entry")).unwrap();
+        odd.put(&bench.path("runs/odd/certificate.json"));
+        let (code, text) = bench.held(&["leaderboard", "runs", "--trust", "demo.pub"]);
+        assert!(code == 2 && text.contains("runs/odd/certificate.json"), "{odd:?}: {text}");
+    }
+}
+
+#[test]
 fn a_folder_that_no_gate_would_read_is_refused_before_all_of_it_is_in_memory() {
     let bench = signed();
     assert_eq!(bench.held(&["new", "kit"]).0, 0);

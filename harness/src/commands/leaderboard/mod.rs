@@ -6,7 +6,10 @@
 mod caption;
 mod page;
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Result;
 use competition::board::{self, Apart, Board, Call, Certified, Place, Row};
@@ -207,14 +210,16 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
             continue;
         }
         let own = path.join(CERTIFICATE);
-        if own.is_file() {
+        if is_there(&own)? {
             found.push((own, Links::Refuse));
             continue;
         }
         let entries = std::fs::read_dir(path).map_err(FileError::at("read", path))?;
         for entry in entries {
             let inner = entry.map_err(FileError::at("read", path))?.path().join(CERTIFICATE);
-            found.extend(inner.is_file().then_some((inner, Links::Refuse)));
+            if is_there(&inner)? {
+                found.push((inner, Links::Refuse));
+            }
         }
     }
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -225,6 +230,16 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
             .into());
     }
     Ok(found)
+}
+
+/// Whether something is called like a certificate. What it is shows when it is opened: a link, a FIFO or a folder that may
+/// not be read is refused, and never left out of a board without a word.
+fn is_there(path: &Path) -> Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(FileError::at("read", path)(error).into()),
+    }
 }
 
 /// Opens a certificate: who signed it.
