@@ -20,9 +20,9 @@ use records::{
     file::{self, FileError, read_bounded},
     v1::{
         identity::{HandedIn, IDENTITY_BYTES_MAX, Identity},
-        names,
-        protocol::Protocol,
-        statement::{Certificate, Outcome, Statement},
+        names::{self, RunName},
+        protocol::{Protocol, Scale},
+        statement::{Certificate, Outcome, Run, Statement},
     },
 };
 use verifier::{
@@ -47,15 +47,27 @@ pub fn standing(folder: &EntryFolder, protocol: &Protocol) -> Result<Shares> {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error.into()),
         };
-        let share = canonical::from_file(&bytes).map_err(|error| {
-            Problem::usage(format!("{} is damaged: {error}", path.display())).hint(
-                "copy the folder again from the machine that made it; where that is this one, remove the file and certify \
-                 that scale again",
-            )
-        })?;
-        shares.insert(scale.name.clone(), share);
+        let share = canonical::from_file(&bytes).map_err(|error| damaged(&path, &error.to_string()))?;
+        shares.insert(scale.name.clone(), of_scale(share, scale, &path)?);
     }
     Ok(shares)
+}
+
+/// A share, where it says that all trainings of this scale passed: nothing else lets a scale be left out here.
+fn of_scale(share: Statement, scale: &Scale, path: &Path) -> Result<Statement, Problem> {
+    let Certificate { outcome, runs, .. } = &share.predicate;
+    let runs = runs.iter().map(Run::name);
+    if *outcome == Outcome::Pass && runs.eq((1..=scale.seeds).map(|repeat| RunName { scale: &scale.name, repeat })) {
+        return Ok(share);
+    }
+    Err(damaged(path, &format!("it is no share of scale `{}`", scale.name)))
+}
+
+fn damaged(path: &Path, why: &str) -> Problem {
+    Problem::usage(format!("{} is damaged: {why}", path.display())).hint(
+        "copy the folder again from the machine that made it; where that is this one, remove the file and certify that \
+         scale again",
+    )
 }
 
 /// A folder of the same entry, copied from another machine.
@@ -314,4 +326,57 @@ pub fn require_unchanged(job: &Certification<'_>, shares: &Shares, statement: &S
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use records::{Blake3, DataRoot, RunDigest, SeedDigest};
+
+    use super::*;
+    use crate::{certify::statement, entry, resolve::Law, round::Round};
+
+    /// What a machine states of the trainings of a scale, as far as this file reads it.
+    fn share(law: &Law, scale: &Scale) -> Statement {
+        let judgement = entry::gate(b"no zip", None).unwrap();
+        let mut share = statement::refused(&judgement, 6, law, &Round::practice());
+        let run = |repeat| Run {
+            scale: scale.name.clone(),
+            repeat,
+            seed: SeedDigest([1; 32]),
+            run: RunDigest([1; 32]),
+            data: DataRoot([1; 32]),
+            steps: scale.steps,
+            lines: scale.steps + 1,
+            transcript: Blake3([1; 32]),
+            chain: Blake3([1; 32]),
+            checkpoint: Blake3([1; 32]),
+            scores: Vec::new(),
+            mean: "0".to_owned(),
+        };
+        share.predicate.outcome = Outcome::Pass;
+        share.predicate.runs = (1..=scale.seeds).map(run).collect();
+        share
+    }
+
+    #[test]
+    fn what_is_no_pass_of_all_trainings_of_its_scale_stands_for_none() {
+        let law = Law::named("mini").unwrap();
+        let [small, medium, ..] = &law.protocol.scales[..] else { panic!("mini has three scales") };
+        let home = tempfile::tempdir().unwrap();
+        let folder = EntryFolder(home.path().to_owned());
+        let put = |share: &Statement| {
+            file::write(&folder.share(&small.name), &canonical::to_file(share).unwrap()).unwrap();
+            standing(&folder, &law.protocol)
+        };
+        let whole = share(&law, small);
+        assert_eq!(put(&whole).unwrap(), Shares::from([(small.name.clone(), whole.clone())]));
+        let mut failed = whole.clone();
+        failed.predicate.outcome = Outcome::Fail;
+        let mut partial = whole;
+        partial.predicate.runs.pop();
+        for other in [share(&law, medium), failed, partial] {
+            let refused = put(&other).unwrap_err().to_string();
+            assert!(refused.contains("share-small.json is damaged: it is no share of scale `small`"), "{refused}");
+        }
+    }
 }
