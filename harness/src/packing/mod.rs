@@ -8,7 +8,7 @@ mod pictures;
 pub mod task;
 pub mod training;
 
-use std::{fs, path::Path};
+use std::{fs, io::ErrorKind, path::Path};
 
 use anyhow::Result;
 use records::file::{self, FileError};
@@ -20,7 +20,7 @@ use crate::problem::Problem;
 fn begin(out: &Path) -> Result<TempDir> {
     let occupied = match fs::read_dir(out) {
         Ok(mut entries) => entries.next().is_some(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
         Err(error) => return Err(FileError::at("read", out)(error).into()),
     };
     if occupied {
@@ -32,6 +32,17 @@ fn begin(out: &Path) -> Result<TempDir> {
     Ok(file::folder_beside(out)?)
 }
 
+/// Puts a whole folder where it belongs, which two that pack at once may both want.
+fn settle(part: TempDir, out: &Path) -> Result<()> {
+    file::settle(part, out).map_err(|error| match error.source.kind() {
+        ErrorKind::DirectoryNotEmpty => {
+            let problem = Problem::usage(format!("{} was filled while this was packed", out.display()));
+            problem.hint("look at what lies there, or name another folder").into()
+        }
+        _ => error.into(),
+    })
+}
+
 /// Nothing where nothing is wrong, else all of it.
 fn all_right(folder: &Path, wrong: &[String]) -> Result<()> {
     match wrong {
@@ -41,5 +52,28 @@ fn all_right(folder: &Path, wrong: &[String]) -> Result<()> {
             let what = format!("{}: {} things are wrong\n{}", folder.display(), many.len(), many.join("\n"));
             Err(Problem::usage(what).into())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use records::Exit;
+
+    use super::*;
+
+    #[test]
+    fn of_two_that_pack_at_once_the_later_is_refused_by_name() {
+        let home = tempfile::tempdir().unwrap();
+        let out = home.path().join("set");
+        let parts = [begin(&out).unwrap(), begin(&out).unwrap()];
+        let [first, later] = parts.map(|part| {
+            fs::write(part.path().join("0.tar"), "").unwrap();
+            settle(part, &out)
+        });
+        first.unwrap();
+        let error = later.unwrap_err();
+        assert!(error.to_string().contains("was filled while this was packed"), "{error}");
+        assert_eq!(crate::problem::exit(&error), Exit::Usage);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1, "nothing half-packed stays");
     }
 }

@@ -27,6 +27,7 @@ use tasks::{Target, Task};
 use super::{
     all_right, begin,
     pictures::{Files, Picture, stray},
+    settle,
 };
 use crate::problem::Problem;
 
@@ -127,7 +128,7 @@ pub fn pack(folder: &Path, out: &Path) -> Result<(Summary, Vec<PathBuf>)> {
     for (name, lines) in samples.texts.iter().chain([&count]) {
         file::write(&part.path().join(name), (lines.join("\n") + "\n").as_bytes())?;
     }
-    file::settle(part, out)?;
+    settle(part, out)?;
     Ok((summary(out)?, files.others))
 }
 

@@ -11,11 +11,11 @@ use data::{
     writer::{Naming, ShardLimits, Writer},
 };
 use rayon::prelude::*;
-use records::file;
 
 use super::{
     all_right, begin,
     pictures::{Files, Picture, stray},
+    settle,
 };
 use crate::problem::Problem;
 
@@ -63,7 +63,7 @@ pub fn pack(folder: &Path, out: &Path, samples: Option<u64>, watch: &mut dyn FnM
         writer.pair(&format!("{number:09}"), *uid, &picture.kind, &image, &caption)?;
     }
     let shards = writer.finish()?;
-    file::settle(part, out)?;
+    settle(part, out)?;
     Ok(Packed { samples: named.len() as u64, shards, left_out: files.others })
 }
 

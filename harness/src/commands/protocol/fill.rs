@@ -1,10 +1,13 @@
 //! `maxclip protocol fill`: what the data are, written into a protocol whose author knows only what they are called.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use data::dataset::Dataset;
-use records::{Exit, file};
+use records::{
+    Exit,
+    file::{self, FileError},
+};
 
 use super::lines;
 use crate::{folders::Home, packing::task, problem::Problem, resolve::read_text, terminal::Terminal};
@@ -50,31 +53,47 @@ pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
     if after == before {
         terminal.say(format_args!("{} says so already", args.file.display()));
     } else {
-        file::write(&args.file, after.as_bytes())?;
+        put(&args.file, &after)?;
         terminal.say(format_args!("written into {}", args.file.display()));
     }
     Ok(Exit::Pass)
 }
 
-/// Writes values into a protocol's text, and reads it again: whatever form a file has, it says nothing else then.
+/// Writes values into a protocol's text, and reads it again: whatever form a file has, these values are all that it says
+/// otherwise then.
 pub fn write<'a>(text: &str, values: impl Iterator<Item = (&'a str, &'a str)>) -> Result<String, String> {
     let mut text = text.to_owned();
+    let mut wanted: toml::Table = text.parse().map_err(|error: toml::de::Error| error.message().to_owned())?;
     for (key, value) in values {
         let (list, _) = key.rsplit_once('.').unwrap_or_default();
         let no_list = || format!("`{list}` is not written as a table of its own, with a header of two brackets");
         text = lines::set(&text, key, value).ok_or_else(no_list)?;
-        let wanted: toml::Table = format!("it = {value}").parse().map_err(|error| format!("{key}: {error}"))?;
         let table: toml::Table = text.parse().map_err(|error| format!("{key} = {value} does not fit in: {error}"))?;
-        let found = key.split('.').try_fold(None, |at: Option<&toml::Value>, part| match (at, part.parse::<usize>()) {
-            (None, _) => table.get(part).map(Some),
-            (Some(at), Ok(number)) => at.get(number).map(Some),
-            (Some(at), Err(_)) => at.get(part).map(Some),
-        });
-        if found.flatten() != wanted.get("it") {
+        if set(&mut wanted, key, value).is_none() || table != wanted {
             return Err(format!("{key} = {value} cannot be written into it: write it by hand"));
         }
     }
     Ok(text)
+}
+
+/// Sets a value in a table that is there, such as `scale.0.samples`.
+fn set(table: &mut toml::Table, key: &str, value: &str) -> Option<()> {
+    let (list, name) = key.rsplit_once('.')?;
+    let mut parts = list.split('.');
+    let first = table.get_mut(parts.next()?)?;
+    let at = parts.try_fold(first, |at, part| match part.parse::<usize>() {
+        Ok(number) => at.get_mut(number),
+        Err(_) => at.get_mut(part),
+    })?;
+    let value = format!("it = {value}").parse::<toml::Table>().ok()?.remove("it")?;
+    at.as_table_mut()?.insert(name.to_owned(), value);
+    Some(())
+}
+
+/// Puts a protocol's text into its file; where that is a link, into what it leads to.
+pub fn put(path: &Path, text: &str) -> Result<()> {
+    let target = path.canonicalize().map_err(FileError::at("read", path))?;
+    Ok(file::write(&target, text.as_bytes())?)
 }
 
 /// A text of every table of a list.
@@ -117,5 +136,18 @@ mod tests {
         // A table that stands in a text is no table.
         let text = "about = '''\n[[scale]]\nsamples = 1\n'''\n[[scale]]\ndata = \"d\"\n";
         assert!(write(text, [("scale.0.samples", "5")].into_iter()).is_err());
+        // Neither is it where the table already says what is to be written.
+        let text = "[[scale]]\nabout = '''\n[[scale]]\nsamples = 1\n'''\n[[scale]]\nsamples = 5\n";
+        assert!(write(text, [("scale.1.samples", "5")].into_iter()).unwrap_err().contains("by hand"));
+    }
+
+    #[test]
+    fn a_link_stays_and_what_it_leads_to_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link] = ["own.toml", "link.toml"].map(|name| folder.path().join(name));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink("own.toml", &link).unwrap();
+        put(&link, "new").unwrap();
+        assert!(link.is_symlink() && std::fs::read_to_string(&file).unwrap() == "new");
     }
 }

@@ -54,7 +54,8 @@ pub fn set(text: &str, key: &str, value: &str) -> Option<String> {
     } else {
         lines.insert(line + 1, entry);
     }
-    Some(lines.join("\n") + "\n")
+    let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    Some(lines.join(end) + end)
 }
 
 #[cfg(test)]
@@ -86,5 +87,7 @@ mod tests {
         let added = set(TEXT, "scale.0.samples", "9").unwrap();
         assert_eq!(added, TEXT.replace("[[scale]]\nsteps = 1", "[[scale]]\nsamples = 9\nsteps = 1"));
         assert_eq!(set(TEXT, "scale.2.steps", "3"), None);
+        let foreign = TEXT.replace('\n', "\r\n");
+        assert_eq!(set(&foreign, "scale.1.steps", "3").unwrap(), changed.replace('\n', "\r\n"));
     }
 }

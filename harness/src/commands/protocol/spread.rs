@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use records::{
-    Exit, Stop, file,
+    Exit, Stop,
     v1::protocol::{SEEDS_MAX, Scale},
 };
 
@@ -65,7 +65,7 @@ pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
     let home = Home(args.home.clone());
     datahome::provide(&home, &law.protocol)?;
     match measure(args, &law, &kit, &home, terminal) {
-        Ok(spreads) if args.write => write(args, &spreads, terminal),
+        Ok(spreads) if args.write => write(args, &law, &spreads, terminal),
         Ok(_) => Ok(Exit::Pass),
         Err(stop) => stop::tell(stop, terminal),
     }
@@ -155,20 +155,25 @@ impl Spread {
     }
 }
 
-fn write(args: &Args, spreads: &[Spread], terminal: &mut Terminal) -> Result<Exit> {
+fn write(args: &Args, law: &Law, spreads: &[Spread], terminal: &mut Terminal) -> Result<Exit> {
     let path = PathBuf::from(&args.protocol);
     if spreads.iter().any(|spread| spread.value < SPREAD_MIN) {
         let problem = Problem::usage("all seeds give one score at one of the scales: that is no spread to state");
         return Err(problem.hint("train longer, or evaluate on more items").into());
+    }
+    let text = read_text(&path)?;
+    if Law::chosen(&args.protocol)?.digest != law.digest {
+        let problem = Problem::usage(format!("{} changed while its spreads were measured", path.display()));
+        return Err(problem.hint("give the same command again: what was trained and still counts is kept").into());
     }
     let values: Vec<_> = spreads
         .iter()
         .enumerate()
         .map(|(number, spread)| (format!("scale.{number}.spread"), format!("{:.4}", spread.value)))
         .collect();
-    let text = fill::write(&read_text(&path)?, values.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+    let text = fill::write(&text, values.iter().map(|(key, value)| (key.as_str(), value.as_str())))
         .map_err(|why| Problem::usage(format!("{}: {why}", path.display())))?;
-    file::write(&path, text.as_bytes())?;
+    fill::put(&path, &text)?;
     terminal.say(format_args!("written into {}", path.display()));
     Ok(Exit::Pass)
 }
