@@ -124,7 +124,7 @@ mod tests {
     use records::Exit;
 
     use super::*;
-    use crate::resolve::Law;
+    use crate::protocols;
 
     fn refused(home: &Home, protocol: &Protocol) -> String {
         let error = provide(home, protocol).unwrap_err();
@@ -138,15 +138,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home(folder.path().to_owned());
         let data = home.data();
-        let law = Law::named("mini").unwrap();
-        provide(&home, &law.protocol).unwrap();
+        let pinned = protocols::carried("mini").unwrap();
+        provide(&home, &pinned.protocol).unwrap();
         // Class names rotated by one: every image of the task is right about another class.
         let path = data.join("shapes-classification/classnames.txt");
         let text = fs::read_to_string(&path).unwrap();
         let mut names: Vec<_> = text.lines().collect();
         names.rotate_left(1);
         fs::write(&path, names.join("\n") + "\n").unwrap();
-        let said = refused(&home, &law.protocol);
+        let said = refused(&home, &pinned.protocol);
         assert!(said.contains("shapes-classification: the task is data:") && said.contains(", found data:"), "{said}");
         assert!(!said.contains("shapes-retrieval"), "{said}");
         fs::remove_dir_all(data.join("shapes-small")).unwrap();
@@ -154,7 +154,7 @@ mod tests {
         fs::rename(&medium, data.join("shapes-small")).unwrap();
         shapes::generate(&data.join("again"), &Spec::mini()).unwrap();
         fs::rename(data.join("again/shapes-medium"), &medium).unwrap();
-        let said = refused(&home, &law.protocol);
+        let said = refused(&home, &pinned.protocol);
         assert!(said.contains("shapes-small: scale `small` is data:") && said.contains("512 samples"), "{said}");
         assert!(said.contains("shapes-classification"), "{said}");
     }

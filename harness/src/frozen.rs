@@ -5,8 +5,6 @@ use std::sync::LazyLock;
 use records::{FrozenDigest, ReleaseDigest, Sha256, v1::protocol::ProtocolError};
 use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
 
-use crate::resolve::Law;
-
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/frozen.manifest"));
     open(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/frozen.bytes")))
@@ -49,19 +47,13 @@ pub fn names() -> Result<Names, ProtocolError> {
     Ok(Names::of(&FROZEN.protocols()?))
 }
 
-/// What this program holds statements to, with the organizer's own protocols that the caller names.
-pub fn release_with(protocols: &[String]) -> anyhow::Result<Release<'static>> {
-    let laws = protocols.iter().map(|name| Ok(Law::chosen(name)?.verified())).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(laws.into_iter().fold(release()?, Release::with))
-}
-
 /// The starter kit: the baseline's editable files.
 pub fn kit() -> Tree {
     let files = KIT.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec()));
     Tree { files: files.collect() }
 }
 
-/// What this program holds statements to.
+/// What this program holds statements to, where the caller names no protocols of an organizer's own.
 pub fn release() -> Result<Release<'static>, ProtocolError> {
     Release::of(judge(), &FROZEN, kit().digest())
 }

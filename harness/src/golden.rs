@@ -21,7 +21,7 @@ use records::{
     },
     verdict::Reason,
 };
-use verifier::{evidence::GOLDEN, golden::state};
+use verifier::{evidence::GOLDEN, golden::state, release::PinnedProtocol};
 
 use crate::{
     compile, disk,
@@ -32,7 +32,7 @@ use crate::{
     launch::{self, Training},
     locks::Locked,
     problem::Problem,
-    resolve::{self, Law},
+    resolve,
     room::Rooms,
     round::Round,
     scratch::Scratch,
@@ -49,7 +49,7 @@ pub struct Recorder<'a> {
     /// Folders.
     pub home: &'a Home,
     /// The protocol.
-    pub law: &'a Law,
+    pub pinned: &'a PinnedProtocol,
     /// This machine's class.
     pub class: NumericsClass,
 }
@@ -60,7 +60,7 @@ impl Recorder<'_> {
     /// A golden that is there already stays where the run is the same one; another one takes its place where
     /// `supersede` says why, and the old one is kept.
     pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
-        let name = Home::golden_name(&self.law.protocol.name, &self.class);
+        let name = Home::golden_name(&self.pinned.protocol.name, &self.class);
         let _alone = self.home.lock(Locked::Golden(&name)).map_err(stop)?;
         let baseline = Entry::baseline()?;
         let scratch = Scratch::new(self.home).map_err(stop)?;
@@ -69,15 +69,15 @@ impl Recorder<'_> {
         let [transcript, fingerprints] = files.map(|name| file::read(&run.join(name)));
         let (transcript, fingerprints) = (transcript?, fingerprints?);
         let golden = Golden {
-            protocol: self.law.protocol.name.clone(),
-            protocol_digest: self.law.digest,
+            protocol: self.pinned.protocol.name.clone(),
+            protocol_digest: self.pinned.digest,
             frozen: frozen::digest(),
             tree: baseline.digest,
             class: self.class,
-            steps: self.law.protocol.golden.steps,
+            steps: self.pinned.protocol.golden.steps,
             transcript: Blake3::of(&transcript),
         };
-        let folder = self.home.golden(&self.law.protocol.name, &self.class);
+        let folder = self.home.golden(&self.pinned.protocol.name, &self.class);
         let superseded = match self.before(&folder, &baseline)? {
             None => Vec::new(),
             Some(before) if before.golden == golden && supersede.is_none() => return Ok(golden),
@@ -108,13 +108,13 @@ impl Recorder<'_> {
     }
 
     fn is_ours(&self, golden: &Golden, baseline: &Entry) -> bool {
-        let here = (self.law.digest, frozen::digest(), baseline.digest, self.class);
+        let here = (self.pinned.digest, frozen::digest(), baseline.digest, self.class);
         (golden.protocol_digest, golden.frozen, golden.tree, golden.class) == here
     }
 
     /// The golden to repeat: the home's, or else the one that this program carries; written to `scratch` then.
     fn find(&self, baseline: &Entry, scratch: &Path) -> Result<(Golden, PathBuf), Stop> {
-        let name = &self.law.protocol.name;
+        let name = &self.pinned.protocol.name;
         let folder = self.home.golden(name, &self.class);
         let statement = folder.join(goldens::STATEMENT);
         let own = if statement.is_file() { Some(intact(&statement)?) } else { None };
@@ -138,8 +138,10 @@ impl Recorder<'_> {
     /// Runs the baseline again and compares every step.
     pub fn replay(&self, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
         // Nobody records another one while this one is compared with.
-        let _shared =
-            self.home.share(Locked::Golden(&Home::golden_name(&self.law.protocol.name, &self.class))).map_err(stop)?;
+        let _shared = self
+            .home
+            .share(Locked::Golden(&Home::golden_name(&self.pinned.protocol.name, &self.class)))
+            .map_err(stop)?;
         let baseline = Entry::baseline()?;
         let scratch = Scratch::new(self.home).map_err(stop)?;
         let (golden, folder) = self.find(&baseline, &scratch.at("carried"))?;
@@ -156,10 +158,10 @@ impl Recorder<'_> {
     }
 
     fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Result<PathBuf, Stop> {
-        let protocol = &self.law.protocol;
+        let protocol = &self.pinned.protocol;
         let (_, out) = compile::baseline(self.kit, self.home)?;
         let scale = &protocol.scales[0];
-        let run = resolve::run(self.law, scale, 1, baseline, &Round::practice(), self.class)?;
+        let run = resolve::run(self.pinned, scale, 1, baseline, &Round::practice(), self.class)?;
         let rooms = Rooms::ask(self.kit, self.home, [&run]).map_err(stop)?;
         disk::require(folder, rooms.golden(protocol), disk::free(folder)?)?;
         resolve::place(&run, folder).map_err(stop)?;

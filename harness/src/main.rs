@@ -33,6 +33,7 @@ mod practice;
 mod private;
 mod problem;
 mod progress;
+mod protocols;
 mod resolve;
 mod room;
 mod round;

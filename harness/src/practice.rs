@@ -11,6 +11,8 @@ use records::{
     v1::{evaluation::Score, names, outcome::Trained, progress::Progress, protocol::Scale, run::ResolvedRun},
 };
 
+use verifier::release::PinnedProtocol;
+
 use crate::{
     certify::statement::results,
     compile, disk,
@@ -20,13 +22,13 @@ use crate::{
     launch::{self, Evaluation, Training},
     locks::{Lock, Locked},
     problem::Problem,
-    resolve::{self, Law},
+    resolve,
     room::Rooms,
     round::Round,
     together::Together,
 };
 
-/// What sides are trained with: one scale of a protocol that was cut to a number of steps ([`Law::with_steps`]).
+/// What sides are trained with: one scale of a protocol that was cut to a number of steps ([`PinnedProtocol::with_steps`]).
 #[derive(Clone, Copy)]
 pub struct Practice<'a> {
     /// Programs.
@@ -34,7 +36,7 @@ pub struct Practice<'a> {
     /// Folders, whose data are the protocol's.
     pub home: &'a Home,
     /// The protocol.
-    pub law: &'a Law,
+    pub pinned: &'a PinnedProtocol,
     /// The scale.
     pub scale: &'a Scale,
     /// This machine's class.
@@ -97,7 +99,7 @@ impl Practice<'_> {
         repeat: u32,
         folder: impl FnOnce(&RunDigest) -> PathBuf,
     ) -> Result<Side<'a>, Stop> {
-        let resolved = resolve::run(self.law, self.scale, repeat, entry, &Round::practice(), self.class)?;
+        let resolved = resolve::run(self.pinned, self.scale, repeat, entry, &Round::practice(), self.class)?;
         let run = resolved.digest()?;
         Ok(Side { entry, build, folder: folder(&run), run, resolved })
     }
@@ -106,7 +108,7 @@ impl Practice<'_> {
     pub fn require_room(&self, sides: &[&Side<'_>]) -> Result<()> {
         let rooms = Rooms::ask(self.kit, self.home, sides.iter().map(|side| &side.resolved))?;
         let open = sides.iter().filter(|side| !side.is_done()).count() as u64;
-        let needed = rooms.run(&self.law.protocol, self.scale).saturating_mul(open);
+        let needed = rooms.run(&self.pinned.protocol, self.scale).saturating_mul(open);
         Ok(disk::require(&self.home.0, needed, disk::free(&self.home.0)?)?)
     }
 
@@ -125,7 +127,7 @@ impl Practice<'_> {
 
     /// Trains and evaluates a side beside others, where that has not been done.
     pub fn train(&self, side: &Side<'_>, beside: usize, on_step: impl FnMut(Progress)) -> Result<Trained, Stop> {
-        let Self { kit, home, law, scale, .. } = *self;
+        let Self { kit, home, pinned, scale, .. } = *self;
         let kept = side.trained();
         if let Ok(bytes) = file::read(&kept) {
             let damaged = |error| Problem::fault(format!("{} is damaged: {error}", kept.display()));
@@ -145,8 +147,8 @@ impl Practice<'_> {
             checkpoint: side.folder.join(names::PUBLISHED),
             model: folders::model(&side.folder),
             home: home.data(),
-            tasks: law.protocol.evaluation.tasks.clone(),
-            batch: law.protocol.evaluation.batch,
+            tasks: pinned.protocol.evaluation.tasks.clone(),
+            batch: pinned.protocol.evaluation.batch,
             out: side.folder.join(names::RESULTS),
         };
         launch::evaluate(kit, &evaluation, |_| ())?;

@@ -71,13 +71,13 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::Law;
+    use crate::protocols;
 
     /// What the trainer foretells of a run of `mini`'s `small`: one wrote 66,870,000 bytes, six of them, their trials and all
     /// that lies beside them 403,790,000.
     fn rooms() -> (Protocol, Rooms) {
         let room = Room { start: 221_372, step: 26_512, checkpoint: 33_780_114, published: 6_687_482 };
-        let protocol = Law::chosen("mini").unwrap().protocol;
+        let protocol = protocols::chosen("mini").unwrap().protocol;
         let rooms = protocol.scales.iter().map(|scale| (scale.name.clone(), room)).collect();
         (protocol, Rooms(rooms))
     }

@@ -116,7 +116,7 @@ fn statement(name: &str, hits: [u64; 3]) -> Statement {
 fn baseline(hits: [u64; 3]) -> Statement {
     let mut statement = statement("FastCLIP-v3", hits);
     let submission = &mut statement.predicate.submission;
-    submission.tree = Some(fastclip().law.baseline);
+    submission.tree = Some(fastclip().release.baseline);
     statement.subject[0] = verifier::certificate::submission_subject(submission);
     statement
 }

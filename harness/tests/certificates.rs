@@ -200,7 +200,7 @@ fn another_release_is_judged_by_nobody_here() {
 fn another_release_of_the_frozen_tree_is_judged_ranked_and_not_signed() {
     let bench = Bench::new();
     let mut other = fastclip();
-    other.law.judge = ReleaseDigest([1; 32]);
+    other.release.judge = ReleaseDigest([1; 32]);
     bench.signed("runs/a", &other);
     bench.signed("runs/b", &entry("OpenCLIP", [176, 205, 216]));
     let verify = ["verify", "runs/a/certificate.json", "--trust", "demo.pub"];

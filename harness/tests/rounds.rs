@@ -233,7 +233,7 @@ fn an_organizers_own_protocol_is_shown_checked_and_needed_to_judge_by_it() {
     assert_eq!(said.matches("seeds: 0 is not between").count(), 3, "{said}");
     // A certificate under it is judged with the file alone.
     let mut wish = entry("FastCLIP-v3", [185, 210, 222]);
-    wish.law.text = mini;
+    wish.release.text = mini;
     bench.certificate("certificate.json", &wish);
     let (code, said) = bench.told("leaderboard certificate.json --trust demo.pub");
     assert!(code == 3 && said.contains("--protocol FILE.toml"), "{said}");

@@ -25,7 +25,7 @@ use crate::{
     gate,
     keys::Trust,
     predicate,
-    release::{Law, Release},
+    release::{PinnedProtocol, Release},
     round::Round,
     weighed::Weighed,
 };
@@ -96,17 +96,17 @@ fn judge_own(
     ground: &Ground<'_>,
 ) -> Result<Verdict<Counts>, ReadError> {
     let (against, release) = (&statement.predicate.against, ground.release);
-    let law = match release.own(against).and_then(|()| release.law(against)) {
-        Ok(law) => law,
+    let pinned = match release.own(against).and_then(|()| release.protocol(against)) {
+        Ok(pinned) => pinned,
         Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let asked = scale.map(|scale| law.of_scale(scale));
-    let words = check_words(statement, asked.as_ref().unwrap_or(law), ground);
+    let asked = scale.map(|scale| pinned.of_scale(scale));
+    let words = check_words(statement, asked.as_ref().unwrap_or(pinned), ground);
     if !words.is_empty() {
         return Ok(words.verdict(Counts::default(), against, release));
     }
     match conformity::knows_golden(&statement.predicate, ground.goldens) {
-        Ok(()) => look(statement, files, &Part::Whole, ground, law, words),
+        Ok(()) => look(statement, files, &Part::Whole, ground, pinned, words),
         Err(reason) => Ok(Verdict::Inconclusive(reason)),
     }
 }
@@ -119,17 +119,17 @@ fn examine(
     ground: &Ground<'_>,
 ) -> Result<Verdict<Counts>, ReadError> {
     let (against, release) = (&statement.predicate.against, ground.release);
-    let law = match release.law(against) {
-        Ok(law) => law,
+    let pinned = match release.protocol(against) {
+        Ok(pinned) => pinned,
         Err(reason) => return Ok(Verdict::Inconclusive(reason)),
     };
-    let words = check_words(statement, law, ground);
+    let words = check_words(statement, pinned, ground);
     // Another release may have stated what this one would not; a changed byte is found beside that, too.
     let own = against.release == release.digest;
     if !words.is_empty() && (own || !check_subjects(statement).is_empty()) {
         return Ok(words.verdict(Counts::default(), against, release));
     }
-    look(statement, files, part, ground, law, words)
+    look(statement, files, part, ground, pinned, words)
 }
 
 /// Judges the files of a statement, after its words.
@@ -138,7 +138,7 @@ fn look(
     files: &dyn Files,
     part: &Part,
     ground: &Ground<'_>,
-    law: &Law,
+    pinned: &PinnedProtocol,
     mut weighed: Weighed,
 ) -> Result<Verdict<Counts>, ReadError> {
     let Ground { release, goldens, .. } = *ground;
@@ -151,15 +151,15 @@ fn look(
     }
     let mut looked = evidence::check(statement, files, part)?;
     weighed.by_rule(std::mem::take(&mut looked.findings));
-    weighed.by_rule(conformity::check_evidence(&looked, release, law));
+    weighed.by_rule(conformity::check_evidence(&looked, release, pinned));
     if let Some(golden) = &looked.golden {
         weighed.by_rule(conformity::check_golden(golden, goldens));
     }
     if let Some(zip) = &looked.archive {
-        let again = gate::judge(zip, release.frozen, Some(&law.protocol))
+        let again = gate::judge(zip, release.frozen, Some(&pinned.protocol))
             .map_err(|error| ReadError::Failed(error.to_string()))?;
         weighed.by_rule(conformity::check_gate(&statement.predicate, &again));
-        weighed.by_rule(conformity::check_configs(&looked.runs, &again, law, &release.names()));
+        weighed.by_rule(conformity::check_configs(&looked.runs, &again, pinned, &release.names()));
     }
     Ok(weighed.verdict(looked.counts, against, release))
 }
@@ -189,24 +189,24 @@ fn not_here(statement: &Statement) -> Reason {
 }
 
 /// Whether a statement says what this release, its protocol and its round make it say; no file is looked at.
-pub fn conform<'a>(statement: &Statement, ground: &Ground<'a>) -> Verdict<&'a Law> {
+pub fn conform<'a>(statement: &Statement, ground: &Ground<'a>) -> Verdict<&'a PinnedProtocol> {
     let (against, release) = (&statement.predicate.against, ground.release);
-    match release.law(against) {
-        Ok(law) => check_words(statement, law, ground).verdict(law, against, release),
+    match release.protocol(against) {
+        Ok(pinned) => check_words(statement, pinned, ground).verdict(pinned, against, release),
         Err(reason) => Verdict::Inconclusive(reason),
     }
 }
 
 /// What is wrong with a statement's words; what they say is compared where they agree with each other.
-fn check_words(statement: &Statement, law: &Law, ground: &Ground<'_>) -> Weighed {
+fn check_words(statement: &Statement, pinned: &PinnedProtocol, ground: &Ground<'_>) -> Weighed {
     let mut weighed = Weighed::default();
-    weighed.by_rule(check(statement, law.protocol.track));
+    weighed.by_rule(check(statement, pinned.protocol.track));
     if weighed.is_empty() {
         let predicate = &statement.predicate;
         let announced = ground.announced.map(|announced| conformity::check_announced(predicate, announced));
         let round = ground.round.map(|round| conformity::check_round(predicate, round));
         weighed.fixed(announced.into_iter().chain(round).flatten());
-        weighed.by_rule(conformity::check(predicate, law));
+        weighed.by_rule(conformity::check(predicate, pinned));
     }
     weighed
 }

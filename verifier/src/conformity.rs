@@ -21,30 +21,31 @@ use crate::{
     config::{self, Names},
     evidence::{ARCHIVE, GOLDEN, Looked},
     gate::Judgement,
-    release::{Law, Release},
+    release::{PinnedProtocol, Release},
     round::Round,
 };
 
 /// Holds the words of a statement to its protocol; no file is looked at.
 #[must_use]
-pub fn check(predicate: &Certificate, law: &Law) -> Vec<Finding> {
+pub fn check(predicate: &Certificate, pinned: &PinnedProtocol) -> Vec<Finding> {
     let mut findings = Vec::new();
     let passed = predicate.outcome == Outcome::Pass;
-    compare(&mut findings, "against.protocol".to_owned(), &law.protocol.name, &predicate.against.protocol);
-    let expected: Vec<_> = law.protocol.runs().map(|(scale, repeat)| RunName { scale: &scale.name, repeat }).collect();
+    compare(&mut findings, "against.protocol".to_owned(), &pinned.protocol.name, &predicate.against.protocol);
+    let expected: Vec<_> =
+        pinned.protocol.runs().map(|(scale, repeat)| RunName { scale: &scale.name, repeat }).collect();
     let found: Vec<_> = predicate.runs.iter().map(Run::name).collect();
     // Runs of an entry that failed go as far as its evidence does.
     if if passed { expected != found } else { !is_part(found.iter(), expected.iter()) } {
         findings.push(inconsistent("runs").expected(list(expected.iter())).found(list(found.iter())));
     }
     for run in &predicate.runs {
-        if let Some(scale) = law.protocol.scale(&run.scale) {
-            findings.extend(check_run(run, scale, law, passed));
+        if let Some(scale) = pinned.protocol.scale(&run.scale) {
+            findings.extend(check_run(run, scale, pinned, passed));
         }
     }
     let walls = &predicate.containment;
     let stands = |word: &str| walls.iter().any(|wall| wall.split(':').next() == Some(word));
-    let required = law.protocol.track.walls();
+    let required = pinned.protocol.track.walls();
     if passed && !required.iter().copied().all(stands) {
         let required = list(required.iter());
         findings.push(inconsistent("containment").expected(required).found(list(walls.iter())));
@@ -52,13 +53,13 @@ pub fn check(predicate: &Certificate, law: &Law) -> Vec<Finding> {
     findings
 }
 
-fn check_run(run: &Run, scale: &Scale, law: &Law, passed: bool) -> Vec<Finding> {
+fn check_run(run: &Run, scale: &Scale, pinned: &PinnedProtocol, passed: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let place = |key: &str| format!("{} {key}", run.name());
     compare(&mut findings, place("steps"), &scale.steps, &run.steps);
     compare(&mut findings, place("lines"), &scale.steps.saturating_add(1), &run.lines);
     compare(&mut findings, place("data"), &scale.root, &run.data);
-    let tasks = &law.protocol.evaluation.tasks;
+    let tasks = &pinned.protocol.evaluation.tasks;
     let complete = if passed { tasks.len() == run.scores.len() } else { tasks.len() >= run.scores.len() };
     if !complete || !run.scores.iter().zip(tasks).all(|(score, task)| task.is_scored_as(&score.key)) {
         let keys = list(run.scores.iter().map(|score| score.key.as_str()));
@@ -109,24 +110,24 @@ pub fn check_announced(predicate: &Certificate, announced: &Announcement) -> Vec
 
 /// Holds what the evidence says to the release.
 #[must_use]
-pub fn check_evidence(looked: &Looked, release: &Release<'_>, law: &Law) -> Vec<Finding> {
+pub fn check_evidence(looked: &Looked, release: &Release<'_>, pinned: &PinnedProtocol) -> Vec<Finding> {
     let mut findings = Vec::new();
     for run in &looked.runs {
         let place = format!("{}/run.json", run.name());
-        if run.model != law.model {
-            let expected = format!("the model `{}` of the protocol", law.protocol.model);
+        if run.model != pinned.model {
+            let expected = format!("the model `{}` of the protocol", pinned.protocol.model);
             findings.push(inconsistent(format!("{place} model")).expected(expected).found("another"));
         }
     }
     for scored in &looked.scored {
-        if let Some(task) = law.protocol.evaluation.tasks.get(scored.task) {
+        if let Some(task) = pinned.protocol.evaluation.tasks.get(scored.task) {
             compare(&mut findings, scored.place.clone(), &task.root, &scored.data);
         }
     }
     if let Some(golden) = &looked.golden {
         let place = |key: &str| format!("{} {key}", GOLDEN);
-        compare(&mut findings, place("protocol"), &law.protocol.name, &golden.protocol);
-        compare(&mut findings, place("steps"), &law.protocol.golden.steps, &golden.steps);
+        compare(&mut findings, place("protocol"), &pinned.protocol.name, &golden.protocol);
+        compare(&mut findings, place("steps"), &pinned.protocol.golden.steps, &golden.steps);
         compare(&mut findings, place("tree"), &release.baseline, &golden.tree);
     }
     findings
@@ -185,11 +186,11 @@ pub fn check_golden(golden: &Golden, known: &[Golden]) -> Option<Finding> {
 
 /// Holds each run's configuration to the one in the ZIP.
 #[must_use]
-pub fn check_configs(runs: &[ResolvedRun], again: &Judgement, law: &Law, names: &Names) -> Vec<Finding> {
+pub fn check_configs(runs: &[ResolvedRun], again: &Judgement, pinned: &PinnedProtocol, names: &Names) -> Vec<Finding> {
     let Some(tree) = &again.tree else { return Vec::new() };
     let mut findings = Vec::new();
     for run in runs {
-        match config::resolve(tree.config(), &law.protocol.name, &run.scale, names) {
+        match config::resolve(tree.config(), &pinned.protocol.name, &run.scale, names) {
             Verdict::Pass(expected) => {
                 compare(&mut findings, format!("{}/run.json config", run.name()), &expected, &run.config);
             }

@@ -3,6 +3,8 @@
 //! The frozen tree binds: a statement of another one is for its own releases to judge. Releases of one frozen tree judge
 //! each other's statements, each by its own rules, and [`Weighed`](crate::weighed::Weighed) says what a difference means.
 
+use std::borrow::Cow;
+
 use records::{
     ProtocolDigest, Reason, ReleaseDigest, TreeDigest,
     v1::{
@@ -20,22 +22,38 @@ pub(crate) const OTHER_HINT: &str =
 
 /// A protocol with all that a run takes from it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Law {
-    /// Its identity.
+pub struct PinnedProtocol {
+    /// The SHA-256 of its text.
     pub digest: ProtocolDigest,
     /// Parsed.
     pub protocol: Protocol,
+    /// Its file.
+    pub text: String,
     /// The model's configuration file.
     pub model: String,
 }
 
-impl Law {
+impl PinnedProtocol {
+    /// A protocol that a frozen tree carries, by its text: the model lies in the same tree.
+    pub fn carried(frozen: &FrozenTree<'_>, text: String) -> Result<Self, ProtocolError> {
+        let (protocol, digest) = Protocol::parse(&text)?;
+        let path = format!("frozen/protocols/models/{}.json", protocol.model);
+        let model = frozen.get(&path).and_then(|file| std::str::from_utf8(file.bytes).ok());
+        match model {
+            Some(model) => Ok(Self { digest, model: model.to_owned(), protocol, text }),
+            None => Err(ProtocolError::Inconsistent {
+                name: protocol.name,
+                why: format!("{path} is not in the frozen tree"),
+            }),
+        }
+    }
+
     /// What it asks of one machine of several, each of which does one scale.
     #[must_use]
     pub fn of_scale(&self, scale: &str) -> Self {
-        let mut law = self.clone();
-        law.protocol.scales.retain(|other| other.name == scale);
-        law
+        let mut pinned = self.clone();
+        pinned.protocol.scales.retain(|other| other.name == scale);
+        pinned
     }
 }
 
@@ -48,26 +66,27 @@ pub struct Release<'a> {
     pub frozen: &'a FrozenTree<'a>,
     /// The tree that goldens are recorded with.
     pub baseline: TreeDigest,
-    laws: Vec<Law>,
+    protocols: Vec<PinnedProtocol>,
 }
 
 impl<'a> Release<'a> {
     /// The release that carries a frozen tree and a baseline.
     pub fn of(digest: ReleaseDigest, frozen: &'a FrozenTree<'a>, baseline: TreeDigest) -> Result<Self, ProtocolError> {
-        let laws = frozen.protocol_texts().map(|text| law(frozen, &text)).collect::<Result<_, _>>()?;
-        Ok(Self { digest, frozen, baseline, laws })
+        let carried = |text: Cow<'_, str>| PinnedProtocol::carried(frozen, text.into_owned());
+        let protocols = frozen.protocol_texts().map(carried).collect::<Result<_, _>>()?;
+        Ok(Self { digest, frozen, baseline, protocols })
     }
 
     /// The names that tables of a configuration may have.
     #[must_use]
     pub fn names(&self) -> Names {
-        Names::of(self.laws.iter().map(|law| &law.protocol))
+        Names::of(self.protocols.iter().map(|pinned| &pinned.protocol))
     }
 
     /// The same release with an organizer's own protocol, which is judged by like those that it carries.
     #[must_use]
-    pub fn with(mut self, law: Law) -> Self {
-        self.laws.push(law);
+    pub fn with(mut self, pinned: PinnedProtocol) -> Self {
+        self.protocols.push(pinned);
         self
     }
 
@@ -89,9 +108,9 @@ impl<'a> Release<'a> {
     }
 
     /// The protocol that a statement of this frozen tree was judged by; why not, where another tree's judged it.
-    pub fn law(&self, against: &Against) -> Result<&Law, Reason> {
+    pub fn protocol(&self, against: &Against) -> Result<&PinnedProtocol, Reason> {
         self.check_frozen(against)?;
-        let known = self.laws.iter().find(|law| law.digest == against.protocol_digest);
+        let known = self.protocols.iter().find(|pinned| pinned.digest == against.protocol_digest);
         known.ok_or_else(|| Reason {
             why: format!(
                 "it rests on a protocol that this release does not carry: `{}`, {}",
@@ -105,16 +124,4 @@ impl<'a> Release<'a> {
 
 fn other(what: String) -> Reason {
     Reason { why: format!("written by another release: {what}"), hint: OTHER_HINT.to_owned() }
-}
-
-fn law(frozen: &FrozenTree<'_>, text: &str) -> Result<Law, ProtocolError> {
-    let (protocol, digest) = Protocol::parse(text)?;
-    let path = format!("frozen/protocols/models/{}.json", protocol.model);
-    let model = frozen.get(&path).and_then(|file| std::str::from_utf8(file.bytes).ok());
-    match model {
-        Some(model) => Ok(Law { digest, model: model.to_owned(), protocol }),
-        None => {
-            Err(ProtocolError::Inconsistent { name: protocol.name, why: format!("{path} is not in the frozen tree") })
-        }
-    }
 }

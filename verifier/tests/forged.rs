@@ -6,7 +6,7 @@
 mod folder;
 
 use folder::{
-    Folder, Law, Wish, certificate, failed,
+    Folder, OwnRelease, Wish, certificate, failed,
     forge::{golden, renew, results, walls},
     judged, key, passed, real_round, trust, verified,
 };
@@ -29,7 +29,7 @@ fn wish() -> Wish {
 
 fn verdict(statement: &Statement, folder: &Folder, wish: &Wish) -> Verdict<Verified> {
     let demo = key("demo", 1);
-    verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &wish.law)
+    verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &wish.release)
 }
 
 /// What a forged certificate is refused for; signing it must be refused for the same.
@@ -38,7 +38,7 @@ fn refused(wish: &Wish, forge: impl Fn(&mut Statement, &mut Folder)) -> Vec<Find
     forge(&mut statement, &mut folder);
     renew(&mut statement, &folder);
     let Verdict::Fail(findings) = verdict(&statement, &folder, wish) else { panic!("verified") };
-    let signing = judged(&statement, &folder, &wish.law, Some(&wish.round));
+    let signing = judged(&statement, &folder, &wish.release, Some(&wish.round));
     assert_eq!(signing, Verdict::Fail(findings.clone()), "what verifies and what is signed differ");
     findings
 }
@@ -56,7 +56,7 @@ fn the_honest_statement_passes_in_the_practice_round_and_in_a_real_one() {
     let wish = Wish { round: round.clone(), seeds: round.clone(), ..wish() };
     let (statement, folder) = passed(&wish);
     assert!(matches!(verdict(&statement, &folder, &wish), Verdict::Pass(_)));
-    assert!(matches!(judged(&statement, &folder, &wish.law, Some(&round)), Verdict::Pass(_)));
+    assert!(matches!(judged(&statement, &folder, &wish.release, Some(&round)), Verdict::Pass(_)));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn scales_are_the_protocols_in_its_order() {
 /// Two scales of two trainings each.
 fn repeated() -> Wish {
     let hits = [("small", 180), ("large", 220)];
-    Wish { law: Law::repeated(&["small", "large"], 2), ..Wish::new("sharp-clip", &hits) }
+    Wish { release: OwnRelease::repeated(&["small", "large"], 2), ..Wish::new("sharp-clip", &hits) }
 }
 
 #[test]
@@ -218,14 +218,14 @@ fn seeds_are_the_rounds() {
     let other = Wish { round: round.clone(), seeds: Round::practice(), ..wish() };
     let (statement, folder) = passed(&other);
     assert!(matches!(verdict(&statement, &folder, &other), Verdict::Pass(_)));
-    let Verdict::Fail(findings) = judged(&statement, &folder, &other.law, Some(&round)) else { panic!("signed") };
+    let Verdict::Fail(findings) = judged(&statement, &folder, &other.release, Some(&round)) else { panic!("signed") };
     assert_places(&findings, &places);
 }
 
 #[test]
 fn the_round_is_the_one_that_is_signed_for() {
     let (statement, folder) = passed(&wish());
-    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().law, Some(&real_round("1"))) else {
+    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().release, Some(&real_round("1"))) else {
         panic!("signed")
     };
     assert_places(&findings, &["round.competition", "round.round", "round.commitment", "round.beacon"]);
@@ -236,9 +236,9 @@ fn the_round_is_the_one_that_is_signed_for() {
 #[test]
 fn the_model_is_the_protocols() {
     let mut other = wish();
-    other.law.model = "{\"layers\": 1}\n".to_owned();
+    other.release.model = "{\"layers\": 1}\n".to_owned();
     let (statement, folder) = passed(&other);
-    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().law, Some(&other.round)) else {
+    let Verdict::Fail(findings) = judged(&statement, &folder, &wish().release, Some(&other.round)) else {
         panic!("signed")
     };
     assert_places(&findings, &["small/1/run.json model", "medium/1/run.json model", "large/1/run.json model"]);
@@ -270,7 +270,7 @@ fn a_failure_says_what_its_stages_left_behind() {
         let (mut statement, folder) = failed(&wish());
         forge(&mut statement);
         renew(&mut statement, &folder);
-        let (release, round) = (wish().law.release(), known_round(&statement));
+        let (release, round) = (wish().release.release(), known_round(&statement));
         let ground = Ground { release: &release, round: round.as_ref(), announced: None, goldens: &[] };
         match conform(&statement, &ground) {
             Verdict::Fail(findings) => findings.into_iter().map(|finding| finding.place).collect(),

@@ -130,7 +130,7 @@ const FORGERIES: &[(&str, Forgery, &str)] = &[
     ("round of another beacon", Said(|s, _| s.predicate.round.beacon = "drand 4242".into()), "round.beacon"),
     ("seeds of another round", Done(|wish| wish.seeds = real_round("1")), "small/1 seed"),
     ("another seed than the one stated", Done(|wish| wish.forge = |run| run.seed = "07".repeat(32)), "small/1/run.json seed"),
-    ("another model", Done(|wish| wish.law.model = "{\"layers\": 1}\n".into()), "small/1/run.json model"),
+    ("another model", Done(|wish| wish.release.model = "{\"layers\": 1}\n".into()), "small/1/run.json model"),
     ("another configuration", Done(|wish| wish.forge = |run| run.config = "{\"lr\":0.3}".into()), "small/1/run.json config"),
     ("one scale's configuration for all", Done(|wish| wish.forge = |run| run.config = "{\"lr\":0.1}".into()), "small/1/run.json config"),
     ("another tree trained", Done(|wish| wish.forge = |run| run.tree = TreeDigest([1; 32])), "small/1/run.json tree"),
@@ -230,13 +230,13 @@ fn fault<T>(verdict: Verdict<T>, name: &str, by: &str, place: &str) -> Option<St
 
 #[test]
 fn every_forgery_is_refused_by_sign_and_by_verify_at_its_place() {
-    let (law, demo) = (wish().law, key("demo", 1));
+    let (release, demo) = (wish().release, key("demo", 1));
     let mut faults = Vec::new();
     for (name, forgery, place) in FORGERIES {
         let (statement, folder) = forged(forgery);
-        faults.extend(fault(judged(&statement, &folder, &law, Some(&wish().round)), name, "sign", place));
+        faults.extend(fault(judged(&statement, &folder, &release, Some(&wish().round)), name, "sign", place));
         let signed = certificate(&statement, &demo);
-        faults.extend(fault(verified(&signed, &trust(&[&demo]), &folder, &law), name, "verify", place));
+        faults.extend(fault(verified(&signed, &trust(&[&demo]), &folder, &release), name, "verify", place));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -267,16 +267,16 @@ fn renamed_fault(own: Verdict<Verified>, renamed: Verdict<Verified>, name: &str,
 
 #[test]
 fn another_releases_name_buys_no_forgery_a_pass() {
-    let (law, demo) = (wish().law, key("demo", 1));
+    let (release, demo) = (wish().release, key("demo", 1));
     let verify = |statement: &Statement, folder: &Folder| {
-        verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &law)
+        verified(&certificate(statement, &demo), &trust(&[&demo]), folder, &release)
     };
     let (mut faults, mut derived) = (Vec::new(), 0);
     for (name, forgery, place) in FORGERIES {
         let (mut statement, folder) = forged(forgery);
         let own = verify(&statement, &folder);
         statement.predicate.against.release = ReleaseDigest([1; 32]);
-        let signing = judged(&statement, &folder, &law, Some(&wish().round));
+        let signing = judged(&statement, &folder, &release, Some(&wish().round));
         let why = if *name == "another frozen tree" { place } else { "judged it, this one is release:" };
         faults.extend(fault(signing, name, "sign", why));
         let renamed = verify(&statement, &folder);
@@ -290,27 +290,27 @@ fn another_releases_name_buys_no_forgery_a_pass() {
 
 #[test]
 fn an_honest_statement_of_another_release_is_judged_by_this_one_and_signed_by_that_one() {
-    let (law, demo) = (wish().law, key("demo", 1));
+    let (release, demo) = (wish().release, key("demo", 1));
     let (mut statement, mut folder) = passed(&wish());
     statement.predicate.against.release = ReleaseDigest([1; 32]);
-    let Verdict::Inconclusive(reason) = judged(&statement, &folder, &law, Some(&wish().round)) else {
+    let Verdict::Inconclusive(reason) = judged(&statement, &folder, &release, Some(&wish().round)) else {
         panic!("signed")
     };
     assert!(reason.why.contains("judged it, this one is release:"), "{reason:?}");
     let signed = certificate(&statement, &demo);
-    let Verdict::Pass(verified_now) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("refused") };
+    let Verdict::Pass(verified_now) = verified(&signed, &trust(&[&demo]), &folder, &release) else { panic!("refused") };
     assert_eq!(verified_now.statement, statement);
     // A changed byte and a bad signature are what they always are.
     folder.0.get_mut("small/1/transcript.jsonl").unwrap()[900] ^= 1;
-    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("not found") };
+    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &release) else { panic!("not found") };
     assert_eq!(findings[0].rule, Rule::TranscriptChanged);
     let mut changed = signed.clone();
     changed[40] ^= 1;
-    assert!(matches!(verified(&changed, &trust(&[&demo]), &folder, &law), Verdict::Fail(_)));
+    assert!(matches!(verified(&changed, &trust(&[&demo]), &folder, &release), Verdict::Fail(_)));
     // Beside what the other release judged differently, a changed byte is found all the same.
     statement.predicate.runs[0].mean = "0.900000".into();
     let signed = certificate(&statement, &demo);
-    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &law) else { panic!("not found") };
+    let Verdict::Fail(findings) = verified(&signed, &trust(&[&demo]), &folder, &release) else { panic!("not found") };
     assert!(findings.iter().all(|finding| finding.rule == Rule::TranscriptChanged), "{findings:#?}");
 }
 

@@ -47,7 +47,7 @@ struct Scene {
     /// The files, and the certificate among them.
     folder: Folder,
     trust: Trust,
-    law: folder::Law,
+    release: folder::OwnRelease,
 }
 
 impl Scene {
@@ -56,7 +56,7 @@ impl Scene {
         let (statement, mut folder) = passed(&wish);
         let demo = key("demo", 1);
         folder.0.insert(CERTIFICATE.to_owned(), certificate(&statement, &demo));
-        Self { statement, folder, trust: trust(&[&demo]), law: wish.law }
+        Self { statement, folder, trust: trust(&[&demo]), release: wish.release }
     }
 
     /// Names the files that are there, with their lengths and digests, and signs that.
@@ -68,7 +68,7 @@ impl Scene {
     }
 
     fn verdict(&self) -> Verdict<verifier::certificate::Verified> {
-        verified(&self.folder.0[CERTIFICATE], &self.trust, &self.folder, &self.law)
+        verified(&self.folder.0[CERTIFICATE], &self.trust, &self.folder, &self.release)
     }
 
     fn findings(&self) -> Vec<Finding> {
@@ -108,7 +108,7 @@ fn a_checkpoint_counts_where_its_tensors_were_judged_and_not_where_its_manifest_
     let scene = Scene::new();
     let count = |part: &str| {
         let part = Part::Only(part.to_owned());
-        let verdict = verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.law, &part);
+        let verdict = verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.release, &part);
         let Verdict::Pass(verified) = verdict else { panic!("{verdict:?}") };
         verified.counts.checkpoints
     };
@@ -189,7 +189,7 @@ fn every_file_is_held_to_its_digest_when_it_is_looked_at_alone() {
     for name in names {
         let alone = |scene: &Scene| {
             let part = Part::Only(name.clone());
-            verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.law, &part)
+            verified_part(&scene.folder.0[CERTIFICATE], &scene.trust, &scene.folder, &scene.release, &part)
         };
         let Verdict::Pass(verified) = alone(&scene) else { panic!("{name}") };
         assert_eq!(verified.counts.files, 1, "{name}");
@@ -261,7 +261,7 @@ fn a_file_of_another_length_is_named_with_both_and_not_read() {
     let scene = Scene::new();
     for (name, bytes) in scene.folder.0.iter().filter(|(name, _)| *name != CERTIFICATE) {
         let stretched = Stretched(&scene.folder, name);
-        let verdict = verified(&scene.folder.0[CERTIFICATE], &scene.trust, &stretched, &scene.law);
+        let verdict = verified(&scene.folder.0[CERTIFICATE], &scene.trust, &stretched, &scene.release);
         let Verdict::Fail(findings) = verdict else { panic!("{name}: {verdict:?}") };
         let expected =
             Finding::new(Rule::FileChanged, name).expected(format!("{} bytes", bytes.len())).found("3221225472 bytes");
@@ -324,7 +324,7 @@ fn every_part_of_a_score_is_held_to_its_line() {
 #[test]
 fn an_unknown_key_is_inconclusive() {
     let scene = Scene::new();
-    let verdict = verified(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder, &scene.law);
+    let verdict = verified(&scene.folder.0[CERTIFICATE], &trust(&[&key("demo", 9)]), &scene.folder, &scene.release);
     assert!(matches!(verdict, Verdict::Inconclusive(_)), "{verdict:?}");
 }
 
@@ -333,7 +333,7 @@ fn a_failure_verifies_with_its_worker_and_its_golden_beside_it() {
     let wish = Wish::new("e", &[("small", 1)]);
     let (statement, files) = folder::failed(&wish);
     let demo = key("demo", 1);
-    let verdict = |files: &Folder| verified(&certificate(&statement, &demo), &trust(&[&demo]), files, &wish.law);
+    let verdict = |files: &Folder| verified(&certificate(&statement, &demo), &trust(&[&demo]), files, &wish.release);
     assert!(matches!(verdict(&files), Verdict::Pass(_)), "{:?}", verdict(&files));
     let Verdict::Inconclusive(reason) = verdict(&Folder::default()) else { panic!() };
     assert!(reason.why.contains("none of the 3 files"), "{}", reason.why);

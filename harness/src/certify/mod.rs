@@ -29,6 +29,8 @@ use self::{
     share::{Offer, Shares},
     statement::Known,
 };
+use verifier::release::PinnedProtocol;
+
 use crate::{
     compile, datahome, disk,
     entry::Entry,
@@ -40,7 +42,7 @@ use crate::{
     libtorch,
     problem::Problem,
     progress::Progress,
-    resolve::{self, Law},
+    resolve,
     room::Rooms,
     round::Round,
     stop::stop,
@@ -60,7 +62,7 @@ pub struct Certification<'a> {
     /// This machine's class.
     pub class: NumericsClass,
     /// The protocol.
-    pub law: &'a Law,
+    pub pinned: &'a PinnedProtocol,
     /// The round.
     pub round: &'a Round,
     /// What was admitted.
@@ -133,7 +135,7 @@ impl<'a> Certification<'a> {
 
     /// The protocol as far as this machine needs its data: the golden's and those of the scales that it trains.
     fn protocol_here(&self) -> Protocol {
-        let mut protocol = self.law.protocol.clone();
+        let mut protocol = self.pinned.protocol.clone();
         let golden = protocol.scales.first().map(|scale| scale.name.clone());
         let joined = |scale: &Scale| self.offers.iter().any(|offer| offer.holds(&scale.name));
         let done_here = |scale: &Scale| self.only.map_or(!joined(scale), |only| scale.name == only);
@@ -143,7 +145,7 @@ impl<'a> Certification<'a> {
 
     /// Fails before anything is trained where the disk does not hold what will be written.
     fn require_room(&self, scales: &[Scaled<'a>]) -> Result<(), Stop> {
-        let standing = share::standing(&self.folder, &self.law.protocol).map_err(stop)?;
+        let standing = share::standing(&self.folder, &self.pinned.protocol).map_err(stop)?;
         let stands = |name: &String| standing.contains_key(name) || self.offers.iter().any(|offer| offer.holds(name));
         let open: Vec<_> = scales.iter().filter(|scale| !stands(&scale.scale.name)).collect();
         let trainings: Vec<_> = open.iter().map(|scale| scale.scale).collect();
@@ -153,7 +155,7 @@ impl<'a> Certification<'a> {
             .map_err(stop)?;
         let rooms = Rooms::ask(self.kit, self.home, scales.iter().map(|scale| &scale.run)).map_err(stop)?;
         let (ways, at_once) = (trial::VARIANTS.len() as u64, self.jobs as u64);
-        let whole = rooms.certification(&self.law.protocol, &trainings, ways, at_once);
+        let whole = rooms.certification(&self.pinned.protocol, &trainings, ways, at_once);
         let folder = &self.folder.0;
         Ok(disk::require(folder, whole.saturating_sub(begun), disk::free(folder)?)?)
     }
@@ -171,7 +173,7 @@ impl<'a> Certification<'a> {
         self.pass(known, terminal, "build", note).map_err(stop)?;
 
         let class = self.class;
-        let recorder = Recorder { kit: self.kit, home: self.home, law: self.law, class };
+        let recorder = Recorder { kit: self.kit, home: self.home, pinned: self.pinned, class };
         let golden = self.replay(recorder, terminal, "golden")?;
         let note = format!("{} of {} steps equal", golden.steps, golden.steps);
         known.golden = Some(golden);
@@ -192,7 +194,7 @@ impl<'a> Certification<'a> {
         self.pass(known, terminal, "train", note.join("; ")).map_err(stop)?;
 
         self.evaluate(&open, terminal)?;
-        let tasks = self.law.protocol.evaluation.tasks.len();
+        let tasks = self.pinned.protocol.evaluation.tasks.len();
         self.pass(known, terminal, "evaluate", format!("{} checkpoints x {tasks} tasks", scales.len()))
             .map_err(stop)?;
 
@@ -203,7 +205,7 @@ impl<'a> Certification<'a> {
 
     /// The stage that comes after those that passed.
     fn next(&self, known: &Known) -> &'static str {
-        let stages = self.law.protocol.track.stages();
+        let stages = self.pinned.protocol.track.stages();
         stages.get(known.stages.len()).or(stages.last()).copied().unwrap_or_default()
     }
 
@@ -226,17 +228,17 @@ impl<'a> Certification<'a> {
     }
 
     fn replay(&self, recorder: Recorder<'_>, terminal: &Terminal, name: &str) -> Result<Golden, Stop> {
-        let bar = terminal.progress(name, self.law.protocol.golden.steps);
+        let bar = terminal.progress(name, self.pinned.protocol.golden.steps);
         recorder.replay(|_| bar.add(1))
     }
 
     /// The resolved run of every training: of the one scale that is done here, or of all.
     fn scaled(&self) -> Result<Vec<Scaled<'a>>, Stop> {
         let run = |(scale, repeat)| {
-            Ok(Scaled { scale, run: resolve::run(self.law, scale, repeat, self.entry, self.round, self.class)? })
+            Ok(Scaled { scale, run: resolve::run(self.pinned, scale, repeat, self.entry, self.round, self.class)? })
         };
         let here = |(scale, _): &(&Scale, u32)| self.only.is_none_or(|only| scale.name == only);
-        self.law.protocol.runs().filter(here).map(run).collect()
+        self.pinned.protocol.runs().filter(here).map(run).collect()
     }
 
     fn trial(&self, scales: &[Scaled<'_>], terminal: &Terminal) -> Result<Vec<Blake3>, Stop> {
@@ -271,9 +273,9 @@ impl<'a> Certification<'a> {
         })?;
         for (scale, expected) in scales.iter().zip(trial) {
             let start =
-                traces::start(&self.folder.run(scale.run.name()), self.law.protocol.trial.steps).map_err(stop)?;
+                traces::start(&self.folder.run(scale.run.name()), self.pinned.protocol.trial.steps).map_err(stop)?;
             if start != *expected {
-                let place = format!("{}, the first {} steps", scale.run.name(), self.law.protocol.trial.steps);
+                let place = format!("{}, the first {} steps", scale.run.name(), self.pinned.protocol.trial.steps);
                 let finding = Finding::new(Rule::Diverged, place).expected("the trial's").found("another transcript");
                 return Err(finding.into());
             }
@@ -301,8 +303,8 @@ impl<'a> Certification<'a> {
             checkpoint: folder.join(names::PUBLISHED),
             model: crate::folders::model(&folder),
             home: self.home.data(),
-            tasks: self.law.protocol.evaluation.tasks.clone(),
-            batch: self.law.protocol.evaluation.batch,
+            tasks: self.pinned.protocol.evaluation.tasks.clone(),
+            batch: self.pinned.protocol.evaluation.batch,
             out: folder.join(names::RESULTS),
         };
         let name = scale.run.name().to_string();

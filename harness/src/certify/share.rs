@@ -146,7 +146,7 @@ struct Offered<'a> {
 ///
 /// All of them are judged before anything is written. What is begun here of a scale gives way to what is whole.
 pub fn join(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -> Result<Shares> {
-    let mut shares = standing(&job.folder, &job.law.protocol)?;
+    let mut shares = standing(&job.folder, &job.pinned.protocol)?;
     let own = job.folder.0.clone();
     for (scale, share) in &shares {
         agree(&Offered { folder: &own, scale, share }, known, scales, shares.values().next())?;
@@ -242,7 +242,7 @@ fn two_runs(offered: &Offered<'_>, other: &Path) -> Problem {
 
 /// Reads all that a share names, as `verify` does.
 fn judge(job: &Certification<'_>, offered: &Offered<'_>, known: &Known) -> Result<()> {
-    let release = frozen::release()?.with(job.law.verified());
+    let release = frozen::release()?.with(job.pinned.clone());
     let goldens: Vec<_> = known.golden.iter().cloned().collect();
     let ground = Ground { release: &release, round: Some(job.round), announced: None, goldens: &goldens };
     let files = PlainFolder::of(&offered.folder.join(names::STATEMENT));
@@ -331,14 +331,15 @@ pub fn require_unchanged(job: &Certification<'_>, shares: &Shares, statement: &S
 #[cfg(test)]
 mod tests {
     use records::{Blake3, DataRoot, RunDigest, SeedDigest};
+    use verifier::release::PinnedProtocol;
 
     use super::*;
-    use crate::{certify::statement, entry, resolve::Law, round::Round};
+    use crate::{certify::statement, entry, protocols, round::Round};
 
     /// What a machine states of the trainings of a scale, as far as this file reads it.
-    fn share(law: &Law, scale: &Scale) -> Statement {
+    fn share(pinned: &PinnedProtocol, scale: &Scale) -> Statement {
         let judgement = entry::gate(b"no zip", None).unwrap();
-        let mut share = statement::refused(&judgement, 6, law, &Round::practice());
+        let mut share = statement::refused(&judgement, 6, pinned, &Round::practice());
         let run = |repeat| Run {
             scale: scale.name.clone(),
             repeat,
@@ -360,21 +361,21 @@ mod tests {
 
     #[test]
     fn what_is_no_pass_of_all_trainings_of_its_scale_stands_for_none() {
-        let law = Law::named("mini").unwrap();
-        let [small, medium, ..] = &law.protocol.scales[..] else { panic!("mini has three scales") };
+        let pinned = protocols::carried("mini").unwrap();
+        let [small, medium, ..] = &pinned.protocol.scales[..] else { panic!("mini has three scales") };
         let home = tempfile::tempdir().unwrap();
         let folder = EntryFolder(home.path().to_owned());
         let put = |share: &Statement| {
             file::write(&folder.share(&small.name), &canonical::to_file(share).unwrap()).unwrap();
-            standing(&folder, &law.protocol)
+            standing(&folder, &pinned.protocol)
         };
-        let whole = share(&law, small);
+        let whole = share(&pinned, small);
         assert_eq!(put(&whole).unwrap(), Shares::from([(small.name.clone(), whole.clone())]));
         let mut failed = whole.clone();
         failed.predicate.outcome = Outcome::Fail;
         let mut partial = whole;
         partial.predicate.runs.pop();
-        for other in [share(&law, medium), failed, partial] {
+        for other in [share(&pinned, medium), failed, partial] {
             let refused = put(&other).unwrap_err().to_string();
             assert!(refused.contains("share-small.json is damaged: it is no share of scale `small`"), "{refused}");
         }

@@ -20,10 +20,10 @@ use records::{
     },
 };
 
-use verifier::{certificate, conformity, evidence, gate::Judgement, predicate};
+use verifier::{certificate, conformity, evidence, gate::Judgement, predicate, release::PinnedProtocol};
 
 use super::{Certification, Scaled, trial::VARIANTS};
-use crate::{compile::Built, resolve::Law, round::Round, traces};
+use crate::{compile::Built, round::Round, traces};
 
 /// The end of what the trainer of a run that failed said.
 const LAST_WORDS: &str = "last-words.txt";
@@ -60,7 +60,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
         left_behind(job, trained, &mut subject)?;
     }
     for scale in scales {
-        files(job.law.protocol.track, &job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
+        files(job.pinned.protocol.track, &job.folder.0, &job.folder.run(scale.run.name()), &mut subject)?;
     }
     subject[1..].sort_by(|a, b| a.name.cmp(&b.name));
     Ok(predicate::state(
@@ -71,8 +71,8 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
             entry: job.entry.about.clone(),
             submission,
             against: Against {
-                protocol: job.law.protocol.name.clone(),
-                protocol_digest: job.law.digest,
+                protocol: job.pinned.protocol.name.clone(),
+                protocol_digest: job.pinned.digest,
                 frozen: crate::frozen::digest(),
                 release: crate::frozen::judge(),
                 libtorch: known.libtorch,
@@ -89,7 +89,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
 
 /// The statement of a ZIP of so many bytes that the gate refused.
 #[must_use]
-pub fn refused(judgement: &Judgement, bytes: usize, law: &Law, round: &Round) -> Statement {
+pub fn refused(judgement: &Judgement, bytes: usize, pinned: &PinnedProtocol, round: &Round) -> Statement {
     let submission = Submission { archive: judgement.archive, tree: judgement.submission, object: None };
     predicate::state(
         vec![
@@ -102,8 +102,8 @@ pub fn refused(judgement: &Judgement, bytes: usize, law: &Law, round: &Round) ->
             entry: judgement.entry.clone().unwrap_or_else(conformity::nobody),
             submission,
             against: Against {
-                protocol: law.protocol.name.clone(),
-                protocol_digest: law.digest,
+                protocol: pinned.protocol.name.clone(),
+                protocol_digest: pinned.digest,
                 frozen: judgement.frozen,
                 release: crate::frozen::judge(),
                 libtorch: None,

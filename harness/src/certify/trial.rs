@@ -55,7 +55,7 @@ fn once_each(stop: Stop) -> Stop {
 
 /// Steps that the whole trial does, for a progress bar.
 pub fn steps(job: &Certification<'_>) -> u64 {
-    job.law.protocol.trial.steps * (job.law.protocol.runs().count() * VARIANTS.len()) as u64
+    job.pinned.protocol.trial.steps * (job.pinned.protocol.runs().count() * VARIANTS.len()) as u64
 }
 
 fn one(
@@ -65,7 +65,7 @@ fn one(
     together: &Together,
     bar: &Progress,
 ) -> Result<(), Stop> {
-    let steps = job.law.protocol.trial.steps;
+    let steps = job.pinned.protocol.trial.steps;
     let folder = job.folder.trial(scale.run.name(), variant);
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display())).map_err(stop)?;
@@ -91,7 +91,7 @@ fn one(
 }
 
 fn equal(job: &Certification<'_>, scale: &Scaled<'_>) -> Result<Blake3, Stop> {
-    let steps = job.law.protocol.trial.steps;
+    let steps = job.pinned.protocol.trial.steps;
     let folder = |variant| job.folder.trial(scale.run.name(), variant);
     let plain = folder(VARIANTS[0]);
     for variant in &VARIANTS[1..] {

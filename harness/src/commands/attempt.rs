@@ -19,7 +19,7 @@ use records::{
         protocol::{self, Protocol, SEEDS_MAX, Scale},
     },
 };
-use verifier::{config::CONFIG_BYTES_MAX, object::Form};
+use verifier::{config::CONFIG_BYTES_MAX, object::Form, release::PinnedProtocol};
 
 use crate::{
     compile, curve, datahome,
@@ -33,8 +33,7 @@ use crate::{
     practice::{Practice, Side},
     problem::Problem,
     progress::Progress,
-    resolve::Law,
-    signals,
+    protocols, signals,
     stop::{self, stop},
     terminal::{Paint, Terminal},
     traces,
@@ -89,19 +88,20 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 }
 
 fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Result<(), Stop> {
-    let law = Law::chosen(&args.protocol).map_err(stop)?.with_steps(args.steps).map_err(stop)?;
-    let scale = law.scale(&args.scale)?;
+    let pinned =
+        protocols::chosen(&args.protocol).and_then(|asked| protocols::with_steps(&asked, args.steps)).map_err(stop)?;
+    let scale = protocols::scale(&pinned.protocol, &args.scale)?;
     let home = Home(args.home.clone());
-    let (tried, baseline) = (entry(args, &law)?, Entry::baseline()?);
+    let (tried, baseline) = (entry(args, &pinned)?, Entry::baseline()?);
 
     let bar = terminal.progress("build", 0);
-    let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &law, [&tried, &baseline])?;
+    let Prepared { class, builds: [tried_build, baseline_build] } = prepare(kit, &home, &pinned, [&tried, &baseline])?;
     drop(bar);
     let word = terminal.paint(Paint::Good, "pass");
-    let (of, seeds) = (format!("{}-{}", law.protocol.name, scale.name), args.seeds);
+    let (of, seeds) = (format!("{}-{}", pinned.protocol.name, scale.name), args.seeds);
     let many = if seeds == 1 { String::new() } else { format!(" on each of {seeds} seeds") };
     terminal.line(format_args!("  check {word}   {} steps of {of}{many}   not a verdict", args.steps));
-    let practice = Practice { kit, home: &home, law: &law, scale, class };
+    let practice = Practice { kit, home: &home, pinned: &pinned, scale, class };
     let attempt = Attempt { practice, steps: args.steps };
     let folder = next(&home).map_err(stop)?;
     let (mut sides, mut pairs) = (Vec::new(), Vec::new());
@@ -115,14 +115,14 @@ fn attempt(args: &Args, kit: &Kit, terminal: &mut Terminal) -> Result<(), Stop> 
     for (tried, baseline) in sides {
         pairs.push(attempt.pair(tried, baseline, terminal)?);
     }
-    report(&pairs, &law, scale, terminal).map_err(stop)?;
+    report(&pairs, &pinned, scale, terminal).map_err(stop)?;
     terminal.line(format_args!("  {}   {}", folder.display(), tried.digest.short()));
     Ok(())
 }
 
 /// The entry's folder with the configuration that the command line asks for.
-fn entry(args: &Args, law: &Law) -> Result<Entry, Stop> {
-    let mut entry = Entry::folder(&args.entry, &law.names().map_err(stop)?)?;
+fn entry(args: &Args, pinned: &PinnedProtocol) -> Result<Entry, Stop> {
+    let mut entry = Entry::folder(&args.entry, &protocols::names(&pinned.protocol).map_err(stop)?)?;
     if let Some(path) = &args.config {
         let refuse = |_| Problem::usage(format!("{} is not UTF-8", path.display()));
         entry.config = String::from_utf8(file::read_named(path, CONFIG_BYTES_MAX as u64)?).map_err(refuse)?;
@@ -138,7 +138,7 @@ struct Prepared {
 }
 
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
-fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Result<Prepared, Stop> {
+fn prepare(kit: &Kit, home: &Home, pinned: &PinnedProtocol, entries: [&Entry; 2]) -> Result<Prepared, Stop> {
     let build = |entry: &Entry| -> Result<(Form, PathBuf), Stop> {
         let (built, out) = compile::shared(kit, home, &entry.sources())?;
         Ok((built.form, out))
@@ -146,7 +146,7 @@ fn prepare(kit: &Kit, home: &Home, law: &Law, entries: [&Entry; 2]) -> Result<Pr
     std::thread::scope(|scope| {
         // Who builds the same waits for the other and finds it built.
         let work = entries.map(|entry| scope.spawn(move || build(entry)));
-        datahome::provide(home, &law.protocol).map_err(stop)?;
+        datahome::provide(home, &pinned.protocol).map_err(stop)?;
         let class = launch::class(kit).map_err(stop)?;
         let [(tried, tried_build), (baseline, baseline_build)] = match work.map(joined) {
             [tried, baseline] => [tried?, baseline?],
@@ -208,7 +208,7 @@ impl Attempt<'_> {
     }
 }
 
-fn report(pairs: &[Pair<'_>], law: &Law, scale: &Scale, terminal: &mut Terminal) -> Result<()> {
+fn report(pairs: &[Pair<'_>], pinned: &PinnedProtocol, scale: &Scale, terminal: &mut Terminal) -> Result<()> {
     for Pair { tried, baseline, .. } in pairs {
         let (tried, baseline) = (curve::losses(&tried.folder)?, curve::losses(&baseline.folder)?);
         terminal.line(format_args!("  loss        {}   baseline {}", curve::line(&tried), curve::line(&baseline)));
@@ -218,7 +218,7 @@ fn report(pairs: &[Pair<'_>], law: &Law, scale: &Scale, terminal: &mut Terminal)
     }
     let scores = |side: fn(&Pair<'_>) -> Result<Vec<Task>>| pairs.iter().map(side).collect::<Result<Vec<_>>>();
     let both = [scores(|pair| pair.tried.scores())?, scores(|pair| pair.baseline.scores())?];
-    worth(both, &law.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
+    worth(both, &pinned.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
     let cost = |trained: &Trained| (trained.usage.worker_cpu_micros + trained.usage.trainer_cpu_micros) as f64;
     let mine: f64 = pairs.iter().map(|pair| cost(&pair.mine)).sum();
     let theirs: f64 = pairs.iter().map(|pair| cost(&pair.theirs)).sum();
@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn lines(mine: &[[f64; 2]], theirs: &[[f64; 2]]) -> Vec<String> {
-        let protocol = Law::chosen("mini").unwrap().protocol;
+        let protocol = protocols::chosen("mini").unwrap().protocol;
         let side = |runs: &[[f64; 2]]| runs.iter().map(|values| run(*values)).collect();
         worth([side(mine), side(theirs)], &protocol, protocol.scale("small").unwrap()).unwrap()
     }

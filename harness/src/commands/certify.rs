@@ -11,7 +11,7 @@ use records::{
     },
 };
 use serde_json::json;
-use verifier::gate::Judgement;
+use verifier::{gate::Judgement, release::PinnedProtocol};
 
 use crate::{
     archive,
@@ -27,8 +27,7 @@ use crate::{
     launch,
     locks::{Lock, Locked},
     problem::Problem,
-    resolve::Law,
-    round, signals,
+    protocols, round, signals,
     terminal::{Paint, Terminal},
 };
 
@@ -71,40 +70,40 @@ pub fn cores() -> usize {
 /// Certifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
-    let law = Law::chosen(&args.protocol)?;
-    args.scale.as_deref().map(|scale| law.scale(scale)).transpose()?;
+    let pinned = protocols::chosen(&args.protocol)?;
+    args.scale.as_deref().map(|scale| protocols::scale(&pinned.protocol, scale)).transpose()?;
     let round = round::load(args.round.as_deref())?;
     let home = Home(args.home);
     let zip = archive::read_zip(&args.zip)?;
-    let judgement = entry::gate(&zip, Some(&law.protocol))?;
+    let judgement = entry::gate(&zip, Some(&pinned.protocol))?;
     if !args.json {
         tell_passed(&judgement.stages, terminal);
     }
     let Some(entry) = Entry::admitted(&judgement) else {
         let handed_in = HandedIn::Refused { archive: judgement.archive };
-        let identity = Identity::new(handed_in, law.digest, round.public(), judgement.frozen);
+        let identity = Identity::new(handed_in, pinned.digest, round.public(), judgement.frozen);
         let (folder, _alone) = hold(&home, &identity)?;
         if let Some(finished) = folder.claim(&identity)? {
             return found(&finished, &judgement, args.json, terminal);
         }
         file::write(&folder.archive(), &zip)?;
-        let statement = statement::refused(&judgement, zip.len(), &law, &round);
+        let statement = statement::refused(&judgement, zip.len(), &pinned, &round);
         file::write(&folder.statement(), &canonical::to_file(&statement)?)?;
         return tell(&statement, &folder.statement(), args.json, terminal);
     };
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     let class = launch::class(&kit)?;
     let handed_in = HandedIn::Admitted { tree: entry.digest, class };
-    let identity = Identity::new(handed_in, law.digest, round.public(), frozen::digest());
+    let identity = Identity::new(handed_in, pinned.digest, round.public(), frozen::digest());
     let (folder, _alone) = hold(&home, &identity)?;
     if let Some(finished) = folder.claim(&identity)? {
         return found(&finished, &judgement, args.json, terminal);
     }
     if args.scale.as_deref().is_some_and(|scale| folder.share(scale).exists()) {
         terminal.say("this scale stood before; nothing is done again");
-        return tell_standing(&folder, &law, args.json, terminal);
+        return tell_standing(&folder, &pinned, args.json, terminal);
     }
-    let open = |path: &PathBuf| Offer::open(path, &folder, &identity, &law.protocol);
+    let open = |path: &PathBuf| Offer::open(path, &folder, &identity, &pinned.protocol);
     let offers = args.join.iter().map(open).collect::<Result<Vec<_>>>()?;
     file::write(&folder.archive(), &zip)?;
     for (name, bytes) in &entry.tree.files {
@@ -115,7 +114,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         home: &home,
         folder,
         class,
-        law: &law,
+        pinned: &pinned,
         round: &round,
         entry: &entry,
         archive: judgement.archive,
@@ -127,14 +126,14 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match job.run(judgement.stages.clone(), terminal)? {
         Ended::Inconclusive(reason) => Err(Problem::from(reason).into()),
         Ended::Judged(statement) => tell(&statement, &job.folder.statement(), args.json, terminal),
-        Ended::Stands => tell_standing(&job.folder, &law, args.json, terminal),
+        Ended::Stands => tell_standing(&job.folder, &pinned, args.json, terminal),
     }
 }
 
 /// Says which scales stand, and how they become a statement: what was asked for is done, and nothing is judged.
-fn tell_standing(folder: &EntryFolder, law: &Law, json: bool, terminal: &mut Terminal) -> Result<Exit> {
-    let shares = share::standing(folder, &law.protocol)?;
-    let names = law.protocol.scales.iter().map(|scale| scale.name.as_str());
+fn tell_standing(folder: &EntryFolder, pinned: &PinnedProtocol, json: bool, terminal: &mut Terminal) -> Result<Exit> {
+    let shares = share::standing(folder, &pinned.protocol)?;
+    let names = pinned.protocol.scales.iter().map(|scale| scale.name.as_str());
     let (stand, open): (Vec<_>, Vec<_>) = names.partition(|name| shares.contains_key(*name));
     if json {
         let exit = Exit::Pass;

@@ -6,8 +6,7 @@ use anyhow::Result;
 use records::{Exit, v1::statement::StageValue};
 
 use crate::{
-    archive, entry, findings,
-    resolve::Law,
+    archive, entry, findings, protocols,
     terminal::{Paint, Terminal},
 };
 
@@ -27,8 +26,8 @@ pub struct Args {
 
 /// Checks it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let law = args.protocol.as_deref().map(Law::chosen).transpose()?;
-    let judgement = entry::gate(&archive::read_zip(&args.archive)?, law.as_ref().map(|law| &law.protocol))?;
+    let pinned = args.protocol.as_deref().map(protocols::chosen).transpose()?;
+    let judgement = entry::gate(&archive::read_zip(&args.archive)?, pinned.as_ref().map(|pinned| &pinned.protocol))?;
     if args.json {
         terminal.json(&judgement)?;
         return Ok(judgement.exit());

@@ -16,7 +16,7 @@ use verifier::envelope::{self, CERTIFICATE_MAX};
 use super::verify;
 use crate::{
     datahome, folders::Home, golden::Recorder, goldens, kit::Kit, launch, plain::PlainFolder, problem::Problem,
-    resolve::Law, signals, stop, terminal::Terminal,
+    protocols, signals, stop, terminal::Terminal,
 };
 
 /// Arguments of `maxclip golden`.
@@ -119,13 +119,13 @@ impl At {
         word: &str,
         act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(Progress)) -> Result<Golden, Stop>,
     ) -> Result<Exit> {
-        let law = Law::chosen(&self.protocol)?;
+        let pinned = protocols::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
         let home = Home(self.home);
-        datahome::provide(&home, &law.protocol)?;
+        datahome::provide(&home, &pinned.protocol)?;
         let class = launch::class(&kit)?;
-        let recorder = Recorder { kit: &kit, home: &home, law: &law, class };
-        let bar = terminal.progress("golden", law.protocol.golden.steps);
+        let recorder = Recorder { kit: &kit, home: &home, pinned: &pinned, class };
+        let bar = terminal.progress("golden", pinned.protocol.golden.steps);
         let ended = act(recorder, &mut |_| bar.add(1));
         drop(bar);
         match ended {

@@ -9,7 +9,7 @@ use verifier::tree::Tree;
 use crate::{
     archive, entry, findings,
     problem::Problem,
-    resolve::Law,
+    protocols,
     terminal::{Paint, Terminal},
 };
 
@@ -39,8 +39,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
     let folder = archive::read_folder(&args.folder)?;
     let bytes = archive::zip(&folder.files)?;
-    let law = args.protocol.as_deref().map(Law::chosen).transpose()?;
-    let judgement = entry::gate(&bytes, law.as_ref().map(|law| &law.protocol))?;
+    let pinned = args.protocol.as_deref().map(protocols::chosen).transpose()?;
+    let judgement = entry::gate(&bytes, pinned.as_ref().map(|pinned| &pinned.protocol))?;
     if !folder.left_out.is_empty() {
         terminal.say(format_args!("left out: {}", folder.left_out.join(", ")));
     }

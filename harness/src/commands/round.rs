@@ -18,6 +18,7 @@ use verifier::{
     conformity, envelope,
     keys::Trust,
     predicate::{self, Predicate},
+    release::PinnedProtocol,
     round::RoundFile,
 };
 
@@ -25,8 +26,7 @@ use super::{sign, verify};
 use crate::{
     private,
     problem::Problem,
-    resolve::Law,
-    round,
+    protocols, round,
     terminal::{Paint, Terminal},
 };
 
@@ -138,7 +138,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
             let drawn = RoundFile::draw(competition, round, beacon_source, days, &secret);
             new(drawn.map_err(|error| Problem::usage(&error).hint(error.hint()))?, &out, terminal)
         }
-        Act::Commit { file, protocol, key, out } => commit(&file, &Law::chosen(&protocol)?, &key, &out, terminal),
+        Act::Commit { file, protocol, key, out } => commit(&file, &protocols::chosen(&protocol)?, &key, &out, terminal),
         Act::Beacon { file, value } => beacon(&file, &value, terminal),
         Act::Reveal { file, key, out } => reveal(&file, &key, &out, terminal),
         Act::Check(check) => check.run(terminal),
@@ -153,9 +153,9 @@ fn new(drawn: RoundFile, out: &Path, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::Pass)
 }
 
-fn commit(file: &Path, law: &Law, key: &Signing, out: &Path, terminal: &mut Terminal) -> Result<Exit> {
+fn commit(file: &Path, pinned: &PinnedProtocol, key: &Signing, out: &Path, terminal: &mut Terminal) -> Result<Exit> {
     let round = round::read(file)?;
-    let announcement = round.announcement(&law.protocol.name, law.digest);
+    let announcement = round.announcement(&pinned.protocol.name, pinned.digest);
     let commitment = announcement.commitment;
     put(predicate::state(vec![public::subject(&commitment)], announcement), key, out)?;
     terminal.line(format_args!("committed  {}   {commitment}", out.display()));

@@ -22,7 +22,7 @@ use verifier::{
 };
 
 use super::verify;
-use crate::{frozen, goldens, plain::PlainFolder, problem::Problem, round, terminal::Terminal};
+use crate::{goldens, plain::PlainFolder, problem::Problem, protocols, round, terminal::Terminal};
 
 /// The longest secret key, in bytes.
 const KEY_MAX: u64 = 64 << 10;
@@ -73,7 +73,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, args.json, terminal),
     };
-    let release = frozen::release_with(args.protocol.as_slice())?;
+    let release = protocols::release_with(args.protocol.as_slice())?;
     let ground = Ground { release: &release, round: Some(&round), announced: None, goldens: &goldens };
     match certificate::judge(&statement, &PlainFolder::of(&path), &ground)? {
         Verdict::Pass(_) => {}

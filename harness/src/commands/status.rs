@@ -21,13 +21,13 @@ use records::{
     },
 };
 use serde::Serialize;
-use verifier::evidence::bytes_max;
+use verifier::{evidence::bytes_max, release::PinnedProtocol};
 
 use crate::{
     archive, disk,
     folders::{EntryFolder, Home},
     locks::Locked,
-    resolve::Law,
+    protocols,
     terminal::{Paint, Terminal},
 };
 
@@ -145,7 +145,7 @@ fn look(home: &Home) -> Result<Report> {
     })
 }
 
-fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<Entry> {
+fn entry(home: &Home, folder: PathBuf, protocols: &[(String, PinnedProtocol)]) -> Result<Entry> {
     let bytes = disk::size(&folder)?;
     let read = read_bounded(&folder.join(names::IDENTITY), IDENTITY_BYTES_MAX).map_err(|error| error.to_string());
     let identity = read.and_then(|bytes| canonical::from_file::<Identity>(&bytes).map_err(|error| error.to_string()));
@@ -180,7 +180,7 @@ fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<En
         Err(error) => (State::Damaged(format!("{error:#}")), about(&folder)),
     };
     let (name, team) = about.unwrap_or_default();
-    let protocol = protocols.iter().find(|(_, law)| law.digest == identity.protocol);
+    let protocol = protocols.iter().find(|(_, pinned)| pinned.digest == identity.protocol);
     Ok(Entry {
         name,
         team,
@@ -196,9 +196,9 @@ fn entry(home: &Home, folder: PathBuf, protocols: &[(String, Law)]) -> Result<En
 }
 
 /// The protocols of this release, to name a digest.
-fn protocols() -> Vec<(String, Law)> {
-    let law = |name: &str| Law::named(name).ok().map(|law| (name.to_owned(), law));
-    crate::frozen::protocols().into_iter().filter_map(law).collect()
+fn protocols() -> Vec<(String, PinnedProtocol)> {
+    let pinned = |name: &str| protocols::carried(name).ok().map(|pinned| (name.to_owned(), pinned));
+    crate::frozen::protocols().into_iter().filter_map(pinned).collect()
 }
 
 /// What `submission.toml` says, where the entry is not judged yet.

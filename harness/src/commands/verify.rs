@@ -17,10 +17,10 @@ use verifier::{
 };
 
 use crate::{
-    frozen, goldens,
+    goldens,
     plain::PlainFolder,
     problem::Problem,
-    round,
+    protocols, round,
     terminal::{Paint, Terminal},
 };
 
@@ -57,7 +57,7 @@ pub struct Args {
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
     let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
-    let (release, goldens) = (frozen::release_with(args.protocol.as_slice())?, goldens::own());
+    let (release, goldens) = (protocols::release_with(args.protocol.as_slice())?, goldens::own());
     let round = match args.round.map(|path| round::known(&path, &trust)).transpose()? {
         None => None,
         Some(Verdict::Pass(round)) => Some(round),

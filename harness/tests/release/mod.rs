@@ -9,17 +9,17 @@ use verifier::{
     tree::Tree,
 };
 
-use crate::folder::{Law, Wish};
+use crate::folder::{OwnRelease, Wish};
 
 /// An entry by its hits of 500 at each scale.
 pub fn entry(name: &str, hits: [u64; 3]) -> Wish {
     let hits = [("small", hits[0]), ("medium", hits[1]), ("large", hits[2])];
-    Wish { law: law(), ..Wish::new(name, &hits) }
+    Wish { release: release(), ..Wish::new(name, &hits) }
 }
 
 /// Writes the golden of this release: what a signer knows.
 pub fn record(folder: &Path) {
-    let golden = law().golden();
+    let golden = release().golden();
     let record = canonical::to_file(&golden).unwrap();
     let contents: [&[u8]; 3] = [b"", &record, b"golden"];
     let statement = state(Recording { golden, reason: "a test".into(), superseded: vec![] }, contents);
@@ -30,13 +30,13 @@ pub fn record(folder: &Path) {
     }
 }
 
-fn law() -> Law {
+fn release() -> OwnRelease {
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/frozen.manifest"));
     let frozen = FrozenTree::new(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/frozen.bytes"))).unwrap();
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/kit.manifest"));
     let kit = FrozenTree::new(manifest, include_bytes!(concat!(env!("OUT_DIR"), "/kit.bytes"))).unwrap();
     let files = kit.iter().map(|(path, file)| (path.to_owned(), file.bytes.to_vec())).collect();
-    Law {
+    OwnRelease {
         text: include_str!("../../../frozen/protocols/mini.toml").to_owned(),
         model: include_str!("../../../frozen/protocols/models/mini.json").to_owned(),
         frozen: Box::leak(Box::new(frozen)),

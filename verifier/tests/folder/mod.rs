@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod forge;
-mod law;
+mod release;
 mod run;
 
 use std::{
@@ -35,7 +35,7 @@ use verifier::{
     tree::{self, Tree},
 };
 
-pub use self::law::Law;
+pub use self::release::OwnRelease;
 use self::run::{run, walls};
 
 pub const STEPS: u64 = 4;
@@ -66,7 +66,7 @@ pub struct Wish {
     pub team: String,
     /// Hits of 500 by scale; both tasks have the same.
     pub hits: Vec<(&'static str, u64)>,
-    pub law: Law,
+    pub release: OwnRelease,
     /// The round that is stated.
     pub round: Round,
     /// The round that the seeds are of.
@@ -105,7 +105,7 @@ impl Wish {
             name: name.to_owned(),
             team: "Lakeside".to_owned(),
             hits: hits.to_vec(),
-            law: Law::small(&scales),
+            release: OwnRelease::small(&scales),
             round: Round::practice(),
             seeds: Round::practice(),
             forge: |_| (),
@@ -133,19 +133,30 @@ pub fn certificate(statement: &Statement, key: &SecretKey) -> Vec<u8> {
 }
 
 /// What `sign` is told of a statement, by whoever has this release and its golden.
-pub fn judged(statement: &Statement, files: &dyn Files, law: &Law, round: Option<&Round>) -> Verdict<Counts> {
-    let (release, goldens) = (law.release(), [law.golden()]);
+pub fn judged(
+    statement: &Statement,
+    files: &dyn Files,
+    release: &OwnRelease,
+    round: Option<&Round>,
+) -> Verdict<Counts> {
+    let (release, goldens) = (release.release(), [release.golden()]);
     judge(statement, files, &Ground { release: &release, round, announced: None, goldens: &goldens }).unwrap()
 }
 
 /// What `verify` is told of a certificate.
-pub fn verified(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law) -> Verdict<Verified> {
-    verified_part(bytes, trust, files, law, &Part::Kept)
+pub fn verified(bytes: &[u8], trust: &Trust, files: &dyn Files, release: &OwnRelease) -> Verdict<Verified> {
+    verified_part(bytes, trust, files, release, &Part::Kept)
 }
 
 /// What `verify --only` is told of a certificate.
-pub fn verified_part(bytes: &[u8], trust: &Trust, files: &dyn Files, law: &Law, part: &Part) -> Verdict<Verified> {
-    let (release, goldens) = (law.release(), [law.golden()]);
+pub fn verified_part(
+    bytes: &[u8],
+    trust: &Trust,
+    files: &dyn Files,
+    release: &OwnRelease,
+    part: &Part,
+) -> Verdict<Verified> {
+    let (release, goldens) = (release.release(), [release.golden()]);
     verify(bytes, trust, files, part, &Ground { release: &release, round: None, announced: None, goldens: &goldens })
         .unwrap()
 }
@@ -164,7 +175,7 @@ pub fn passed(wish: &Wish) -> (Statement, Folder) {
     let mut folder = Folder::default();
     let mut runs = Vec::new();
     for (scale, hits) in &wish.hits {
-        for repeat in 1..=wish.law.protocol().scale(scale).unwrap().seeds {
+        for repeat in 1..=wish.release.protocol().scale(scale).unwrap().seeds {
             runs.push(run(&mut folder, wish, RunName { scale, repeat }, *hits));
         }
     }
@@ -174,7 +185,7 @@ pub fn passed(wish: &Wish) -> (Statement, Folder) {
 
 /// The first stages: what the gate says, and that all else went as it should.
 fn stages(wish: &Wish, count: usize) -> Vec<Stage> {
-    let gate = gate::judge(&wish.zip(), wish.law.frozen, None).unwrap();
+    let gate = gate::judge(&wish.zip(), wish.release.frozen, None).unwrap();
     let stage = |(index, name): (usize, &&str)| {
         let note = gate.stages.get(index).map_or("as it should", |stage| &stage.note);
         Stage { name: (*name).into(), value: StageValue::Pass, note: note.into() }
@@ -210,7 +221,7 @@ pub fn failed(wish: &Wish) -> (Statement, Folder) {
 
 /// The ZIP, the worker's object and the golden's record.
 fn sources(folder: &mut Folder, wish: &Wish) {
-    folder.0.insert(GOLDEN.into(), canonical::to_file(&wish.law.golden()).unwrap());
+    folder.0.insert(GOLDEN.into(), canonical::to_file(&wish.release.golden()).unwrap());
     folder.0.insert(OBJECT.into(), b"object".to_vec());
     folder.0.insert(ARCHIVE.into(), wish.zip());
 }
@@ -225,9 +236,9 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
     subject.extend(files(folder));
     let against = Against {
         protocol: "mini".into(),
-        protocol_digest: Protocol::parse(&wish.law.text).unwrap().1,
-        frozen: wish.law.frozen.digest(),
-        release: wish.law.judge,
+        protocol_digest: Protocol::parse(&wish.release.text).unwrap().1,
+        frozen: wish.release.frozen.digest(),
+        release: wish.release.judge,
         libtorch: Some(LibtorchDigest([4; 32])),
         rustc: Some("1.95.0 (59807616e 2026-04-14)".into()),
         class: Some(NumericsClass([3; 32])),

@@ -33,19 +33,19 @@ fn values(name: &str, count: u64, step: u64) -> Vec<f32> {
 
 /// Trains: puts the files into the folder, and gives what a statement says of them.
 pub fn run(folder: &mut Folder, wish: &Wish, name: RunName<'_>, hits: u64) -> Run {
-    let (protocol, protocol_digest) = Protocol::parse(&wish.law.text).unwrap();
+    let (protocol, protocol_digest) = Protocol::parse(&wish.release.text).unwrap();
     let scale = protocol.scale(name.scale).unwrap();
     let count = scale.steps;
     let seed = wish.seeds.seed(&protocol_digest, name);
     let mut resolved = ResolvedRun {
         format: RUN_FORMAT.into(),
         protocol_digest,
-        protocol: wish.law.text.clone(),
-        model: wish.law.model.clone(),
+        protocol: wish.release.text.clone(),
+        model: wish.release.model.clone(),
         scale: name.scale.into(),
         repeat: name.repeat,
         data: scale.root,
-        frozen: wish.law.frozen.digest(),
+        frozen: wish.release.frozen.digest(),
         tree: wish.tree().digest(),
         config: config(name.scale).into(),
         seed: Sha256(seed.0).bare(),

@@ -29,10 +29,9 @@ use self::caption::Caption;
 use super::verify;
 use crate::{
     cut::{self, LINE, WORD, cut},
-    frozen,
     number::{decimal, ranks, signed},
     problem::Problem,
-    resolve::Law,
+    protocols,
     terminal::{Paint, Terminal},
 };
 
@@ -118,9 +117,9 @@ impl Past {
 /// out is written, and never passes for the whole.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = verify::trust(&args.trust)?;
-    let asked = args.protocol.as_deref().map(Law::chosen).transpose()?.map(|law| law.digest);
+    let asked = args.protocol.as_deref().map(protocols::chosen).transpose()?.map(|pinned| pinned.digest);
     let own = args.protocol.iter().filter(|name| name.ends_with(".toml")).cloned().collect::<Vec<_>>();
-    let release = frozen::release_with(&own)?;
+    let release = protocols::release_with(&own)?;
     let caption = match Caption::read(args.title, args.commitment, &trust)? {
         Verdict::Pass(caption) => caption,
         Verdict::Fail(findings) => return verify::tell_findings(&findings, args.json, terminal),
@@ -151,8 +150,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let Some(first) = certified.first() else {
         return nothing(&past, exit, args.json, terminal);
     };
-    let law = release.law(&first.statement.predicate.against).map_err(Problem::from)?;
-    let board = board::make(&certified, &law.protocol, &release.baseline).map_err(Problem::usage)?;
+    let pinned = release.protocol(&first.statement.predicate.against).map_err(Problem::from)?;
+    let board = board::make(&certified, &pinned.protocol, &release.baseline).map_err(Problem::usage)?;
     if let Some(path) = &args.html {
         page::write(path, &board, &caption, &certified)?;
     }

@@ -10,7 +10,7 @@ use records::{
 };
 
 use super::lines;
-use crate::{folders::Home, packing::task, problem::Problem, resolve::read_text, terminal::Terminal};
+use crate::{folders::Home, packing::task, problem::Problem, protocols::read_text, terminal::Terminal};
 
 /// Arguments of `maxclip protocol fill`.
 #[derive(Debug, clap::Args)]

@@ -13,10 +13,12 @@ use records::{
     v1::protocol::{Protocol, ProtocolError, Scale},
 };
 
+use verifier::release::PinnedProtocol;
+
 use crate::{
     frozen,
     problem::Problem,
-    resolve::{Law, model_beside, read_text},
+    protocols::{self, model_beside, read_text},
     terminal::{Paint, Terminal},
 };
 
@@ -53,13 +55,13 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     match args.act {
         Act::List => {
             for name in frozen::protocols() {
-                let law = Law::named(name)?;
-                terminal.line(format_args!("{name:<10} {}   {}", law.digest.short(), law.protocol.about));
+                let pinned = protocols::carried(name)?;
+                terminal.line(format_args!("{name:<10} {}   {}", pinned.digest.short(), pinned.protocol.about));
             }
             Ok(Exit::Pass)
         }
         Act::Show { protocol } => {
-            show(&Law::chosen(&protocol)?, terminal);
+            show(&protocols::chosen(&protocol)?, terminal);
             Ok(Exit::Pass)
         }
         Act::Check { file } => check(&file, terminal),
@@ -68,10 +70,10 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
 }
 
-fn show(law: &Law, terminal: &mut Terminal) {
-    let protocol = &law.protocol;
+fn show(pinned: &PinnedProtocol, terminal: &mut Terminal) {
+    let protocol = &pinned.protocol;
     let mut line = |label: &str, text: String| terminal.line(format_args!("{label:<12} {text}"));
-    line("protocol", format!("{}   {}", protocol.name, law.digest));
+    line("protocol", format!("{}   {}", protocol.name, pinned.digest));
     line("", protocol.about.clone());
     line("track", protocol.track.word().to_owned());
     line("open", protocol.track.open().to_owned());
@@ -146,8 +148,8 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
     if !faults.is_empty() {
         return Err(Problem::usage(format!("{} places of {} are wrong", faults.len(), path.display())).into());
     }
-    let law = Law::chosen(&path.to_string_lossy())?;
+    let pinned = protocols::chosen(&path.to_string_lossy())?;
     let word = terminal.paint(Paint::Good, "pass");
-    terminal.line(format_args!("{word}       {}   {}", law.protocol.name, law.digest));
+    terminal.line(format_args!("{word}       {}   {}", pinned.protocol.name, pinned.digest));
     Ok(Exit::Pass)
 }

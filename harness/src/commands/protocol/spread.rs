@@ -13,6 +13,8 @@ use records::{
 };
 
 use super::fill;
+use verifier::release::PinnedProtocol;
+
 use crate::{
     compile, datahome,
     entry::Entry,
@@ -22,7 +24,7 @@ use crate::{
     number::decimal,
     practice::Practice,
     problem::Problem,
-    resolve::{Law, read_text},
+    protocols::{self, read_text},
     signals,
     stop::{self, of_the_baseline, stop},
     terminal::Terminal,
@@ -55,7 +57,7 @@ pub struct Args {
 /// Measures.
 pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
-    let law = Law::chosen(&args.protocol)?;
+    let pinned = protocols::chosen(&args.protocol)?;
     if args.write && !args.protocol.ends_with(".toml") {
         let problem =
             Problem::usage(format!("`{}` is a protocol of this release: nothing is written there", args.protocol));
@@ -63,26 +65,32 @@ pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
     }
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     let home = Home(args.home.clone());
-    datahome::provide(&home, &law.protocol)?;
-    match measure(args, &law, &kit, &home, terminal) {
-        Ok(spreads) if args.write => write(args, &law, &spreads, terminal),
+    datahome::provide(&home, &pinned.protocol)?;
+    match measure(args, &pinned, &kit, &home, terminal) {
+        Ok(spreads) if args.write => write(args, &pinned, &spreads, terminal),
         Ok(_) => Ok(Exit::Pass),
         Err(stop) => stop::tell(stop, terminal),
     }
 }
 
 /// Every scale's spread, printed as soon as it is known.
-fn measure(args: &Args, law: &Law, kit: &Kit, home: &Home, terminal: &mut Terminal) -> Result<Vec<Spread>, Stop> {
+fn measure(
+    args: &Args,
+    pinned: &PinnedProtocol,
+    kit: &Kit,
+    home: &Home,
+    terminal: &mut Terminal,
+) -> Result<Vec<Spread>, Stop> {
     let class = launch::class(kit).map_err(stop)?;
     let subject = match &args.entry {
         None => Subject::Baseline(Entry::baseline()?),
-        Some(folder) => Subject::Entry(Entry::folder(folder, &law.names().map_err(stop)?)?),
+        Some(folder) => Subject::Entry(Entry::folder(folder, &protocols::names(&pinned.protocol).map_err(stop)?)?),
     };
     let mut spreads = Vec::new();
-    for Scale { name, steps, .. } in &law.protocol.scales {
-        let cut = law.with_steps(*steps).map_err(stop)?;
+    for Scale { name, steps, .. } in &pinned.protocol.scales {
+        let cut = protocols::with_steps(&pinned, *steps).map_err(stop)?;
         let Some(scale) = cut.protocol.scale(name) else { continue };
-        let practice = Practice { kit, home, law: &cut, scale, class };
+        let practice = Practice { kit, home, pinned: &cut, scale, class };
         let spread = Spread::of(&scores(&practice, &subject, args.seeds, terminal)?);
         let Spread { value, error, mean } = spread;
         let (value, error, mean) = (decimal(value), decimal(error), decimal(mean));
@@ -155,14 +163,14 @@ impl Spread {
     }
 }
 
-fn write(args: &Args, law: &Law, spreads: &[Spread], terminal: &mut Terminal) -> Result<Exit> {
+fn write(args: &Args, pinned: &PinnedProtocol, spreads: &[Spread], terminal: &mut Terminal) -> Result<Exit> {
     let path = PathBuf::from(&args.protocol);
     if spreads.iter().any(|spread| spread.value < SPREAD_MIN) {
         let problem = Problem::usage("all seeds give one score at one of the scales: that is no spread to state");
         return Err(problem.hint("train longer, or evaluate on more items").into());
     }
     let text = read_text(&path)?;
-    if Law::chosen(&args.protocol)?.digest != law.digest {
+    if protocols::chosen(&args.protocol)?.digest != pinned.digest {
         let problem = Problem::usage(format!("{} changed while its spreads were measured", path.display()));
         return Err(problem.hint("give the same command again: what was trained and still counts is kept").into());
     }

@@ -12,7 +12,7 @@ use super::{STEPS, TASKS};
 
 /// What a release judges by.
 #[derive(Clone)]
-pub struct Law {
+pub struct OwnRelease {
     pub text: String,
     pub model: String,
     pub frozen: &'static FrozenTree<'static>,
@@ -20,13 +20,13 @@ pub struct Law {
     pub judge: ReleaseDigest,
 }
 
-impl Law {
+impl OwnRelease {
     /// A release of its own, with one protocol of a few steps and one training a scale.
     pub fn small(scales: &[&str]) -> Self {
         Self::repeated(scales, 1)
     }
 
-    /// As [`Law::small`], with so many trainings a scale.
+    /// As [`OwnRelease::small`], with so many trainings a scale.
     pub fn repeated(scales: &[&str], seeds: u32) -> Self {
         let (text, model) = (small_protocol(scales, seeds), "{}\n".to_owned());
         let frozen = frozen_tree(&text, &model);
