@@ -168,7 +168,7 @@ impl Recorder<'_> {
         let training = Training {
             folder: folder.to_owned(),
             data: self.home.data().join(&scale.data),
-            entry: compile::object(&out),
+            entry: compile::shared_object(&out),
             until: Some(protocol.golden.steps),
             restart_worker_every: None,
             recompute: false,

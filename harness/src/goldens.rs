@@ -28,9 +28,7 @@ use verifier::{
 
 use crate::{frozen, plain::PlainFolder, problem::Problem};
 
-pub use records::v1::names::STATEMENT;
-/// A signed one.
-pub const SIGNED: &str = "signed.json";
+pub use records::v1::names::{SIGNED_GOLDEN, STATEMENT};
 /// How far below a folder goldens are looked for: a golden's own, and one of several of them.
 const DEPTH: usize = 1;
 
@@ -102,7 +100,7 @@ fn files(path: &Path, depth: usize) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    if let Some(own) = [SIGNED, STATEMENT].map(|name| path.join(name)).into_iter().find(|own| own.is_file()) {
+    if let Some(own) = [SIGNED_GOLDEN, STATEMENT].map(|name| path.join(name)).into_iter().find(|own| own.is_file()) {
         return Ok(vec![own]);
     }
     let mut found = Vec::new();

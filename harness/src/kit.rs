@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use records::{
     FrozenDigest, Sha256, file,
-    v1::kit::{self, KIT_FORMAT, Part},
+    v1::{
+        kit::{self, KIT_FORMAT, Part},
+        names,
+    },
     verdict::Reason,
 };
 
@@ -52,7 +55,7 @@ impl Kit {
     pub fn find(explicit: Option<&Path>) -> Result<Self, Reason> {
         let path = match explicit {
             Some(path) => path.to_owned(),
-            None => std::env::current_exe().unwrap_or_default().with_file_name("kit.json"),
+            None => std::env::current_exe().unwrap_or_default().with_file_name(names::KIT),
         };
         let lacks = |why: String| Reason { why, hint: "build the programs first: cargo xtask kit".to_owned() };
         let bytes = file::read(&path).map_err(|error| lacks(error.to_string()))?;
@@ -213,7 +216,7 @@ mod tests {
         }
 
         fn find(&self) -> Result<Kit, Reason> {
-            let path = self.folder.path().join("kit.json");
+            let path = self.folder.path().join(names::KIT);
             fs::write(&path, records::canonical::to_file(&self.kit).unwrap()).unwrap();
             Kit::find(Some(&path))
         }

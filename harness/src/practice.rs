@@ -136,7 +136,7 @@ impl Practice<'_> {
         let training = Training {
             folder: side.folder.clone(),
             data: home.data().join(&scale.data),
-            entry: compile::object(side.build),
+            entry: compile::shared_object(side.build),
             until: None,
             restart_worker_every: None,
             recompute: false,

@@ -16,10 +16,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
     Finding, Reason, Rule, Verdict, canonical,
     canonical::CanonicalError,
-    v1::{
-        names::CERTIFICATE,
-        statement::{Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Signature, Statement},
-    },
+    v1::statement::{Envelope, PAYLOAD_TYPE, STATEMENT_TYPE, Signature, Statement},
     verdict::escape,
 };
 use serde::de::IgnoredAny;
@@ -123,16 +120,16 @@ pub fn open<P: Predicate>(bytes: &[u8], trust: &Trust) -> Verdict<Opened<P>> {
     if is_unsigned(bytes) {
         return Verdict::Inconclusive(unsigned());
     }
-    let (envelope, payload) = match parse(bytes) {
+    let (envelope, payload) = match parse::<P>(bytes) {
         Ok(parts) => parts,
         Err(finding) => return Verdict::Fail(vec![finding]),
     };
-    let judged = match judge_signatures(&envelope, &payload, trust) {
+    let judged = match judge_signatures::<P>(&envelope, &payload, trust) {
         Verdict::Pass(judged) => judged,
         Verdict::Fail(findings) => return Verdict::Fail(findings),
         Verdict::Inconclusive(reason) => return Verdict::Inconclusive(reason),
     };
-    if let Err(finding) = check_form(bytes, &envelope, &payload) {
+    if let Err(finding) = check_form::<P>(bytes, &envelope, &payload) {
         return Verdict::Fail(vec![finding]);
     }
     let statement = match read::<P>(&payload) {
@@ -156,8 +153,8 @@ pub fn peek<P: Predicate>(bytes: &[u8]) -> Verdict<(Envelope, Statement<P>)> {
     if is_unsigned(bytes) {
         return Verdict::Inconclusive(unsigned());
     }
-    let parsed = parse(bytes).and_then(|(envelope, payload)| {
-        check_form(bytes, &envelope, &payload)?;
+    let parsed = parse::<P>(bytes).and_then(|(envelope, payload)| {
+        check_form::<P>(bytes, &envelope, &payload)?;
         Ok((envelope, payload))
     });
     match parsed {
@@ -186,7 +183,7 @@ fn unsigned() -> Reason {
 #[must_use]
 pub fn read<P: Predicate>(payload: &[u8]) -> Verdict<Statement<P>> {
     let form = |error: CanonicalError| {
-        let finding = changed("statement: not canonical").expected(CANONICAL);
+        let finding = changed::<P>("statement: not canonical").expected(CANONICAL);
         Verdict::Fail(vec![finding.attach(error.to_string().as_bytes())])
     };
     let file = [payload, b"\n"].concat();
@@ -242,24 +239,24 @@ fn newer(what: String) -> Reason {
 /// What every part of a certificate has to be in.
 const CANONICAL: &str = "the one canonical form of what it says";
 
-/// A finding about the file, under a certificate's name whatever it states: this module sees bytes and no path.
-fn changed(found: impl std::fmt::Display) -> Finding {
-    Finding::new(Rule::CertificateChanged, CERTIFICATE).found(found)
+/// A finding about the file, under the name of what it should state: this module sees bytes and no path.
+fn changed<P: Predicate>(found: impl std::fmt::Display) -> Finding {
+    Finding::new(Rule::CertificateChanged, P::NAME).found(found)
 }
 
-fn parse(bytes: &[u8]) -> Result<(Envelope, Vec<u8>), Finding> {
+fn parse<P: Predicate>(bytes: &[u8]) -> Result<(Envelope, Vec<u8>), Finding> {
     if bytes.len() as u64 > CERTIFICATE_MAX {
-        return Err(changed(format!("{} bytes", bytes.len())).expected(format!("at most {CERTIFICATE_MAX} bytes")));
+        return Err(changed::<P>(format!("{} bytes", bytes.len())).expected(format!("at most {CERTIFICATE_MAX} bytes")));
     }
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
-        changed(format!("line {}, column {}: not an envelope", error.line(), error.column()))
+        changed::<P>(format!("line {}, column {}: not an envelope", error.line(), error.column()))
             .attach(error.to_string().as_bytes())
     })?;
     if envelope.signatures.len() > SIGNATURES_MAX {
         let found = format!("{} signatures", envelope.signatures.len());
-        return Err(changed(found).expected(format!("at most {SIGNATURES_MAX}")));
+        return Err(changed::<P>(found).expected(format!("at most {SIGNATURES_MAX}")));
     }
-    let payload = BASE64.decode(&envelope.payload).map_err(|_| changed("`payload` is not base64"))?;
+    let payload = BASE64.decode(&envelope.payload).map_err(|_| changed::<P>("`payload` is not base64"))?;
     Ok((envelope, payload))
 }
 
@@ -270,12 +267,12 @@ struct Judged {
     role: Option<Role>,
 }
 
-fn judge_signatures(envelope: &Envelope, payload: &[u8], trust: &Trust) -> Verdict<Vec<Judged>> {
+fn judge_signatures<P: Predicate>(envelope: &Envelope, payload: &[u8], trust: &Trust) -> Verdict<Vec<Judged>> {
     let message = pre_authentication(&envelope.payload_type, payload);
     let mut judged = Vec::new();
     let mut findings = Vec::new();
     for signature in &envelope.signatures {
-        match judge_signature(signature, &message, trust) {
+        match judge_signature::<P>(signature, &message, trust) {
             Ok(one) => judged.push(one),
             Err(finding) => findings.push(finding),
         }
@@ -288,9 +285,9 @@ fn judge_signatures(envelope: &Envelope, payload: &[u8], trust: &Trust) -> Verdi
     }
     let named: Vec<_> = judged.iter().map(|one| format!("`{}`", one.id)).collect();
     nobody(if named.is_empty() {
-        "nobody signed this certificate".to_owned()
+        format!("nobody signed this {}", P::NAME)
     } else {
-        format!("no trusted key signed this certificate; it names {}", named.join(", "))
+        format!("no trusted key signed this {}; it names {}", P::NAME, named.join(", "))
     })
 }
 
@@ -303,44 +300,45 @@ fn nobody<T>(why: String) -> Verdict<T> {
 
 /// Whose a signature is; a finding where it names a trusted key that did not make it, or a trusted key made it and
 /// is called something else.
-fn judge_signature(signature: &Signature, message: &[u8], trust: &Trust) -> Result<Judged, Finding> {
+fn judge_signature<P: Predicate>(signature: &Signature, message: &[u8], trust: &Trust) -> Result<Judged, Finding> {
     let digits = signature.keyid.rsplit(':').next().unwrap_or_default();
     let named = trust.keys.iter().find(|key| key.digits() == digits);
     let bytes = BASE64.decode(&signature.sig).ok().and_then(|sig| <[u8; 64]>::try_from(sig).ok());
     let verifies = |key: &&PublicKey| bytes.is_some_and(|bytes| key.signed(message, &bytes));
     match (trust.keys.iter().find(verifies), named) {
         (Some(key), _) if signature.keyid == key.id() => Ok(Judged { id: key.id(), role: Some(key.role) }),
-        (Some(key), _) => Err(changed(format!("`keyid` is `{}`", signature.keyid)).expected(key.id())),
-        (None, Some(key)) => Err(changed(format!("the signature of `{}` does not verify", key.id()))
+        (Some(key), _) => Err(changed::<P>(format!("`keyid` is `{}`", signature.keyid)).expected(key.id())),
+        (None, Some(key)) => Err(changed::<P>(format!("the signature of `{}` does not verify", key.id()))
             .expected("the bytes that were signed, with their signature")),
         (None, None) => Ok(Judged { id: signature.keyid.clone(), role: None }),
     }
 }
 
 /// Whether an envelope is the one that [`seal`] writes around a payload.
-fn check_form(bytes: &[u8], envelope: &Envelope, payload: &[u8]) -> Result<(), Finding> {
-    canonical::from_file::<Envelope>(bytes)
-        .map_err(|error| changed("envelope: not canonical").expected(CANONICAL).attach(error.to_string().as_bytes()))?;
+fn check_form<P: Predicate>(bytes: &[u8], envelope: &Envelope, payload: &[u8]) -> Result<(), Finding> {
+    canonical::from_file::<Envelope>(bytes).map_err(|error| {
+        changed::<P>("envelope: not canonical").expected(CANONICAL).attach(error.to_string().as_bytes())
+    })?;
     if envelope.payload_type != PAYLOAD_TYPE {
-        return Err(changed(format!("`payloadType` is `{}`", envelope.payload_type)).expected(PAYLOAD_TYPE));
+        return Err(changed::<P>(format!("`payloadType` is `{}`", envelope.payload_type)).expected(PAYLOAD_TYPE));
     }
     if BASE64.encode(payload) != envelope.payload {
-        return Err(changed("`payload`: base64 in another form").expected(CANONICAL));
+        return Err(changed::<P>("`payload`: base64 in another form").expected(CANONICAL));
     }
-    check_signatures(&envelope.signatures)
+    check_signatures::<P>(&envelope.signatures)
 }
 
 /// Whether signatures are what [`seal`] writes, whoever made them: each of one form, sorted, no key twice.
-fn check_signatures(signatures: &[Signature]) -> Result<(), Finding> {
+fn check_signatures<P: Predicate>(signatures: &[Signature]) -> Result<(), Finding> {
     for signature in signatures {
         if id_digits(&signature.keyid).is_none() {
             let found = format!("`keyid` is `{}`", signature.keyid);
-            return Err(changed(found).expected("a key's name, a colon and 16 hexadecimal digits"));
+            return Err(changed::<P>(found).expected("a key's name, a colon and 16 hexadecimal digits"));
         }
         let bytes = BASE64.decode(&signature.sig).unwrap_or_default();
         if bytes.len() != 64 || BASE64.encode(&bytes) != signature.sig {
             let found = format!("the signature of `{}` has another form", signature.keyid);
-            return Err(changed(found).expected("64 bytes in base64"));
+            return Err(changed::<P>(found).expected("64 bytes in base64"));
         }
     }
     let sorted = signatures.windows(2).all(|pair| pair[0].keyid < pair[1].keyid);
@@ -350,7 +348,7 @@ fn check_signatures(signatures: &[Signature]) -> Result<(), Finding> {
     made.sort_unstable();
     let twice = keys.windows(2).any(|pair| pair[0] == pair[1]) || made.windows(2).any(|pair| pair[0] == pair[1]);
     if !sorted || twice || signatures.is_empty() {
-        return Err(changed("`signatures` are missing, repeated or not sorted by `keyid`").expected(CANONICAL));
+        return Err(changed::<P>("`signatures` are missing, repeated or not sorted by `keyid`").expected(CANONICAL));
     }
     Ok(())
 }

@@ -11,79 +11,68 @@ use object::{
     Endianness, elf,
     read::elf::{Dyn as _, ElfFile64, FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _},
 };
-use records::{Finding, Rule};
-use serde::{Deserialize, Serialize};
+use records::{Finding, Rule, v1::build::ObjectForm};
 
 /// Names of one sort that are kept, and characters of one.
 const NAMES_MAX: usize = 256;
 const NAME_CHARACTERS_MAX: usize = 200;
 
-/// The part of an object that can act by itself when it is loaded.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Form {
-    /// Libraries that it asks for.
-    pub needed: BTreeSet<String>,
-    /// Symbols that others can see and use in place of their own.
-    pub exports: BTreeSet<String>,
-    /// Functions that the loader calls: entries of `.init_array` and `.preinit_array`.
-    pub constructors: u64,
-    /// What no object may have, in words.
-    pub faults: BTreeSet<String>,
-}
-
 type File<'a> = ElfFile64<'a, Endianness>;
 
-impl Form {
-    /// Reads an object; says why it is none where it cannot be read.
-    pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let file = File::parse(bytes).map_err(|error| error.to_string())?;
-        let header = file.elf_header();
-        let endian = file.endian();
-        let mut form = Self::default();
-        if header.e_type(endian) != elf::ET_DYN || header.e_machine(endian) != elf::EM_X86_64 {
-            form.fault("is no shared object for x86-64");
-        }
-        form.segments(&file);
-        form.dynamic(&file, bytes)?;
-        form.symbols(&file)?;
-        form.resolvers(&file, bytes)?;
-        Ok(form)
+/// Reads an object; says why it is none where it cannot be read.
+pub fn read(bytes: &[u8]) -> Result<ObjectForm, String> {
+    let file = File::parse(bytes).map_err(|error| error.to_string())?;
+    let header = file.elf_header();
+    let endian = file.endian();
+    let mut found = Found::default();
+    if header.e_type(endian) != elf::ET_DYN || header.e_machine(endian) != elf::EM_X86_64 {
+        found.fault("is no shared object for x86-64");
     }
+    found.segments(&file);
+    found.dynamic(&file, bytes)?;
+    found.symbols(&file)?;
+    found.resolvers(&file, bytes)?;
+    Ok(found.0)
+}
 
-    /// What no object may have.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Finding> {
-        let finding = |fault: &String| Finding::new(Rule::ObjectForm, "the object").found(fault);
-        self.faults.iter().map(finding).collect()
+/// What no object may have.
+#[must_use]
+pub fn faults(form: &ObjectForm) -> Vec<Finding> {
+    let finding = |fault: &String| Finding::new(Rule::ObjectForm, "the object").found(fault);
+    form.faults.iter().map(finding).collect()
+}
+
+/// What an object has beyond the reference.
+#[must_use]
+pub fn beyond(form: &ObjectForm, reference: &ObjectForm) -> Vec<Finding> {
+    let finding = |found: String| Finding::new(Rule::ObjectForm, "the object").found(found);
+    let libraries = form.needed.difference(&reference.needed).map(|name| format!("the library `{name}`"));
+    let symbols = form.exports.difference(&reference.exports).map(|name| format!("the symbol `{name}`"));
+    let mut findings: Vec<_> = libraries.chain(symbols).map(finding).collect();
+    if form.constructors > reference.constructors {
+        let expected = format!("{}, as in the baseline's", reference.constructors);
+        findings.push(finding(format!("{} constructors", form.constructors)).expected(expected));
     }
+    findings
+}
 
-    /// What it has beyond the reference.
-    #[must_use]
-    pub fn beyond(&self, reference: &Self) -> Vec<Finding> {
-        let finding = |found: String| Finding::new(Rule::ObjectForm, "the object").found(found);
-        let libraries = self.needed.difference(&reference.needed).map(|name| format!("the library `{name}`"));
-        let symbols = self.exports.difference(&reference.exports).map(|name| format!("the symbol `{name}`"));
-        let mut findings: Vec<_> = libraries.chain(symbols).map(finding).collect();
-        if self.constructors > reference.constructors {
-            let expected = format!("{}, as in the baseline's", reference.constructors);
-            findings.push(finding(format!("{} constructors", self.constructors)).expected(expected));
-        }
-        findings
-    }
+/// What has been found of an object so far.
+#[derive(Default)]
+struct Found(ObjectForm);
 
+impl Found {
     /// Keeps a name that somebody else chose; a list that is too long is a fault, and is not kept.
-    fn keep(&mut self, name: &[u8], list: fn(&mut Self) -> &mut BTreeSet<String>) {
+    fn keep(&mut self, name: &[u8], list: fn(&mut ObjectForm) -> &mut BTreeSet<String>) {
         let name: String = String::from_utf8_lossy(name).chars().take(NAME_CHARACTERS_MAX).collect();
-        if list(self).len() < NAMES_MAX {
-            list(self).insert(name);
+        if list(&mut self.0).len() < NAMES_MAX {
+            list(&mut self.0).insert(name);
         } else {
             self.fault("has more names than an entry needs");
         }
     }
 
     fn fault(&mut self, what: &str) {
-        self.faults.insert(what.to_owned());
+        self.0.faults.insert(what.to_owned());
     }
 
     fn segments(&mut self, file: &File<'_>) {
@@ -121,7 +110,7 @@ impl Form {
                     let name = name.map_err(|()| "a library without a name".to_owned())?;
                     self.keep(name, |form| &mut form.needed);
                 }
-                elf::DT_INIT_ARRAYSZ | elf::DT_PREINIT_ARRAYSZ => self.constructors += value / 8,
+                elf::DT_INIT_ARRAYSZ | elf::DT_PREINIT_ARRAYSZ => self.0.constructors += value / 8,
                 elf::DT_RPATH | elf::DT_RUNPATH => self.fault("names folders to look for libraries in"),
                 elf::DT_TEXTREL => self.fault("changes its own code when it is loaded"),
                 elf::DT_AUDIT | elf::DT_DEPAUDIT | elf::DT_FILTER | elf::DT_AUXILIARY => {

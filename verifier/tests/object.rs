@@ -4,12 +4,13 @@
 use std::{fs, process::Command};
 
 use records::Rule;
-use verifier::object::Form;
+use records::v1::build::ObjectForm;
+use verifier::object;
 
 const ANSWER: &str = "int puts(const char *);\nint maxclip_answer(const void *ask) { return puts(\"\"); }\n";
 
 /// The form of what a C compiler makes of this.
-fn form(code: &str, flags: &[&str]) -> Form {
+fn form(code: &str, flags: &[&str]) -> ObjectForm {
     let folder = tempfile::tempdir().unwrap();
     let (source, object) = (folder.path().join("a.c"), folder.path().join("a.so"));
     fs::write(&source, format!("{ANSWER}{code}")).unwrap();
@@ -17,13 +18,13 @@ fn form(code: &str, flags: &[&str]) -> Form {
     compiler.args(["-shared", "-fPIC", "-w", "-Wl,-z,norelro", "-o"]).arg(&object).arg(&source).args(flags);
     let output = compiler.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Form::read(&fs::read(&object).unwrap()).unwrap()
+    object::read(&fs::read(&object).unwrap()).unwrap()
 }
 
 #[test]
 fn a_plain_object_has_no_fault_and_is_within_itself() {
     let plain = form("", &[]);
-    assert!(plain.faults().is_empty() && plain.beyond(&plain).is_empty(), "{plain:?}");
+    assert!(object::faults(&plain).is_empty() && object::beyond(&plain, &plain).is_empty(), "{plain:?}");
     assert_eq!(plain.exports.iter().map(String::as_str).collect::<Vec<_>>(), ["maxclip_answer"]);
     assert!(plain.needed.contains("libc.so.6"));
 }
@@ -37,11 +38,11 @@ fn what_acts_by_itself_is_beyond_the_reference() {
         ("", &["-Wl,--no-as-needed", "-lm"], "the library `libm.so.6`"),
     ] {
         let found = form(code, flags);
-        let findings = found.beyond(&plain);
-        assert!(found.faults().is_empty(), "{found:?}");
+        let findings = object::beyond(&found, &plain);
+        assert!(object::faults(&found).is_empty(), "{found:?}");
         assert!(findings.iter().all(|finding| finding.rule == Rule::ObjectForm) && findings.len() == 1, "{findings:?}");
         assert!(findings[0].found.contains(expected), "{findings:?}");
-        assert!(plain.beyond(&found).is_empty(), "less than the reference is well");
+        assert!(object::beyond(&plain, &found).is_empty(), "less than the reference is well");
     }
 }
 
@@ -68,7 +69,7 @@ fn what_no_object_may_have_is_a_fault_of_the_baseline_too() {
             "changes its own code",
         ),
     ] {
-        let faults = form(code, flags).faults();
+        let faults = object::faults(&form(code, flags));
         assert!(faults.iter().any(|fault| fault.found.contains(expected)), "{expected}: {faults:?}");
     }
 }
@@ -76,14 +77,14 @@ fn what_no_object_may_have_is_a_fault_of_the_baseline_too() {
 #[test]
 fn bytes_that_are_no_object_say_why() {
     for bytes in [&b""[..], b"MZ", b"\x7fELF\x02\x01\x01", &[0; 4096]] {
-        assert!(!Form::read(bytes).unwrap_err().is_empty());
+        assert!(!object::read(bytes).unwrap_err().is_empty());
     }
     // A program names an interpreter; and what is read of a hostile object is bounded.
     let own = fs::read("/proc/self/exe").unwrap();
-    assert!(Form::read(&own).is_ok_and(|form| !form.faults().is_empty() && form.exports.len() <= 256));
+    assert!(object::read(&own).is_ok_and(|form| !object::faults(&form).is_empty() && form.exports.len() <= 256));
     let mut damaged = fs::read("/lib/x86_64-linux-gnu/libc.so.6").or_else(|_| fs::read("/lib64/libc.so.6")).unwrap();
     for at in (0..damaged.len()).step_by(97).take(2000) {
         damaged[at] ^= 0x55;
-        Form::read(&damaged).ok();
+        object::read(&damaged).ok();
     }
 }

@@ -15,7 +15,7 @@ use records::v1::names;
 use crate::{kit, setup, shell};
 
 /// What a carried golden is made of: its statement first.
-const FILES: [&str; 4] = [names::STATEMENT, "golden.json", names::TRANSCRIPT, names::FINGERPRINTS];
+const FILES: [&str; 4] = [names::STATEMENT, names::GOLDEN, names::TRANSCRIPT, names::FINGERPRINTS];
 
 /// Arguments of `cargo xtask golden`.
 #[derive(clap::Args)]

@@ -13,7 +13,10 @@ use std::{
 use anyhow::{Context as _, Result};
 use records::{
     Sha256, canonical, file,
-    v1::kit::{self, Build, KIT_FORMAT, Part, Programs},
+    v1::{
+        kit::{self, Build, KIT_FORMAT, Part, Programs},
+        names,
+    },
 };
 use serde_json::Value;
 
@@ -83,7 +86,7 @@ pub fn build(machine: &Machine) -> Result<Kit> {
         libtorch: seen(&machine.libraries)?,
         checkout: seen(checkout)?,
     };
-    file::write(&folder.join("kit.json"), &canonical::to_file(&kit)?)?;
+    file::write(&folder.join(names::KIT), &canonical::to_file(&kit)?)?;
     Ok(Kit { maxclip })
 }
 

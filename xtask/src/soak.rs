@@ -148,7 +148,7 @@ fn results(home: &Path) -> Result<Results> {
         }
         for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
             let path = entry.with_context(|| format!("cannot read {}", folder.display()))?.path();
-            for file in ["golden.json", names::STATEMENT].map(|file| path.join(file)) {
+            for file in [names::GOLDEN, names::STATEMENT].map(|file| path.join(file)) {
                 if file.is_file() {
                     let bytes = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
                     found.insert(file.strip_prefix(home).unwrap_or(&file).to_owned(), bytes);

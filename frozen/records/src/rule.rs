@@ -95,7 +95,7 @@ rules! {
         Diverged = "transcript-diverged", "Steps done again are equal, bit for bit.", "state must live in declared slots, columns and globals; randomness comes from `progress.random()`";
     }
     "verify" {
-        CertificateChanged = "certificate-changed", "A certificate is in canonical form and its signature verifies.", "fetch it again from who issued it";
+        CertificateChanged = "certificate-changed", "A signed statement is in canonical form and its signatures verify.", "fetch it again from who issued it";
         FileMissing = "file-missing", "Every file that a certificate names is there.", "fetch the run folder again";
         FileChanged = "file-changed", "Every file is what the certificate says.", "fetch the run folder again";
         TranscriptChanged = "transcript-changed", "Each transcript line continues the chain that the certificate ends.", "fetch the run folder again";

@@ -260,7 +260,7 @@ impl<'a> Certification<'a> {
             let training = Training {
                 folder,
                 data: self.home.data().join(&scale.scale.data),
-                entry: compile::object(&self.folder.worker()),
+                entry: compile::shared_object(&self.folder.worker()),
                 until: None,
                 restart_worker_every: None,
                 recompute: false,

@@ -11,6 +11,7 @@ use records::{
     Blake3, LibtorchDigest, Sha256, canonical,
     file::{self, FileError, Links},
     v1::{
+        build::Built,
         checkpoint::Manifest,
         evaluation::{self, Score, TaskResult},
         golden::Golden,
@@ -23,7 +24,7 @@ use records::{
 use verifier::{certificate, conformity, evidence, gate::Judgement, predicate, release::PinnedProtocol};
 
 use super::{Certification, Scaled, trial::VARIANTS};
-use crate::{compile::Built, round::Round, traces};
+use crate::{round::Round, traces};
 
 /// The end of what the trainer of a run that failed said.
 const LAST_WORDS: &str = "last-words.txt";

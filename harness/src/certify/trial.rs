@@ -74,7 +74,7 @@ fn one(
     let training = Training {
         folder: folder.clone(),
         data: job.home.data().join(&scale.scale.data),
-        entry: compile::object(&job.folder.worker()),
+        entry: compile::shared_object(&job.folder.worker()),
         until: Some(steps),
         restart_worker_every: (variant == "restarted").then_some(1),
         recompute: variant == "recomputed",

@@ -15,11 +15,12 @@ use records::{
     Exit, NumericsClass, Stop, Verdict,
     file::{self, FileError},
     v1::{
+        build::ObjectForm,
         outcome::Trained,
         protocol::{self, Protocol, SEEDS_MAX, Scale},
     },
 };
-use verifier::{config::CONFIG_BYTES_MAX, object::Form, release::PinnedProtocol};
+use verifier::{config::CONFIG_BYTES_MAX, object, release::PinnedProtocol};
 
 use crate::{
     compile, curve, datahome,
@@ -139,7 +140,7 @@ struct Prepared {
 
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
 fn prepare(kit: &Kit, home: &Home, pinned: &PinnedProtocol, entries: [&Entry; 2]) -> Result<Prepared, Stop> {
-    let build = |entry: &Entry| -> Result<(Form, PathBuf), Stop> {
+    let build = |entry: &Entry| -> Result<(ObjectForm, PathBuf), Stop> {
         let (built, out) = compile::shared(kit, home, &entry.sources())?;
         Ok((built.form, out))
     };
@@ -151,7 +152,7 @@ fn prepare(kit: &Kit, home: &Home, pinned: &PinnedProtocol, entries: [&Entry; 2]
         let [(tried, tried_build), (baseline, baseline_build)] = match work.map(joined) {
             [tried, baseline] => [tried?, baseline?],
         };
-        Verdict::from_findings((), tried.beyond(&baseline)).into_result()?;
+        Verdict::from_findings((), object::beyond(&tried, &baseline)).into_result()?;
         Ok(Prepared { class, builds: [tried_build, baseline_build] })
     })
 }

@@ -96,7 +96,7 @@ fn sign(folder: &Path, key: &Path, terminal: &mut Terminal) -> Result<Exit> {
         Verdict::Fail(findings) => return verify::tell_findings(&findings, false, terminal),
         Verdict::Inconclusive(reason) => return verify::tell_reason(&reason, false, terminal),
     }
-    let signed = folder.join(goldens::SIGNED);
+    let signed = folder.join(goldens::SIGNED_GOLDEN);
     let before = match read_bounded(&signed, CERTIFICATE_MAX) {
         Ok(bytes) => match envelope::peek::<Recording>(&bytes) {
             Verdict::Pass((envelope, _)) => Some(envelope),

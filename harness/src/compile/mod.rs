@@ -20,9 +20,12 @@ use std::{
 use records::{
     Blake3, Finding, Rule, Sha256, Stop, Verdict, WorkerDigest,
     file::{self, FileError},
+    v1::{
+        build::{Built, ObjectForm},
+        names,
+    },
 };
-use serde::{Deserialize, Serialize};
-use verifier::object::Form;
+use verifier::object;
 use wire::limits::ENTRY_BYTES_MAX;
 
 use self::compiler::{Compiler, Step};
@@ -34,22 +37,6 @@ use crate::{
     problem::Problem,
     stop::{of_the_baseline, stop},
 };
-
-/// An entry's object and what it was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Built {
-    /// Digest of the participant's object file.
-    pub object: WorkerDigest,
-    /// Digest of the shared object that cells load; a claim about this machine only.
-    pub entry: Sha256,
-    /// What the shared object is made of, as far as the courtesy looks.
-    pub form: Form,
-    /// rustc's release and commit.
-    pub rustc: String,
-    /// Digest of everything that went in: a build with the same one need not be done again.
-    pub inputs: Blake3,
-}
 
 /// The baseline's object, whose form every entry's is held against.
 ///
@@ -73,14 +60,14 @@ pub fn shared(kit: &Kit, home: &Home, files: &BTreeMap<String, Vec<u8>>) -> Resu
 pub fn build(
     kit: &Kit,
     files: &BTreeMap<String, Vec<u8>>,
-    reference: Option<&Form>,
+    reference: Option<&ObjectForm>,
     out: &Path,
 ) -> Result<Built, Stop> {
     let gone = |error| Problem::fault(format!("the current folder is gone: {error}"));
     let out = &std::path::absolute(out).map_err(gone)?;
     let inputs = inputs(kit, files);
-    let record = out.join("build.json");
-    let built = match still_holds(&record, &object(out), inputs) {
+    let record = out.join(names::BUILD);
+    let built = match still_holds(&record, &shared_object(out), inputs) {
         Some(built) => built,
         None => {
             if out.exists() {
@@ -91,7 +78,7 @@ pub fn build(
             built
         }
     };
-    let findings = reference.map(|reference| built.form.beyond(reference)).unwrap_or_default();
+    let findings = reference.map(|reference| object::beyond(&built.form, reference)).unwrap_or_default();
     Verdict::from_findings(built, findings).into_result()
 }
 
@@ -104,15 +91,15 @@ fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3
     for step in [Step::Library, Step::Object] {
         compiler.run(step, files).map_err(stop)?.into_result()?;
     }
-    let path = object(out);
+    let path = shared_object(out);
     let size = fs::metadata(&path).map_err(FileError::at("read", &path))?.len();
     if size > ENTRY_BYTES_MAX as u64 {
         let finding = Finding::new(Rule::ObjectForm, "the object").found(format!("{size} bytes"));
         return Err(finding.expected(format!("at most {ENTRY_BYTES_MAX} bytes")).into());
     }
     let bytes = file::read(&path)?;
-    let form = Form::read(&bytes).map_err(|why| Finding::new(Rule::ObjectForm, "the object").found(why))?;
-    let findings = form.faults();
+    let form = object::read(&bytes).map_err(|why| Finding::new(Rule::ObjectForm, "the object").found(why))?;
+    let findings = object::faults(&form);
     if !findings.is_empty() {
         return Err(Stop::Fail(findings));
     }
@@ -133,14 +120,14 @@ fn inputs(kit: &Kit, files: &BTreeMap<String, Vec<u8>>) -> Blake3 {
     Blake3::of(text.as_bytes())
 }
 
-fn still_holds(record: &Path, object: &Path, inputs: Blake3) -> Option<Built> {
+fn still_holds(record: &Path, entry: &Path, inputs: Blake3) -> Option<Built> {
     let built: Built = records::canonical::from_file(&file::read(record).ok()?).ok()?;
-    let same = built.inputs == inputs && Sha256::of(&file::read(object).ok()?) == built.entry;
+    let same = built.inputs == inputs && Sha256::of(&file::read(entry).ok()?) == built.entry;
     same.then_some(built)
 }
 
 /// The shared object of a build folder.
 #[must_use]
-pub fn object(out: &Path) -> PathBuf {
+pub fn shared_object(out: &Path) -> PathBuf {
     out.join("libentry.so")
 }

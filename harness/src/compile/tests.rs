@@ -112,7 +112,7 @@ fn expanded(code: &str) -> String {
 
 fn kit() -> Kit {
     let own = std::env::current_exe().unwrap();
-    let path: PathBuf = own.ancestors().map(|folder| folder.join("kit.json")).find(|path| path.is_file()).unwrap();
+    let path: PathBuf = own.ancestors().map(|folder| folder.join(names::KIT)).find(|path| path.is_file()).unwrap();
     Kit::find(Some(&path)).unwrap()
 }
 

@@ -3,6 +3,7 @@
 //! A file whose form changes gets a module of its own (`v2`) and keeps this one, so that what was written once can
 //! be read for as long as anybody wants to.
 
+pub mod build;
 pub mod checkpoint;
 pub mod evaluation;
 pub mod golden;

@@ -6,10 +6,16 @@ use std::fmt;
 
 /// What the folder is for ([`super::identity`]): the first file of a folder.
 pub const IDENTITY: &str = "identity.json";
+/// The programs that `maxclip` starts ([`super::kit`]); lies beside it.
+pub const KIT: &str = "kit.json";
+/// What an entry's object was made from ([`super::build`]); lies in the build's folder.
+pub const BUILD: &str = "build.json";
 /// The ZIP as it was handed in.
 pub const ARCHIVE: &str = "submission.zip";
 /// The golden that the machine repeated ([`super::golden`]).
 pub const GOLDEN: &str = "golden.json";
+/// What is claimed of it, signed.
+pub const SIGNED_GOLDEN: &str = "signed.json";
 /// What is claimed, unsigned.
 pub const STATEMENT: &str = "statement.json";
 /// The same, signed. Nothing beside it is changed any more.
