@@ -3,7 +3,7 @@
 
 use std::{env, fs, io, path::PathBuf};
 
-use manifest::{FROZEN, Files};
+use manifest::{CheckoutFiles, FROZEN};
 
 /// What of `editable/` is the starter kit; the rest of it is frozen, or tests.
 const KIT: [&str; 3] = ["editable/src", "editable/config.toml", "editable/submission.toml"];
@@ -28,7 +28,7 @@ const VECTORS: &str = "golden/vectors/";
 fn main() -> io::Result<()> {
     let checkout = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("..");
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
-    let write = |name: &str, files: &Files| -> io::Result<()> {
+    let write = |name: &str, files: &CheckoutFiles| -> io::Result<()> {
         let (manifest, contents) = manifest::pack(files);
         fs::write(out.join(format!("{name}.manifest")), manifest)?;
         fs::write(out.join(format!("{name}.bytes")), contents)

@@ -13,7 +13,7 @@ use records::{
     merkle,
     v1::{
         protocol::Protocol,
-        statement::{Certificate, Entry, Outcome, StageValue, Statement},
+        statement::{Certificate, EntryLabel, StageValue, StatedOutcome, Statement},
     },
 };
 
@@ -80,7 +80,7 @@ pub struct Scored {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Hostile text.
-    pub entry: Entry,
+    pub entry: EntryLabel,
     /// The tree, whole: two entries may share the digits that are shown.
     pub tree: Option<TreeDigest>,
     /// The statement.
@@ -99,7 +99,7 @@ pub struct Row {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failed {
     /// Hostile text.
-    pub entry: Entry,
+    pub entry: EntryLabel,
     /// The ZIP.
     pub archive: Sha256,
     /// The certificate's file.
@@ -227,8 +227,9 @@ pub fn make(certified: &[Certified], protocol: &Protocol, baseline: &TreeDigest)
     let first = &certified.first().ok_or(BoardError::Empty)?.statement.predicate;
     let leaves =
         statements.iter().map(|(digest, signed)| leaf(digest, &signed.signers)).collect::<Result<Vec<_>, _>>()?;
-    let passed: Vec<_> = statements.iter().filter(|(_, one)| one.outcome() == Outcome::Pass).collect();
-    let failed: BTreeSet<_> = statements.values().filter(|one| one.outcome() == Outcome::Fail).map(failure).collect();
+    let passed: Vec<_> = statements.iter().filter(|(_, one)| one.outcome() == StatedOutcome::Pass).collect();
+    let failed: BTreeSet<_> =
+        statements.values().filter(|one| one.outcome() == StatedOutcome::Fail).map(failure).collect();
     let scored = passed.iter().map(|(_, one)| {
         results(&one.certificate().runs, protocol).ok_or_else(|| BoardError::Runs(one.first.path.clone()))
     });
@@ -304,7 +305,7 @@ impl Signed<'_> {
         &self.first.statement.predicate
     }
 
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> StatedOutcome {
         self.certificate().outcome
     }
 }

@@ -23,7 +23,7 @@ pub struct Entry {
     /// Their identity.
     pub digest: TreeDigest,
     /// `submission.toml`.
-    pub about: statement::Entry,
+    pub about: statement::EntryLabel,
     /// `config.toml`.
     pub config: String,
 }

@@ -16,7 +16,7 @@ use records::{
     v1::{
         golden::{Golden, Recording, Superseded},
         names,
-        progress::Progress,
+        progress::ProgressLine,
         statement::Statement,
     },
     verdict::Reason,
@@ -59,7 +59,12 @@ impl Recorder<'_> {
     ///
     /// A golden that is there already stays where the run is the same one; another one takes its place where
     /// `supersede` says why, and the old one is kept.
-    pub fn record(&self, reason: &str, supersede: Option<&str>, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
+    pub fn record(
+        &self,
+        reason: &str,
+        supersede: Option<&str>,
+        on_step: impl FnMut(ProgressLine),
+    ) -> Result<Golden, Stop> {
         let name = Home::golden_name(&self.pinned.protocol.name, &self.class);
         let _alone = self.home.lock(Locked::Golden(&name)).map_err(stop)?;
         let baseline = Entry::baseline()?;
@@ -136,7 +141,7 @@ impl Recorder<'_> {
     }
 
     /// Runs the baseline again and compares every step.
-    pub fn replay(&self, on_step: impl FnMut(Progress)) -> Result<Golden, Stop> {
+    pub fn replay(&self, on_step: impl FnMut(ProgressLine)) -> Result<Golden, Stop> {
         // Nobody records another one while this one is compared with.
         let _shared = self
             .home
@@ -157,7 +162,7 @@ impl Recorder<'_> {
         }
     }
 
-    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(Progress)) -> Result<PathBuf, Stop> {
+    fn train(&self, baseline: &Entry, folder: &Path, on_step: impl FnMut(ProgressLine)) -> Result<PathBuf, Stop> {
         let protocol = &self.pinned.protocol;
         let (_, out) = compile::baseline(self.kit, self.home)?;
         let scale = &protocol.scales[0];

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use records::{
     FrozenDigest, Sha256, file,
     v1::{
-        kit::{self, KIT_FORMAT, Part},
+        kit::{self, KIT_FORMAT, KitPart},
         names,
     },
     verdict::Reason,
@@ -122,7 +122,7 @@ impl Found<'_> {
     }
 
     /// A program must be of this frozen tree, and the one that was written down.
-    fn program(&self, name: &str, part: &Part) -> Result<(), Reason> {
+    fn program(&self, name: &str, part: &KitPart) -> Result<(), Reason> {
         let bytes = self.read(part)?;
         let what = format!("the program `{name}` ({})", self.folder.join(&part.path).display());
         match stamp::of(&bytes) {
@@ -132,7 +132,7 @@ impl Found<'_> {
         }
     }
 
-    fn read(&self, part: &Part) -> Result<Vec<u8>, Reason> {
+    fn read(&self, part: &KitPart) -> Result<Vec<u8>, Reason> {
         let missing = |error: file::FileError| Reason {
             why: format!("{} names a file that cannot be read: {error}", self.path.display()),
             hint: KIT_AGAIN.to_owned(),
@@ -140,7 +140,7 @@ impl Found<'_> {
         file::read(&self.folder.join(&part.path)).map_err(missing)
     }
 
-    fn unchanged(&self, part: &Part, bytes: &[u8]) -> Result<(), Reason> {
+    fn unchanged(&self, part: &KitPart, bytes: &[u8]) -> Result<(), Reason> {
         let found = Sha256::of(bytes);
         if found == part.sha256 {
             return Ok(());
@@ -185,7 +185,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             fs::write(folder.path().join("libtorch_cpu.so"), "").unwrap();
             let own = frozen::digest();
-            let part = |name: &str| Part { path: name.to_owned(), sha256: Sha256::of(&stamped(own)) };
+            let part = |name: &str| KitPart { path: name.to_owned(), sha256: Sha256::of(&stamped(own)) };
             let programs = Programs {
                 trainer: part("trainer"),
                 evaluator: part("evaluator"),

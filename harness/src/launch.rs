@@ -15,7 +15,7 @@ use records::{
     v1::{
         names,
         outcome::{Outcome, Trained},
-        progress::Progress,
+        progress::ProgressLine,
         protocol::{LANES, Task},
         room::Room,
     },
@@ -47,7 +47,7 @@ pub fn train(
     kit: &Kit,
     training: &Training,
     together: &Together,
-    on_step: impl FnMut(Progress),
+    on_step: impl FnMut(ProgressLine),
 ) -> Result<Trained, Stop> {
     let mut command = pinned(kit, &kit.trainer);
     command.arg("train").arg(&training.folder).arg("--data").arg(&training.data);
@@ -92,7 +92,7 @@ pub struct Evaluation {
 }
 
 /// Evaluates.
-pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(Progress)) -> Result<(), Stop> {
+pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(ProgressLine)) -> Result<(), Stop> {
     let mut command = pinned(kit, &kit.evaluator);
     command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.home);
     for task in &evaluation.tasks {
@@ -136,7 +136,12 @@ fn pinned(kit: &Kit, program: &Path) -> Command {
 }
 
 /// Runs a program whose stdout is JSON lines and keeps its stderr in `log`.
-fn follow(mut command: Command, log: &Path, together: &Together, mut on_line: impl FnMut(Progress)) -> Result<Exit> {
+fn follow(
+    mut command: Command,
+    log: &Path,
+    together: &Together,
+    mut on_line: impl FnMut(ProgressLine),
+) -> Result<Exit> {
     if let Some(folder) = log.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

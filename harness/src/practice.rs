@@ -8,7 +8,7 @@ use anyhow::Result;
 use competition::compare::Task;
 use records::{
     NumericsClass, RunDigest, Stop, canonical, file,
-    v1::{evaluation::Score, names, outcome::Trained, progress::Progress, protocol::Scale, run::ResolvedRun},
+    v1::{evaluation::Score, names, outcome::Trained, progress::ProgressLine, protocol::Scale, run::ResolvedRun},
 };
 
 use verifier::release::PinnedProtocol;
@@ -126,7 +126,7 @@ impl Practice<'_> {
     }
 
     /// Trains and evaluates a side beside others, where that has not been done.
-    pub fn train(&self, side: &Side<'_>, beside: usize, on_step: impl FnMut(Progress)) -> Result<Trained, Stop> {
+    pub fn train(&self, side: &Side<'_>, beside: usize, on_step: impl FnMut(ProgressLine)) -> Result<Trained, Stop> {
         let Self { kit, home, pinned, scale, .. } = *self;
         let kept = side.trained();
         if let Ok(bytes) = file::read(&kept) {

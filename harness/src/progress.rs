@@ -12,7 +12,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use records::{v1::progress::Progress as Line, verdict::escape};
+use records::{v1::progress::ProgressLine as Line, verdict::escape};
 
 use crate::terminal;
 

@@ -11,7 +11,7 @@ use records::{
         names::is_name,
         round::Announcement,
         statement::{
-            Annotations, Certificate, Outcome, Run, STATEMENT_TYPE, Stage, StageValue, Statement, Subject,
+            Annotations, Certificate, Run, STATEMENT_TYPE, Stage, StageValue, StatedOutcome, Statement, Subject,
             SubjectDigest, Submission,
         },
         track::Track,
@@ -260,7 +260,7 @@ pub fn check(statement: &Statement, track: Track) -> Vec<Finding> {
     if runs.iter().enumerate().any(|(index, run)| runs[..index].contains(run) || !is_name(run.scale)) {
         broken("runs", "a training that is named twice, or a scale that is not a name".to_owned());
     }
-    if predicate.outcome == Outcome::Pass {
+    if predicate.outcome == StatedOutcome::Pass {
         if predicate.submission.tree.is_none() {
             broken("submission", "a pass without its tree".to_owned());
         }
@@ -311,7 +311,7 @@ fn check_size(subject: &Subject) -> Option<String> {
 }
 
 /// What is wrong with the stages of an outcome.
-fn check_stages(all: &[&str], outcome: Outcome, stages: &[Stage]) -> Option<String> {
+fn check_stages(all: &[&str], outcome: StatedOutcome, stages: &[Stage]) -> Option<String> {
     let names: Vec<_> = stages.iter().map(|stage| stage.name.as_str()).collect();
     if names.is_empty() || !all.starts_with(&names) {
         return Some(format!("{} are not the first of {}", names.join(" "), all.join(" ")));
@@ -321,8 +321,8 @@ fn check_stages(all: &[&str], outcome: Outcome, stages: &[Stage]) -> Option<Stri
         return Some("a stage that did not pass, and stages after it".to_owned());
     }
     match (outcome, &last.value) {
-        (Outcome::Pass, StageValue::Pass) if names.len() == all.len() => None,
-        (Outcome::Fail, StageValue::Fail(findings)) if !findings.is_empty() => None,
+        (StatedOutcome::Pass, StageValue::Pass) if names.len() == all.len() => None,
+        (StatedOutcome::Fail, StageValue::Fail(findings)) if !findings.is_empty() => None,
         _ => Some(format!("the outcome does not follow from the last stage, `{}`", last.name)),
     }
 }
@@ -336,7 +336,7 @@ fn is_path(path: &str) -> bool {
 pub(crate) mod tests {
     use records::{
         Commitment, FrozenDigest, ProtocolDigest, ReleaseDigest,
-        v1::statement::{Against, Entry, Round},
+        v1::statement::{Against, EntryLabel, StatedRound},
     };
 
     use super::*;
@@ -348,14 +348,14 @@ pub(crate) mod tests {
         predicate::state(
             vec![submission_subject(&submission), Subject::file(evidence::ARCHIVE.into(), submission.archive, 3)],
             Certificate {
-                outcome: Outcome::Fail,
-                round: Round {
+                outcome: StatedOutcome::Fail,
+                round: StatedRound {
                     competition: word("practice"),
                     round: word("0"),
                     commitment: Commitment([8; 32]),
                     beacon: word("none"),
                 },
-                entry: Entry {
+                entry: EntryLabel {
                     name: word("e"),
                     team: word("t"),
                     organization: word("o"),
@@ -399,7 +399,7 @@ pub(crate) mod tests {
     fn a_failure_is_consistent_and_every_contradiction_is_named() {
         assert_eq!(places(|_| {}), Vec::<String>::new());
         assert_eq!(places(|s| s.predicate_type = "https://maxclip.dev/waiver/v1".into()), ["predicateType"]);
-        assert_eq!(places(|s| s.predicate.outcome = Outcome::Pass), ["stages", "submission", "runs"]);
+        assert_eq!(places(|s| s.predicate.outcome = StatedOutcome::Pass), ["stages", "submission", "runs"]);
         assert_eq!(places(|s| s.predicate.stages[0].value = StageValue::Pass), ["stages"]);
         assert_eq!(places(|s| s.predicate.stages[0].value = StageValue::Fail(vec![])), ["stages"]);
         assert_eq!(places(|s| s.predicate.stages[0].name = "diff".into()), ["stages"]);

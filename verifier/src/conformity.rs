@@ -12,7 +12,7 @@ use records::{
         protocol::Scale,
         round::Announcement,
         run::ResolvedRun,
-        statement::{Certificate, Entry, Outcome, Run, Stage, StageValue},
+        statement::{Certificate, EntryLabel, Run, Stage, StageValue, StatedOutcome},
     },
     verdict::escape,
 };
@@ -29,7 +29,7 @@ use crate::{
 #[must_use]
 pub fn check(predicate: &Certificate, pinned: &PinnedProtocol) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let passed = predicate.outcome == Outcome::Pass;
+    let passed = predicate.outcome == StatedOutcome::Pass;
     compare(&mut findings, "against.protocol".to_owned(), &pinned.protocol.name, &predicate.against.protocol);
     let expected: Vec<_> =
         pinned.protocol.runs().map(|(scale, repeat)| RunName { scale: &scale.name, repeat }).collect();
@@ -203,12 +203,12 @@ pub fn check_configs(runs: &[ResolvedRun], again: &Judgement, pinned: &PinnedPro
 
 /// Who handed in a ZIP that does not say so.
 #[must_use]
-pub fn nobody() -> Entry {
+pub fn nobody() -> EntryLabel {
     let [name, team, organization, writeup, contact] = <[String; 5]>::default();
-    Entry { name, team, organization, writeup, contact }
+    EntryLabel { name, team, organization, writeup, contact }
 }
 
-fn words(entry: &Entry) -> [(&'static str, &String); 5] {
+fn words(entry: &EntryLabel) -> [(&'static str, &String); 5] {
     [
         ("name", &entry.name),
         ("team", &entry.team),

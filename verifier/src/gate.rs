@@ -5,7 +5,7 @@ use records::{
     Exit, Finding, FrozenDigest, Sha256, TreeDigest, Verdict,
     v1::{
         protocol::{Protocol, ProtocolError},
-        statement::{Entry, Stage, StageValue},
+        statement::{EntryLabel, Stage, StageValue},
         track::Track,
     },
 };
@@ -32,7 +32,7 @@ pub struct Judgement {
     /// What `submission.toml` says; absent where intake refused the ZIP or the file is not what it should be.
     ///
     /// Whose a refused ZIP is, is worth knowing too: a failure is certified, and shown under this name.
-    pub entry: Option<Entry>,
+    pub entry: Option<EntryLabel>,
     /// `intake`, `diff` and `policy`, up to the first that could not be applied.
     pub stages: Vec<Stage>,
     /// The admitted tree itself.

@@ -10,7 +10,7 @@ use std::fmt;
 
 use numerics::{
     Seed,
-    round::{self, Purpose},
+    round::{self, SeedPurpose},
 };
 use records::{
     Commitment, Finding, ProtocolDigest, Rule, Sha256,
@@ -246,8 +246,8 @@ impl Round {
 
     /// What a certificate says of it: the commitment, never the secret.
     #[must_use]
-    pub fn public(&self) -> statement::Round {
-        statement::Round {
+    pub fn public(&self) -> statement::StatedRound {
+        statement::StatedRound {
             competition: self.competition.clone(),
             round: self.round.clone(),
             commitment: Commitment(round::commitment(self.secret.as_bytes())),
@@ -258,7 +258,7 @@ impl Round {
     /// What is published when nobody can hand in any more.
     #[must_use]
     pub fn reveal(&self) -> Reveal {
-        let statement::Round { competition, round, commitment, beacon } = self.public();
+        let statement::StatedRound { competition, round, commitment, beacon } = self.public();
         Reveal { competition, round, commitment, secret: self.secret.clone(), beacon }
     }
 
@@ -267,7 +267,7 @@ impl Round {
     pub fn seed(&self, protocol: &ProtocolDigest, run: RunName<'_>) -> Seed {
         let Self { competition, round, beacon, .. } = self;
         let RunName { scale, repeat } = run;
-        let purpose = Purpose { competition, round, beacon, protocol: &protocol.0, scale, repeat };
+        let purpose = SeedPurpose { competition, round, beacon, protocol: &protocol.0, scale, repeat };
         round::seed(self.secret.as_bytes(), &purpose)
     }
 }
@@ -361,7 +361,7 @@ mod tests {
         // A secret that is what is published, or a hash of it, gives others.
         for secret in [public.commitment.0, Sha256::of(&public.commitment.0).0, Sha256::of(SECRET.as_bytes()).0] {
             for secret in [secret.to_vec(), hex(secret).into_bytes()] {
-                let purpose = Purpose {
+                let purpose = SeedPurpose {
                     competition: "lakes",
                     round: "1",
                     beacon: BEACON,

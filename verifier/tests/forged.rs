@@ -14,7 +14,7 @@ use records::{
     Blake3, Finding, NumericsClass, ProtocolDigest, Rule, Sha256, Verdict, WorkerDigest,
     v1::{
         evaluation::{Real, Stated},
-        statement::{Outcome, Run, Statement},
+        statement::{Run, StatedOutcome, Statement},
     },
 };
 use verifier::{
@@ -279,6 +279,6 @@ fn a_failure_says_what_its_stages_left_behind() {
     };
     assert_eq!(places(|statement| statement.predicate.submission.object = None), ["submission"]);
     assert_eq!(places(|statement| statement.predicate.against.golden = None), ["against"]);
-    assert_eq!(places(|statement| statement.predicate.outcome = Outcome::Pass)[0], "stages");
+    assert_eq!(places(|statement| statement.predicate.outcome = StatedOutcome::Pass)[0], "stages");
     assert_eq!(places(|statement| statement.predicate.runs.push(passed(&wish()).0.predicate.runs[0].clone())).len(), 1);
 }

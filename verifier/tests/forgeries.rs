@@ -19,7 +19,7 @@ use records::{
     Verdict, WorkerDigest,
     v1::{
         evaluation::{self, Real},
-        statement::{Outcome, Run, StageValue, Statement, Subject},
+        statement::{Run, StageValue, StatedOutcome, Statement, Subject},
     },
 };
 use verifier::{
@@ -150,7 +150,7 @@ const FORGERIES: &[(&str, Forgery, &str)] = &[
     ("stage added", Said(|s, _| s.predicate.stages.push(s.predicate.stages[8].clone())), "stages"),
     ("stage that failed, and a pass", Said(|s, _| s.predicate.stages[5].value = StageValue::Fail(vec![])), "stages"),
     ("stage's note", Said(|s, _| s.predicate.stages[1].note = "0 of 0 frozen files differ".into()), "submission.zip stage diff"),
-    ("a pass called a failure", Said(|s, _| s.predicate.outcome = Outcome::Fail), "stages"),
+    ("a pass called a failure", Said(|s, _| s.predicate.outcome = StatedOutcome::Fail), "stages"),
     ("walls unsaid", Said(|s, f| walls(s, f, &[])), "containment"),
     ("wall stripped", Said(|s, f| walls(s, f, &["no-new-privs", "tsc-off"])), "containment"),
     ("wall renamed", Said(|s, f| walls(s, f, &["seccomp-off:25", "no-new-privs"])), "containment"),

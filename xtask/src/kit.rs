@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Sha256, canonical, file,
     v1::{
-        kit::{self, Build, KIT_FORMAT, Part, Programs},
+        kit::{self, Build, KIT_FORMAT, KitPart, Programs},
         names,
     },
 };
@@ -63,7 +63,8 @@ pub fn build(machine: &Machine) -> Result<Kit> {
     let folder = maxclip.parent().context("`maxclip` lies in no folder")?;
     let rustc = shell::output(Command::new("rustc").args(["--print", "sysroot"]).current_dir(checkout))?;
     let seen = |path: &Path| seen(path, folder, checkout);
-    let part = |path: &Path| Ok::<_, anyhow::Error>(Part { path: seen(path)?, sha256: Sha256::of(&file::read(path)?) });
+    let part =
+        |path: &Path| Ok::<_, anyhow::Error>(KitPart { path: seen(path)?, sha256: Sha256::of(&file::read(path)?) });
     let built = |name: &str| part(find(name)?);
     let (manifest, _) = manifest::pack(&manifest::frozen(checkout)?);
     let kit = kit::Kit {

@@ -29,8 +29,8 @@ impl Progress {
 
     fn add(&mut self, images: usize) {
         self.done += images as u64;
-        let line = progress::Task { task: self.task.clone(), done: self.done, of: self.of };
-        let Ok(line) = serde_json::to_string(&progress::Progress::Task(line)) else { return };
+        let line = progress::ImagesDone { task: self.task.clone(), done: self.done, of: self.of };
+        let Ok(line) = serde_json::to_string(&progress::ProgressLine::Task(line)) else { return };
         let mut stdout = std::io::stdout().lock();
         // A reader that has gone away must not stop an evaluation: the result is a file.
         writeln!(stdout, "{line}").and_then(|()| stdout.flush()).ok();

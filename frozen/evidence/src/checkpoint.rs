@@ -14,7 +14,7 @@ use std::{
     io::{self, Read, SeekFrom},
 };
 
-use numerics::fingerprint::{Running, locate_flip};
+use numerics::fingerprint::{RunningFingerprint, locate_flip};
 use records::{
     Blake3, Sha256, canonical,
     canonical::CanonicalError,
@@ -144,7 +144,7 @@ pub fn read_file(source: impl Read, file: &TensorFile, mut each: impl FnMut(usiz
     for (index, tensor) in file.tensors.iter().enumerate() {
         let length = tensor.bytes().unwrap_or(0);
         let mut leaf = Leaf::new(&tensor.name, &tensor.dtype, &tensor.shape, length);
-        let mut fingerprint = Running::default();
+        let mut fingerprint = RunningFingerprint::default();
         pieces(&mut hashed, length, &mut piece, |piece| {
             leaf.piece(piece);
             fingerprint.add_bytes(piece);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     fn prints(name: &str) -> Option<u64> {
-        let mut running = Running::default();
+        let mut running = RunningFingerprint::default();
         running.add_bytes(&tensors().get(name)?.1);
         Some(running.value())
     }
@@ -402,12 +402,12 @@ mod tests {
             shape: shape.to_vec(),
             leaf: leaf("w", "F32", &shape, &data),
         };
-        let mut recorded = Running::default();
+        let mut recorded = RunningFingerprint::default();
         recorded.add_bytes(&data);
         for element in [0, 1, PIECE_BYTES / 4 - 1, PIECE_BYTES / 4, count - 1] {
             let mut found = data.clone();
             found[element * 4 + 2] ^= 0x10;
-            let mut print = Running::default();
+            let mut print = RunningFingerprint::default();
             print.add_bytes(&found);
             let changed = Changed { tensor: 0, start: 0, leaf: Blake3([0; 32]), fingerprint: print.value() };
             let flip = locate(&mut Cursor::new(&found), &tensor, &changed, Some(recorded.value())).unwrap();

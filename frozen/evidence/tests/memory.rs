@@ -11,7 +11,7 @@ use evidence::{
     RowState, Steps,
     checkpoint::{locate, read_file},
 };
-use numerics::fingerprint::Running;
+use numerics::fingerprint::RunningFingerprint;
 use records::{
     Blake3, RunDigest, Sha256, canonical,
     v1::{
@@ -83,7 +83,7 @@ fn read_checkpoint(elements: u64) {
     let flip = elements * 4 - 6;
     let mut whole = Tensors::new(elements, None);
     let mut leaf = Leaf::new("w", "F32", &[elements], elements * 4);
-    let mut print = Running::default();
+    let mut print = RunningFingerprint::default();
     let mut piece = vec![0; 64 << 10];
     whole.at = whole.head.len() as u64;
     loop {

@@ -16,7 +16,7 @@ use std::{
 use sha2::{Digest as _, Sha256};
 
 /// Contents by path from the root of the checkout.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub type CheckoutFiles = BTreeMap<String, Vec<u8>>;
 
 /// What is frozen: the folder, its lock file included, and the starter kit's manifest, so that an entry cannot ask for
 /// other crates. Nothing outside of them decides a version or how something is compiled.
@@ -28,20 +28,20 @@ const LEFT_OUT: &str = "target";
 /// Reads the frozen files of a checkout.
 ///
 /// - Errors: also where something is neither a file nor a folder, or has a name that is not UTF-8.
-pub fn frozen(checkout: &Path) -> io::Result<Files> {
+pub fn frozen(checkout: &Path) -> io::Result<CheckoutFiles> {
     read(checkout, &FROZEN)
 }
 
 /// Reads files, and folders with everything in them.
-pub fn read(checkout: &Path, paths: &[&str]) -> io::Result<Files> {
-    let mut files = Files::new();
+pub fn read(checkout: &Path, paths: &[&str]) -> io::Result<CheckoutFiles> {
+    let mut files = CheckoutFiles::new();
     for path in paths {
         collect(checkout, Path::new(path), &mut files)?;
     }
     Ok(files)
 }
 
-fn collect(checkout: &Path, path: &Path, files: &mut Files) -> io::Result<()> {
+fn collect(checkout: &Path, path: &Path, files: &mut CheckoutFiles) -> io::Result<()> {
     let place = checkout.join(path);
     let at = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", place.display()));
     let refuse = |why: &str| Err(at(io::Error::other(why)));
@@ -65,7 +65,7 @@ fn collect(checkout: &Path, path: &Path, files: &mut Files) -> io::Result<()> {
 
 /// The manifest of files, and their contents one after the other in its order.
 #[must_use]
-pub fn pack(files: &Files) -> (String, Vec<u8>) {
+pub fn pack(files: &CheckoutFiles) -> (String, Vec<u8>) {
     files.iter().fold((String::new(), Vec::new()), |(mut manifest, mut contents), (path, bytes)| {
         manifest.push_str(&format!("{}  {}  {path}\n", hex(bytes), bytes.len()));
         contents.extend_from_slice(bytes);
@@ -123,7 +123,7 @@ mod tests {
     /// The digits are those of `sha256sum`.
     #[test]
     fn the_manifest_of_two_files_is_known() {
-        let files = Files::from([("b".to_owned(), b"two".to_vec()), ("a/c".to_owned(), Vec::new())]);
+        let files = CheckoutFiles::from([("b".to_owned(), b"two".to_vec()), ("a/c".to_owned(), Vec::new())]);
         let (manifest, contents) = pack(&files);
         let expected = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  0  a/c\n\
             3fc4ccfe745870e2c0d99f71f30ff0656c8dedd41cc1d7d3d376b0dbe685e2f3  3  b\n";

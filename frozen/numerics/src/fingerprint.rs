@@ -41,12 +41,12 @@ pub fn copy(from: &[f32], to: &mut [f32]) -> Pass {
 
 /// A fingerprint on its way: values come piece by piece.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Running {
+pub struct RunningFingerprint {
     values: u64,
     sum: u64,
 }
 
-impl Running {
+impl RunningFingerprint {
     /// Appends values.
     pub fn add(&mut self, values: &[f32]) {
         self.sum = self.sum.wrapping_add(fold_from(values, self.values));
@@ -146,7 +146,7 @@ mod tests {
             prop_assert_eq!(pass.fingerprint, plain(&values));
             prop_assert_eq!(fingerprint(&values), plain(&values));
             let bytes: Vec<u8> = bits.iter().flat_map(|bits| bits.to_le_bytes()).collect();
-            let mut running = Running::default();
+            let mut running = RunningFingerprint::default();
             bytes.chunks(4 * cut).for_each(|piece| running.add_bytes(piece));
             prop_assert_eq!(running.value(), plain(&values));
             prop_assert_eq!(pass.finite, first_non_finite(&values).is_none());

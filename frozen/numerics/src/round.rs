@@ -21,7 +21,7 @@ pub const SEED_KEY: &str = "maxclip round v1: seed key";
 
 /// What a seed is for.
 #[derive(Debug, Clone, Copy)]
-pub struct Purpose<'a> {
+pub struct SeedPurpose<'a> {
     /// The competition's name.
     pub competition: &'a str,
     /// The round's name.
@@ -44,12 +44,12 @@ pub fn commitment(secret: &[u8]) -> [u8; 32] {
 
 /// The seed of one training.
 #[must_use]
-pub fn seed(secret: &[u8], purpose: &Purpose<'_>) -> Seed {
+pub fn seed(secret: &[u8], purpose: &SeedPurpose<'_>) -> Seed {
     keyed(&blake3::derive_key(SEED_KEY, secret), purpose)
 }
 
-fn keyed(key: &[u8; 32], purpose: &Purpose<'_>) -> Seed {
-    let Purpose { competition, round, beacon, protocol, scale, repeat } = purpose;
+fn keyed(key: &[u8; 32], purpose: &SeedPurpose<'_>) -> Seed {
+    let SeedPurpose { competition, round, beacon, protocol, scale, repeat } = purpose;
     let repeat = repeat.to_le_bytes();
     let parts: [(&str, &[u8]); 6] = [
         ("competition", competition.as_bytes()),
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     const SECRET: &[u8] = b"8f3b0c6d92e14a75b8c0d1f2e3a49576";
-    const PURPOSE: Purpose<'_> = Purpose {
+    const PURPOSE: SeedPurpose<'_> = SeedPurpose {
         competition: "lakes",
         round: "1",
         beacon: "2e1c5bb8f04a4ad39d2c70e9a4b4a1b0",
@@ -90,7 +90,7 @@ mod tests {
         assert_eq!(digits(&commitment(SECRET)), "16b1eb768b633382e8ca6ea93b837e7155448d903ae4c233da8bd60c602fe10e");
         let seed = |purpose| digits(&seed(SECRET, &purpose).0);
         assert_eq!(seed(PURPOSE), "4bc113a0c9af70a2aa8e579134c46b793d1c54e0be199ea286acbd25b02392a4");
-        let later = Purpose { repeat: 258, ..PURPOSE };
+        let later = SeedPurpose { repeat: 258, ..PURPOSE };
         assert_eq!(seed(later), "e8792e79bab7e1c04e55c8ea0f641fbda816e18a728c75eac954692e6d9667e1");
     }
 
@@ -103,17 +103,17 @@ mod tests {
 
     #[test]
     fn every_part_moves_the_seed_and_none_runs_into_the_next() {
-        let seed = |purpose: Purpose<'_>| seed(SECRET, &purpose);
+        let seed = |purpose: SeedPurpose<'_>| seed(SECRET, &purpose);
         let changed = [
-            Purpose { competition: "ponds", ..PURPOSE },
-            Purpose { round: "2", ..PURPOSE },
-            Purpose { beacon: "2e1c5bb8f04a4ad39d2c70e9a4b4a1b1", ..PURPOSE },
-            Purpose { protocol: &[3; 32], ..PURPOSE },
-            Purpose { scale: "large", ..PURPOSE },
-            Purpose { repeat: 2, ..PURPOSE },
-            Purpose { competition: "lakes1", round: "", ..PURPOSE },
-            Purpose { competition: PURPOSE.round, round: PURPOSE.competition, ..PURPOSE },
-            Purpose { beacon: PURPOSE.scale, scale: PURPOSE.beacon, ..PURPOSE },
+            SeedPurpose { competition: "ponds", ..PURPOSE },
+            SeedPurpose { round: "2", ..PURPOSE },
+            SeedPurpose { beacon: "2e1c5bb8f04a4ad39d2c70e9a4b4a1b1", ..PURPOSE },
+            SeedPurpose { protocol: &[3; 32], ..PURPOSE },
+            SeedPurpose { scale: "large", ..PURPOSE },
+            SeedPurpose { repeat: 2, ..PURPOSE },
+            SeedPurpose { competition: "lakes1", round: "", ..PURPOSE },
+            SeedPurpose { competition: PURPOSE.round, round: PURPOSE.competition, ..PURPOSE },
+            SeedPurpose { beacon: PURPOSE.scale, scale: PURPOSE.beacon, ..PURPOSE },
         ];
         for purpose in changed {
             assert_ne!(seed(purpose), seed(PURPOSE), "{purpose:?}");

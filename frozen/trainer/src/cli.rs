@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use records::{
     Exit, Problem, Stop,
     v1::{
-        outcome::{Ending, Usage},
+        outcome::{Ending, TrainerUsage},
         protocol::LANES,
     },
 };
@@ -129,7 +129,7 @@ fn dispatch(command: Command) -> Result<(), Stop> {
                 threads,
                 loaders,
             };
-            let mut usage = Usage::default();
+            let mut usage = TrainerUsage::default();
             match train(&options, &mut usage)? {
                 Ending::Stopped => eprintln!("trainer: stopped; start it again to go on"),
                 _ => eprintln!("trainer: done"),

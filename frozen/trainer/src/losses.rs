@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, ops::Range};
 use host::Worker;
 use records::{
     Stop,
-    v1::{outcome::Usage, protocol::LANES},
+    v1::{outcome::TrainerUsage, protocol::LANES},
 };
 
 use crate::{
@@ -55,7 +55,7 @@ struct Form {
 pub fn ask(
     workers: &mut [Worker],
     state: &State,
-    usage: &mut Usage,
+    usage: &mut TrainerUsage,
     batch: &Batch,
     embeddings: &Pair<Vec<f32>>,
 ) -> Result<Losses, Stop> {

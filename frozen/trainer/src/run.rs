@@ -14,8 +14,8 @@ use records::{
     file::{self, FileError},
     v1::{
         names::{CONTAINMENT, OUTCOME},
-        outcome::{Ending, Outcome, Trained, Usage},
-        progress::{Progress, Step},
+        outcome::{Ending, Outcome, Trained, TrainerUsage},
+        progress::{ProgressLine, StepDone},
         transcript::{Float, Header, Line, TRANSCRIPT_FORMAT},
     },
 };
@@ -61,7 +61,7 @@ pub struct Options {
 }
 
 /// Trains; writes `outcome.json` however it ends, unless by a fault.
-pub fn train(options: &Options, usage: &mut Usage) -> Result<Ending, Stop> {
+pub fn train(options: &Options, usage: &mut TrainerUsage) -> Result<Ending, Stop> {
     let plan = Plan::read(&options.folder)?;
     let _alone = alone::hold(&options.folder)?;
     let path = plan.folder.join(OUTCOME);
@@ -120,7 +120,7 @@ impl<'a> Training<'a> {
         Ok(Self { plan, workers, state, columns, log, loader, steps })
     }
 
-    fn run(&mut self, options: &Options, usage: &mut Usage) -> Result<Ending, Stop> {
+    fn run(&mut self, options: &Options, usage: &mut TrainerUsage) -> Result<Ending, Stop> {
         let last = self.plan.scale.steps;
         let until = options.until.unwrap_or(last).min(last);
         while self.steps < until {
@@ -144,7 +144,7 @@ impl<'a> Training<'a> {
         Ok(Ending::Done)
     }
 
-    fn step(&mut self, execution: Execution, usage: &mut Usage) -> Result<(), Stop> {
+    fn step(&mut self, execution: Execution, usage: &mut TrainerUsage) -> Result<(), Stop> {
         let batch = self.loader.batch(self.steps)?;
         let mut stepper =
             Stepper { state: &mut self.state, workers: &mut self.workers, usage, columns: &self.columns, execution };
@@ -167,7 +167,7 @@ impl<'a> Training<'a> {
         Ok(())
     }
 
-    fn publish(&mut self, usage: &mut Usage) -> Result<(), Stop> {
+    fn publish(&mut self, usage: &mut TrainerUsage) -> Result<(), Stop> {
         let epoch = (self.steps - 1) / self.plan.setup.steps_per_epoch;
         let (values, logit_scale) = ask_publish(&mut self.workers[0], &self.state, usage, self.steps, epoch)?;
         checkpoint::publish(&self.plan.folder, &self.state, &values, logit_scale, self.log.chain, self.steps)
@@ -242,7 +242,7 @@ fn containment(workers: &[Worker]) -> Vec<&String> {
 fn report(line: &Line, steps: u64) {
     let finite = |value: &Float| value.value().filter(|value| value.is_finite());
     let diagnostics = line.diagnostics.iter().map(|(name, value)| (name.clone(), finite(value))).collect();
-    let progress = Progress::Step(Step { step: line.step, steps, loss: finite(&line.loss), diagnostics });
+    let progress = ProgressLine::Step(StepDone { step: line.step, steps, loss: finite(&line.loss), diagnostics });
     if let Ok(text) = serde_json::to_string(&progress) {
         writeln!(std::io::stdout(), "{text}").ok();
     }

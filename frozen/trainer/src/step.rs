@@ -12,7 +12,7 @@ use host::{Answer, Worker};
 use numerics::fingerprint::{self, Pass, fingerprint, first_non_finite};
 use records::{
     Blake3, Finding, Rule, Stop,
-    v1::{outcome::Usage, transcript::Line},
+    v1::{outcome::TrainerUsage, transcript::Line},
 };
 use tch::Tensor;
 
@@ -30,7 +30,7 @@ pub struct Stepper<'a> {
     /// Who is asked: all of them about losses, the first about the update.
     pub workers: &'a mut [Worker],
     /// What has been used so far.
-    pub usage: &'a mut Usage,
+    pub usage: &'a mut TrainerUsage,
     /// Names of the fingerprints.
     pub columns: &'a [String],
     /// How the model is run.
@@ -151,7 +151,7 @@ impl Stepper<'_> {
 pub fn ask_publish(
     worker: &mut Worker,
     state: &State,
-    usage: &mut Usage,
+    usage: &mut TrainerUsage,
     step: u64,
     epoch: u64,
 ) -> Result<(Vec<Vec<f32>>, f32), Stop> {
@@ -268,7 +268,7 @@ fn require(found: Pass, values: &[f32], rule: Rule, step: u64, place: &str) -> R
 }
 
 /// Adds up what an answer cost.
-pub fn note(usage: &mut Usage, used: host::Usage, question: impl Fn(&mut Usage) -> &mut u64) {
+pub fn note(usage: &mut TrainerUsage, used: host::Usage, question: impl Fn(&mut TrainerUsage) -> &mut u64) {
     usage.questions += 1;
     usage.worker_cpu_micros += used.cpu_micros;
     usage.worker_max_rss_kib = usage.worker_max_rss_kib.max(used.max_rss_kib);

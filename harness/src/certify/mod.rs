@@ -20,7 +20,7 @@ use records::{
         names,
         protocol::{Protocol, Scale},
         run::ResolvedRun,
-        statement::{Outcome, Stage, StageValue, Statement},
+        statement::{Stage, StageValue, StatedOutcome, Statement},
     },
 };
 
@@ -124,7 +124,7 @@ impl<'a> Certification<'a> {
         let statement = statement::assemble(self, &known, &scales)?;
         share::require_unchanged(self, &shares, &statement)?;
         // A rule that one scale breaks is the entry's, whatever the others come to.
-        let passed = statement.predicate.outcome == Outcome::Pass;
+        let passed = statement.predicate.outcome == StatedOutcome::Pass;
         if let Some(scale) = self.only.filter(|_| passed) {
             file::write(&self.folder.share(scale), &canonical::to_file(&statement)?)?;
             return Ok(Ended::Stands);

@@ -22,7 +22,7 @@ use records::{
         identity::{HandedIn, IDENTITY_BYTES_MAX, Identity},
         names::{self, RunName},
         protocol::{Protocol, Scale},
-        statement::{Certificate, Outcome, Run, Statement},
+        statement::{Certificate, Run, StatedOutcome, Statement},
     },
 };
 use verifier::{
@@ -57,7 +57,9 @@ pub fn standing(folder: &EntryFolder, protocol: &Protocol) -> Result<Shares> {
 fn of_scale(share: Statement, scale: &Scale, path: &Path) -> Result<Statement, Problem> {
     let Certificate { outcome, runs, .. } = &share.predicate;
     let runs = runs.iter().map(Run::name);
-    if *outcome == Outcome::Pass && runs.eq((1..=scale.seeds).map(|repeat| RunName { scale: &scale.name, repeat })) {
+    if *outcome == StatedOutcome::Pass
+        && runs.eq((1..=scale.seeds).map(|repeat| RunName { scale: &scale.name, repeat }))
+    {
         return Ok(share);
     }
     Err(damaged(path, &format!("it is no share of scale `{}`", scale.name)))
@@ -97,10 +99,10 @@ impl Offer {
         let theirs = EntryFolder(folder.to_owned());
         if let Some(finished) = theirs.finished()? {
             let (why, hint) = match finished.statement.predicate.outcome {
-                Outcome::Fail => {
+                StatedOutcome::Fail => {
                     ("a FAIL is stated there", "a rule that one scale breaks is the entry's: sign that one")
                 }
-                Outcome::Pass => ("it is certified whole", "sign that one: nothing is left to join"),
+                StatedOutcome::Pass => ("it is certified whole", "sign that one: nothing is left to join"),
             };
             return Err(refuse(format!("{why}: {}", finished.path.display())).hint(hint).into());
         }
@@ -354,7 +356,7 @@ mod tests {
             scores: Vec::new(),
             mean: "0".to_owned(),
         };
-        share.predicate.outcome = Outcome::Pass;
+        share.predicate.outcome = StatedOutcome::Pass;
         share.predicate.runs = (1..=scale.seeds).map(run).collect();
         share
     }
@@ -372,7 +374,7 @@ mod tests {
         let whole = share(&pinned, small);
         assert_eq!(put(&whole).unwrap(), Shares::from([(small.name.clone(), whole.clone())]));
         let mut failed = whole.clone();
-        failed.predicate.outcome = Outcome::Fail;
+        failed.predicate.outcome = StatedOutcome::Fail;
         let mut partial = whole;
         partial.predicate.runs.pop();
         for other in [share(&pinned, medium), failed, partial] {

@@ -16,7 +16,7 @@ use records::{
         evaluation::{self, Score, TaskResult},
         golden::Golden,
         names,
-        statement::{Against, Certificate, Outcome, Run, Stage, StageValue, Statement, Subject, Submission},
+        statement::{Against, Certificate, Run, Stage, StageValue, StatedOutcome, Statement, Subject, Submission},
         track::Track,
     },
 };
@@ -67,7 +67,7 @@ pub fn assemble(job: &Certification<'_>, known: &Known, scales: &[Scaled<'_>]) -
     Ok(predicate::state(
         subject,
         Certificate {
-            outcome: if failed { Outcome::Fail } else { Outcome::Pass },
+            outcome: if failed { StatedOutcome::Fail } else { StatedOutcome::Pass },
             round: job.round.public(),
             entry: job.entry.about.clone(),
             submission,
@@ -98,7 +98,7 @@ pub fn refused(judgement: &Judgement, bytes: usize, pinned: &PinnedProtocol, rou
             Subject::file(evidence::ARCHIVE.to_owned(), judgement.archive, bytes as u64),
         ],
         Certificate {
-            outcome: Outcome::Fail,
+            outcome: StatedOutcome::Fail,
             round: round.public(),
             entry: judgement.entry.clone().unwrap_or_else(conformity::nobody),
             submission,

@@ -7,7 +7,7 @@ use records::{
     Exit, canonical, file,
     v1::{
         identity::{HandedIn, Identity},
-        statement::{Outcome, Stage, StageValue, Statement},
+        statement::{Stage, StageValue, StatedOutcome, Statement},
     },
 };
 use serde_json::json;
@@ -191,7 +191,7 @@ fn found(finished: &Finished, judgement: &Judgement, json: bool, terminal: &mut 
 
 /// Prints a verdict and gives its exit code.
 fn tell(statement: &Statement, path: &Path, json: bool, terminal: &mut Terminal) -> Result<Exit> {
-    let passed = statement.predicate.outcome == Outcome::Pass;
+    let passed = statement.predicate.outcome == StatedOutcome::Pass;
     if json {
         terminal.json(statement)?;
     } else {

@@ -8,7 +8,7 @@ use records::{
     file::{self, read_bounded},
     v1::{
         golden::{Golden, Recording},
-        progress::Progress,
+        progress::ProgressLine,
     },
 };
 use verifier::envelope::{self, CERTIFICATE_MAX};
@@ -117,7 +117,7 @@ impl At {
         self,
         terminal: &mut Terminal,
         word: &str,
-        act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(Progress)) -> Result<Golden, Stop>,
+        act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(ProgressLine)) -> Result<Golden, Stop>,
     ) -> Result<Exit> {
         let pinned = protocols::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;

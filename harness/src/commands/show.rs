@@ -9,7 +9,7 @@ use anyhow::Result;
 use records::{
     Exit, Verdict,
     file::read_named,
-    v1::statement::{Certificate, Outcome, Run, StageValue, Statement},
+    v1::statement::{Certificate, Run, StageValue, StatedOutcome, Statement},
 };
 use tasks::aggregate::aggregates;
 use verifier::envelope::{self, CERTIFICATE_MAX};
@@ -83,8 +83,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
 fn tell(statement: &Statement, signers: &str, terminal: &mut Terminal) {
     let predicate = &statement.predicate;
     let (paint, word) = match predicate.outcome {
-        Outcome::Pass => (Paint::Good, "PASS"),
-        Outcome::Fail => (Paint::Bad, "FAIL"),
+        StatedOutcome::Pass => (Paint::Good, "PASS"),
+        StatedOutcome::Fail => (Paint::Bad, "FAIL"),
     };
     let word = terminal.paint(paint, word);
     let [competition, round] = [&predicate.round.competition, &predicate.round.round].map(|text| cut(text, WORD));

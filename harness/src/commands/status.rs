@@ -17,7 +17,7 @@ use records::{
         names,
         protocol::Protocol,
         run::ResolvedRun,
-        statement::Outcome,
+        statement::StatedOutcome,
     },
 };
 use serde::Serialize;
@@ -88,9 +88,9 @@ enum State {
     /// Scales that were done here, of an entry that several machines share.
     Stands(Vec<String>),
     /// Judged, and not signed.
-    Stated(Outcome),
+    Stated(StatedOutcome),
     /// Judged and signed.
-    Signed(Outcome),
+    Signed(StatedOutcome),
     /// Files that do not say what they are.
     Damaged(String),
 }
@@ -269,9 +269,9 @@ fn tell(report: &Report, terminal: &mut Terminal) {
 }
 
 fn tell_entry(entry: &Entry, terminal: &mut Terminal) {
-    let outcome = |outcome: &Outcome, note| match outcome {
-        Outcome::Pass => (Paint::Good, "PASS", note),
-        Outcome::Fail => (Paint::Bad, "FAIL", note),
+    let outcome = |outcome: &StatedOutcome, note| match outcome {
+        StatedOutcome::Pass => (Paint::Good, "PASS", note),
+        StatedOutcome::Fail => (Paint::Bad, "FAIL", note),
     };
     let note;
     let (paint, word, note) = match &entry.state {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Exit, Finding, Reason, ReleaseDigest, Verdict,
     file::read_named,
-    v1::statement::{Certificate, Outcome},
+    v1::statement::{Certificate, StatedOutcome},
 };
 use serde_json::json;
 use verifier::{
@@ -139,7 +139,7 @@ fn tell_pass(verified: &Verified, release: &ReleaseDigest, json: bool, terminal:
         let note = if signer.trusted { "trusted" } else { "not in your list: its signature was not judged" };
         terminal.line(format_args!("           signed by {}   {note}", signer.id));
     }
-    if *outcome == Outcome::Fail {
+    if *outcome == StatedOutcome::Fail {
         terminal.line("           what it certifies is a FAIL: see `maxclip show`");
     }
     Ok(Exit::Pass)

@@ -16,7 +16,7 @@ mod text;
 mod tokens;
 mod words;
 
-use records::{Finding, Rule, Verdict, v1::statement::Entry};
+use records::{Finding, Rule, Verdict, v1::statement::EntryLabel};
 
 use crate::{
     config::{self, Names},
@@ -41,7 +41,7 @@ const FINDINGS_MAX: usize = 20;
 
 /// Applies every rule to an admitted tree; gives what `submission.toml` says.
 #[must_use]
-pub fn apply(tree: &Tree, names: &Names) -> Verdict<Entry> {
+pub fn apply(tree: &Tree, names: &Names) -> Verdict<EntryLabel> {
     let mut findings = Vec::new();
     let entry = match tree.files.get(tree::SUBMISSION).map(|bytes| submission::parse(bytes)) {
         Some(Ok(entry)) => Some(entry),
@@ -73,7 +73,7 @@ pub fn apply(tree: &Tree, names: &Names) -> Verdict<Entry> {
 
 /// What a `submission.toml` says that holds to its rules, whatever the rest of a ZIP is.
 #[must_use]
-pub fn about(bytes: &[u8]) -> Option<Entry> {
+pub fn about(bytes: &[u8]) -> Option<EntryLabel> {
     submission::parse(bytes).ok()
 }
 

@@ -5,7 +5,7 @@
 //! together, as Unicode's TR39 has it ("highly restrictive": one script, or Latin within Chinese, Japanese or
 //! Korean). A name that is wholly of one script may still look like one of another: that is left to readers.
 
-use records::{Finding, Rule, v1::statement::Entry};
+use records::{Finding, Rule, v1::statement::EntryLabel};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_security::{
@@ -35,7 +35,7 @@ const KEYS: [(&str, usize, bool); 5] = [
 ];
 
 /// Reads the file, or says everything wrong with it.
-pub(super) fn parse(bytes: &[u8]) -> Result<Entry, Vec<Finding>> {
+pub(super) fn parse(bytes: &[u8]) -> Result<EntryLabel, Vec<Finding>> {
     let whole = |expected: String, found: String| {
         vec![Finding::new(Rule::Submission, tree::SUBMISSION).expected(expected).found(found)]
     };
@@ -67,7 +67,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Entry, Vec<Finding>> {
         return Err(findings);
     }
     let [name, team, organization, writeup, contact] = values;
-    Ok(Entry { name, team, organization, writeup, contact })
+    Ok(EntryLabel { name, team, organization, writeup, contact })
 }
 
 fn text_faults(key: &str, text: &str, limit: usize, may_be_empty: bool) -> Option<Finding> {

@@ -18,8 +18,8 @@ use records::{
         protocol::Protocol,
         run::ResolvedRun,
         statement::{
-            Against, Certificate, Entry, Envelope, Outcome, PAYLOAD_TYPE, Run, Signature, Stage, StageValue, Statement,
-            Subject, Submission,
+            Against, Certificate, EntryLabel, Envelope, PAYLOAD_TYPE, Run, Signature, Stage, StageValue, StatedOutcome,
+            Statement, Subject, Submission,
         },
         track::Track,
     },
@@ -180,7 +180,7 @@ pub fn passed(wish: &Wish) -> (Statement, Folder) {
         }
     }
     sources(&mut folder, wish);
-    (statement(wish, Outcome::Pass, stages(wish, Track::Algorithm.stages().len()), runs, &folder), folder)
+    (statement(wish, StatedOutcome::Pass, stages(wish, Track::Algorithm.stages().len()), runs, &folder), folder)
 }
 
 /// The first stages: what the gate says, and that all else went as it should.
@@ -216,7 +216,7 @@ pub fn failed(wish: &Wish) -> (Statement, Folder) {
     stages[5].value = StageValue::Fail(vec![finding]);
     let mut folder = Folder::default();
     sources(&mut folder, wish);
-    (statement(wish, Outcome::Fail, stages, vec![], &folder), folder)
+    (statement(wish, StatedOutcome::Fail, stages, vec![], &folder), folder)
 }
 
 /// The ZIP, the worker's object and the golden's record.
@@ -226,7 +226,7 @@ fn sources(folder: &mut Folder, wish: &Wish) {
     folder.0.insert(ARCHIVE.into(), wish.zip());
 }
 
-fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
+fn statement(wish: &Wish, outcome: StatedOutcome, stages: Vec<Stage>, runs: Vec<Run>, folder: &Folder) -> Statement {
     let submission = Submission {
         archive: Sha256::of(&wish.zip()),
         tree: Some(wish.tree().digest()),
@@ -249,7 +249,7 @@ fn statement(wish: &Wish, outcome: Outcome, stages: Vec<Stage>, runs: Vec<Run>, 
         Certificate {
             outcome,
             round: wish.round.public(),
-            entry: Entry {
+            entry: EntryLabel {
                 name: wish.name.clone(),
                 team: wish.team.clone(),
                 organization: "Lake University".into(),

@@ -9,7 +9,7 @@ use records::{
     v1::{
         evaluation::TaskResult,
         names,
-        outcome::{Outcome, Usage},
+        outcome::{Outcome, TrainerUsage},
     },
 };
 
@@ -45,7 +45,7 @@ impl Row {
         Self::of(name, &results, &usage)
     }
 
-    fn of(name: &str, results: &str, usage: &Usage) -> Result<Self> {
+    fn of(name: &str, results: &str, usage: &TrainerUsage) -> Result<Self> {
         let lines = results.lines().map(serde_json::from_str).collect::<Result<Vec<TaskResult>, _>>();
         let lines = lines.context(names::RESULTS)?;
         let metric = |metric: &str| {
@@ -115,7 +115,8 @@ mod tests {
 
     #[test]
     fn figures_come_from_both_tasks() {
-        let usage = Usage { worker_cpu_micros: 500_000, trainer_cpu_micros: 2_000_000, ..Usage::default() };
+        let usage =
+            TrainerUsage { worker_cpu_micros: 500_000, trainer_cpu_micros: 2_000_000, ..TrainerUsage::default() };
         let digest = "0".repeat(64);
         let blocks = vec![r#""0.03125""#; 16].join(",");
         let line = |metrics: &str| {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     FrozenDigest, IdentityDigest, NumericsClass, ProtocolDigest, Sha256, TreeDigest, framed::Framed,
-    v1::statement::Round,
+    v1::statement::StatedRound,
 };
 
 /// The form of this file.
@@ -33,7 +33,7 @@ pub struct Identity {
     /// The protocol that it is judged under.
     pub protocol: ProtocolDigest,
     /// The round that it is judged in.
-    pub round: Round,
+    pub round: StatedRound,
     /// What it is judged against.
     pub frozen: FrozenDigest,
 }
@@ -59,7 +59,7 @@ pub enum HandedIn {
 impl Identity {
     /// The identity of a folder.
     #[must_use]
-    pub fn new(handed_in: HandedIn, protocol: ProtocolDigest, round: Round, frozen: FrozenDigest) -> Self {
+    pub fn new(handed_in: HandedIn, protocol: ProtocolDigest, round: StatedRound, frozen: FrozenDigest) -> Self {
         Self { format: IDENTITY_FORMAT.to_owned(), handed_in, protocol, round, frozen }
     }
 
@@ -83,9 +83,9 @@ mod tests {
     use super::*;
     use crate::{Commitment, canonical};
 
-    fn round() -> Round {
+    fn round() -> StatedRound {
         let [competition, round, beacon] = ["lakes", "1", "drand 4242"].map(str::to_owned);
-        Round { competition, round, commitment: Commitment([4; 32]), beacon }
+        StatedRound { competition, round, commitment: Commitment([4; 32]), beacon }
     }
 
     fn admitted() -> Identity {

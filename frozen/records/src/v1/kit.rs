@@ -33,13 +33,13 @@ pub struct Kit {
 #[serde(deny_unknown_fields)]
 pub struct Programs {
     /// Trains.
-    pub trainer: Part,
+    pub trainer: KitPart,
     /// Scores a checkpoint.
-    pub evaluator: Part,
+    pub evaluator: KitPart,
     /// The server of Rust entries.
-    pub worker: Part,
+    pub worker: KitPart,
     /// `libprobe.so`: what shows what holds a cell.
-    pub probe: Part,
+    pub probe: KitPart,
 }
 
 /// What an entry's object is made with.
@@ -47,15 +47,15 @@ pub struct Programs {
 #[serde(deny_unknown_fields)]
 pub struct Build {
     /// The compiler itself, not rustup's proxy.
-    pub rustc: Part,
+    pub rustc: KitPart,
     /// `libcontract-*.rlib`.
-    pub contract: Part,
+    pub contract: KitPart,
     /// `libserde-*.rlib`, the one that the contract was built with.
-    pub serde: Part,
+    pub serde: KitPart,
     /// `libanswer-*.rlib`: the frozen half of an entry's object.
-    pub answer: Part,
+    pub answer: KitPart,
     /// `frozen/answer/src/entry.rs`: the crate around both halves.
-    pub main: Part,
+    pub main: KitPart,
     /// The folder of everything that the libraries depend on.
     pub dependencies: String,
 }
@@ -63,7 +63,7 @@ pub struct Build {
 /// A file of the kit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub struct KitPart {
     /// Where it lies.
     pub path: String,
     /// Its content when the kit was written.
@@ -73,7 +73,7 @@ pub struct Part {
 impl Programs {
     /// All of them, by the word for each.
     #[must_use]
-    pub fn parts(&self) -> [(&'static str, &Part); 4] {
+    pub fn parts(&self) -> [(&'static str, &KitPart); 4] {
         let Self { trainer, evaluator, worker, probe } = self;
         [("trainer", trainer), ("evaluator", evaluator), ("worker", worker), ("probe", probe)]
     }
@@ -82,7 +82,7 @@ impl Programs {
 impl Build {
     /// All files, by the word for each.
     #[must_use]
-    pub fn parts(&self) -> [(&'static str, &Part); 5] {
+    pub fn parts(&self) -> [(&'static str, &KitPart); 5] {
         let Self { rustc, contract, serde, answer, main, dependencies: _ } = self;
         [("rustc", rustc), ("contract", contract), ("serde", serde), ("answer", answer), ("main", main)]
     }

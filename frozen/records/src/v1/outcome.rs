@@ -43,13 +43,13 @@ pub struct Trained {
     /// Steps that stand in the transcript.
     pub steps: u64,
     /// What the last start of the trainer used.
-    pub usage: Usage,
+    pub usage: TrainerUsage,
 }
 
 /// What a start of the trainer used, resumed steps left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Usage {
+pub struct TrainerUsage {
     /// Steps that were done.
     pub steps: u64,
     /// Questions that the worker answered.

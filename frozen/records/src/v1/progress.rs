@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// A line of progress.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Progress {
+pub enum ProgressLine {
     /// A step of a training.
-    Step(Step),
+    Step(StepDone),
     /// Images of an evaluation.
-    Task(Task),
+    Task(ImagesDone),
 }
 
 /// A step that was done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct StepDone {
     /// From 0.
     pub step: u64,
     /// How many there are.
@@ -31,7 +31,7 @@ pub struct Step {
 /// Images of a task that were encoded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Task {
+pub struct ImagesDone {
     /// DataComp's key.
     pub task: String,
     /// So many.
@@ -46,14 +46,15 @@ mod tests {
 
     #[test]
     fn a_line_says_by_its_form_what_it_is_about() {
-        let step = Step { step: 3, steps: 9, loss: Some(1.5), diagnostics: BTreeMap::from([("tau".to_owned(), None)]) };
-        let task = Task { task: "imagenet1k".to_owned(), done: 64, of: 500 };
+        let step =
+            StepDone { step: 3, steps: 9, loss: Some(1.5), diagnostics: BTreeMap::from([("tau".to_owned(), None)]) };
+        let task = ImagesDone { task: "imagenet1k".to_owned(), done: 64, of: 500 };
         for (progress, text) in [
-            (Progress::Step(step), r#"{"step":3,"steps":9,"loss":1.5,"diagnostics":{"tau":null}}"#),
-            (Progress::Task(task), r#"{"task":"imagenet1k","done":64,"of":500}"#),
+            (ProgressLine::Step(step), r#"{"step":3,"steps":9,"loss":1.5,"diagnostics":{"tau":null}}"#),
+            (ProgressLine::Task(task), r#"{"task":"imagenet1k","done":64,"of":500}"#),
         ] {
             assert_eq!(serde_json::to_string(&progress).unwrap(), text);
-            assert_eq!(serde_json::from_str::<Progress>(text).unwrap(), progress);
+            assert_eq!(serde_json::from_str::<ProgressLine>(text).unwrap(), progress);
         }
     }
 }

@@ -45,7 +45,7 @@ pub struct Protocol {
     /// The model's configuration: a file of `frozen/protocols/models` without `.json`.
     pub model: String,
     /// How a global batch is cut.
-    pub batch: Batch,
+    pub batch: BatchShape,
     /// The order in which samples are visited.
     pub order: Order,
     /// What happens to a training image between its decoding and the model.
@@ -70,7 +70,7 @@ pub struct Protocol {
 /// How a global batch is cut into lanes and micro-batches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Batch {
+pub struct BatchShape {
     /// Pairs in a global batch; a multiple of 8 times `micro`.
     pub global: u32,
     /// Pairs that go through the model at once; decides bits.
@@ -192,7 +192,7 @@ pub struct Scale {
 }
 
 impl Protocol {
-    /// Reads a protocol file that may contradict itself: [`Self::faults`] says where.
+    /// Reads a protocol file that may contradict itself: [`Self::contradictions`] says where.
     pub fn read(text: &str) -> Result<Self, ProtocolError> {
         Ok(toml::from_str(text)?)
     }
@@ -200,9 +200,11 @@ impl Protocol {
     /// Parses and checks a protocol file; gives its identity beside it.
     pub fn parse(text: &str) -> Result<(Self, ProtocolDigest), ProtocolError> {
         let protocol = Self::read(text)?;
-        match protocol.faults().first() {
+        match protocol.contradictions().first() {
             None => Ok((protocol, ProtocolDigest(Sha256::of(text.as_bytes()).0))),
-            Some(fault) => Err(ProtocolError::Inconsistent { name: protocol.name.clone(), why: fault.to_string() }),
+            Some(contradiction) => {
+                Err(ProtocolError::Inconsistent { name: protocol.name.clone(), why: contradiction.to_string() })
+            }
         }
     }
 
@@ -225,19 +227,19 @@ impl Protocol {
 
     /// Everything that contradicts itself, each with the key where it stands.
     #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        let mut faults = Faults::default();
-        self.check_batch(&mut faults);
-        self.check_limits(&mut faults);
-        self.check_tasks(&mut faults);
-        self.check_scales(&mut faults);
-        faults.0
+    pub fn contradictions(&self) -> Vec<Contradiction> {
+        let mut contradictions = Contradictions::default();
+        self.check_batch(&mut contradictions);
+        self.check_limits(&mut contradictions);
+        self.check_tasks(&mut contradictions);
+        self.check_scales(&mut contradictions);
+        contradictions.0
     }
 
-    fn check_batch(&self, faults: &mut Faults) {
+    fn check_batch(&self, contradictions: &mut Contradictions) {
         let cut = LANES as u64 * u64::from(self.batch.micro);
         if cut == 0 || self.batch.global == 0 || !u64::from(self.batch.global).is_multiple_of(cut) {
-            faults.add(
+            contradictions.add(
                 "batch.global",
                 format!("{} is not a multiple of 8 lanes times batch.micro = {}", self.batch.global, self.batch.micro),
             );
@@ -252,22 +254,22 @@ impl Protocol {
             ("worker.memory_mib", u64::from(self.worker.memory_mib)),
         ] {
             if value == 0 {
-                faults.add(key, "0 is not positive".to_owned());
+                contradictions.add(key, "0 is not positive".to_owned());
             }
         }
     }
 
-    fn check_limits(&self, faults: &mut Faults) {
+    fn check_limits(&self, contradictions: &mut Contradictions) {
         let lanes = self.worker.cell_lanes_max;
         if lanes == 0 || !(LANES as u32).is_multiple_of(lanes) {
-            faults.add("worker.cell_lanes_max", format!("{lanes} is not 1, 2, 4 or 8"));
+            contradictions.add("worker.cell_lanes_max", format!("{lanes} is not 1, 2, 4 or 8"));
         }
         for (key, [low, high], most) in [
             ("augmentation.scale", self.augmentation.scale, 1.0),
             ("augmentation.ratio", self.augmentation.ratio, f64::MAX),
         ] {
             if !(low > 0.0 && low <= high && high <= most) {
-                faults.add(
+                contradictions.add(
                     key,
                     format!(
                         "[{low}, {high}] is not a range of positive numbers{}",
@@ -278,33 +280,34 @@ impl Protocol {
         }
         for (key, name) in [("name", &self.name), ("model", &self.model)] {
             if !names::is_name(name) {
-                faults.add(key, format!("`{}` is not a name of {}", name.escape_debug(), names::LETTERS));
+                contradictions.add(key, format!("`{}` is not a name of {}", name.escape_debug(), names::LETTERS));
             }
         }
     }
 
-    fn check_tasks(&self, faults: &mut Faults) {
+    fn check_tasks(&self, contradictions: &mut Contradictions) {
         let tasks = &self.evaluation.tasks;
         if tasks.is_empty() {
-            faults.add("evaluation", "no [[evaluation.task]]".to_owned());
+            contradictions.add("evaluation", "no [[evaluation.task]]".to_owned());
         }
         for (index, task) in tasks.iter().enumerate() {
             let at = |key: &str| format!("evaluation.task.{index}.{key}");
             if !names::is_name(&task.name) {
-                faults.add(at("name"), format!("`{}` is not a name of {}", task.name.escape_debug(), names::LETTERS));
+                contradictions
+                    .add(at("name"), format!("`{}` is not a name of {}", task.name.escape_debug(), names::LETTERS));
             }
             if tasks[..index].iter().any(|other| other.name == task.name) {
-                faults.add(at("name"), format!("two tasks are named `{}`", task.name));
+                contradictions.add(at("name"), format!("two tasks are named `{}`", task.name));
             }
         }
     }
 
-    fn check_scales(&self, faults: &mut Faults) {
+    fn check_scales(&self, contradictions: &mut Contradictions) {
         if self.scales.is_empty() {
-            faults.add("", "no [[scale]]".to_owned());
+            contradictions.add("", "no [[scale]]".to_owned());
         }
         for (index, scale) in self.scales.iter().enumerate() {
-            let mut add = |key: &str, why: String| faults.add(format!("scale.{index}.{key}"), why);
+            let mut add = |key: &str, why: String| contradictions.add(format!("scale.{index}.{key}"), why);
             for (key, name) in [("name", &scale.name), ("data", &scale.data)] {
                 if !names::is_name(name) {
                     add(key, format!("`{}` is not a name of {}", name.escape_debug(), names::LETTERS));
@@ -335,38 +338,38 @@ impl Protocol {
 
 /// What contradicts what in a protocol that parses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct Contradiction {
     /// The key, with a number from 0 for a place in a list: `scale.1.steps`. Empty for the whole file.
     pub key: String,
     /// What is wrong there.
     pub why: String,
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for Contradiction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.key.is_empty() { f.write_str(&self.why) } else { write!(f, "{}: {}", self.key, self.why) }
     }
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+struct Contradictions(Vec<Contradiction>);
 
-impl Faults {
+impl Contradictions {
     fn add(&mut self, key: impl Into<String>, why: String) {
-        self.0.push(Fault { key: key.into(), why });
+        self.0.push(Contradiction { key: key.into(), why });
     }
 }
 
 impl Scale {
     /// Whole batches in one pass over the data: the rest is dropped, so that no batch holds a sample twice.
     #[must_use]
-    pub fn steps_per_epoch(&self, batch: &Batch) -> u64 {
+    pub fn steps_per_epoch(&self, batch: &BatchShape) -> u64 {
         self.samples / u64::from(batch.global)
     }
 
     /// Passes over the data that `steps` take, the last one cut.
     #[must_use]
-    pub fn epochs(&self, batch: &Batch) -> u64 {
+    pub fn epochs(&self, batch: &BatchShape) -> u64 {
         self.steps.div_ceil(self.steps_per_epoch(batch))
     }
 }

@@ -83,11 +83,11 @@ pub struct SubjectDigest {
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// PASS, or FAIL with the findings of the stage that failed.
-    pub outcome: Outcome,
+    pub outcome: StatedOutcome,
     /// The competition and its round.
-    pub round: Round,
+    pub round: StatedRound,
     /// Shown, never judged: what `submission.toml` says.
-    pub entry: Entry,
+    pub entry: EntryLabel,
     /// What was handed in.
     pub submission: Submission,
     /// What it was judged against.
@@ -103,7 +103,7 @@ pub struct Certificate {
 /// The verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub enum Outcome {
+pub enum StatedOutcome {
     /// Every stage passed.
     Pass,
     /// A stage failed.
@@ -113,7 +113,7 @@ pub enum Outcome {
 /// Where a seed comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Round {
+pub struct StatedRound {
     /// The competition's name; of practice it is `maxclip`.
     pub competition: String,
     /// The round's name; of practice it is `practice`.
@@ -127,7 +127,7 @@ pub struct Round {
 /// What people call the entry. Hostile text: escaped wherever it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct EntryLabel {
     /// The algorithm.
     pub name: String,
     /// The team.

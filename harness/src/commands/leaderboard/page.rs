@@ -298,7 +298,7 @@ mod tests {
 
     use records::{
         Blake3, Commitment, ProtocolDigest, ReleaseDigest,
-        v1::{round::Announcement, statement::Entry},
+        v1::{round::Announcement, statement::EntryLabel},
     };
 
     use super::*;
@@ -307,7 +307,7 @@ mod tests {
     fn row(name: &str, score: f64, imagenet: f64, call: Option<Call>) -> Row {
         let text = || name.to_owned();
         let writeup = "https://example.org/\"onmouseover=alert(1)".to_owned();
-        let entry = Entry { name: text(), team: text(), organization: text(), writeup, contact: text() };
+        let entry = EntryLabel { name: text(), team: text(), organization: text(), writeup, contact: text() };
         let place = Place {
             standing: Standing { score, error: 0.01, best: 1, worst: 2 },
             on_baseline: call.map(|call| (Difference { value: -0.1, error: 0.02, chance: 0.5 }, call)),

@@ -122,7 +122,7 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
     match Protocol::read(&text) {
         Ok(protocol) => {
             faults.extend(
-                protocol.faults().into_iter().map(|fault| (lines::number(&text, &fault.key), fault.to_string())),
+                protocol.contradictions().into_iter().map(|one| (lines::number(&text, &one.key), one.to_string())),
             );
             model = Some(protocol.model);
         }
