@@ -49,7 +49,7 @@ pub struct Apart {
 
 /// What a difference to the baseline comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Call {
+pub enum Significance {
     /// Found better.
     Better,
     /// Found worse.
@@ -60,16 +60,16 @@ pub enum Call {
 
 /// An entry's place in a view.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Place {
+pub struct Placement {
     /// Score and rank.
     pub standing: Standing,
     /// The difference to the baseline, where that is on the board and is another one.
-    pub on_baseline: Option<(Difference, Call)>,
+    pub on_baseline: Option<(Difference, Significance)>,
 }
 
 /// A score over items alone.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
+pub struct ItemScore {
     /// The mean of the runs.
     pub value: f64,
     /// Its standard error over the items, which all runs share.
@@ -78,7 +78,7 @@ pub struct Scored {
 
 /// An entry that passed.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct EntryRow {
     /// Hostile text.
     pub entry: EntryLabel,
     /// The tree, whole: two entries may share the digits that are shown.
@@ -90,14 +90,14 @@ pub struct Row {
     /// Whether this is the baseline.
     pub baseline: bool,
     /// By view: the mean of the scales, then each scale.
-    pub places: Vec<Place>,
+    pub places: Vec<Placement>,
     /// Where the protocol has that task.
-    pub imagenet: Option<Scored>,
+    pub imagenet: Option<ItemScore>,
 }
 
 /// An entry that failed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Failed {
+pub struct FailedEntry {
     /// Hostile text.
     pub entry: EntryLabel,
     /// The ZIP.
@@ -112,7 +112,7 @@ pub struct Failed {
 
 /// A scale of a board.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scale {
+pub struct BoardScale {
     /// Its name.
     pub name: String,
     /// Trainings of an entry.
@@ -135,13 +135,13 @@ pub struct Board {
     /// The protocol in a sentence.
     pub about: String,
     /// Scales, in their order.
-    pub scales: Vec<Scale>,
+    pub scales: Vec<BoardScale>,
     /// Whether the protocol's spread stands in where the mean of the scales is compared.
     pub spread_stands_in: bool,
     /// By score.
-    pub rows: Vec<Row>,
+    pub rows: Vec<EntryRow>,
     /// By name.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<FailedEntry>,
     /// The releases that stated its certificates, and how many each of them stated.
     pub releases: BTreeMap<ReleaseDigest, usize>,
     /// How many certificates it is a function of; those of one statement count once.
@@ -243,7 +243,7 @@ pub fn make(certified: &[Certified], protocol: &Protocol, baseline: &TreeDigest)
     };
     let is_baseline = |one: &Signed<'_>| one.certificate().submission.tree == Some(*baseline);
     let base = passed.iter().position(|(_, one)| is_baseline(one));
-    let row = |(at, (digest, one)): (usize, &(&Sha256, &Signed<'_>))| Row {
+    let row = |(at, (digest, one)): (usize, &(&Sha256, &Signed<'_>))| EntryRow {
         entry: one.certificate().entry.clone(),
         tree: one.certificate().submission.tree,
         statement: **digest,
@@ -252,13 +252,13 @@ pub fn make(certified: &[Certified], protocol: &Protocol, baseline: &TreeDigest)
         places: views.iter().map(|view| place(view, at, base)).collect(),
         imagenet: imagenet(one.certificate()),
     };
-    let mut rows: Vec<Row> = passed.iter().enumerate().map(row).collect();
+    let mut rows: Vec<EntryRow> = passed.iter().enumerate().map(row).collect();
     rows.sort_by(|a, b| {
         let by_name = || (&a.entry, a.tree, a.statement).cmp(&(&b.entry, b.tree, b.statement));
         score(b, 0).total_cmp(&score(a, 0)).then_with(by_name)
     });
     let stands_in = |at: usize| views.get(at).is_none_or(|view| view.spread_stands_in);
-    let scale = |(at, scale): (usize, &records::v1::protocol::Scale)| Scale {
+    let scale = |(at, scale): (usize, &records::v1::protocol::Scale)| BoardScale {
         name: scale.name.clone(),
         seeds: scale.seeds,
         spread: scale.spread,
@@ -281,7 +281,7 @@ pub fn make(certified: &[Certified], protocol: &Protocol, baseline: &TreeDigest)
 
 /// The rows in the order of a view, as places in [`Board::rows`].
 #[must_use]
-pub fn order(rows: &[Row], score: impl Fn(&Row) -> f64) -> Vec<usize> {
+pub fn order(rows: &[EntryRow], score: impl Fn(&EntryRow) -> f64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|&a, &b| score(&rows[b]).total_cmp(&score(&rows[a])));
     order
@@ -289,7 +289,7 @@ pub fn order(rows: &[Row], score: impl Fn(&Row) -> f64) -> Vec<usize> {
 
 /// A row's score in a view.
 #[must_use]
-pub fn score(row: &Row, view: usize) -> f64 {
+pub fn score(row: &EntryRow, view: usize) -> f64 {
     row.places.get(view).map_or(0.0, |place| place.standing.score)
 }
 
@@ -340,29 +340,29 @@ fn leaf(statement: &Sha256, signers: &BTreeSet<Sha256>) -> Result<Blake3, BoardE
     Ok(merkle::leaf(&canonical::to_bytes(&leaf)?))
 }
 
-fn place(view: &Comparison, at: usize, baseline: Option<usize>) -> Place {
+fn place(view: &Comparison, at: usize, baseline: Option<usize>) -> Placement {
     let on_baseline = baseline.filter(|base| *base != at).map(|base| {
         let call = match (view.better(at, base), view.better(base, at)) {
-            (true, _) => Call::Better,
-            (_, true) => Call::Worse,
-            _ => Call::Noise,
+            (true, _) => Significance::Better,
+            (_, true) => Significance::Worse,
+            _ => Significance::Noise,
         };
         (view.difference(at, base), call)
     });
-    Place { standing: view.standings[at].clone(), on_baseline }
+    Placement { standing: view.standings[at].clone(), on_baseline }
 }
 
 /// Repeats and scales ask about the same items, so that more of them make its error no smaller: the mean of theirs
 /// is the most that it can be.
-fn imagenet(certificate: &Certificate) -> Option<Scored> {
+fn imagenet(certificate: &Certificate) -> Option<ItemScore> {
     let scores = || certificate.runs.iter().flat_map(|run| &run.scores).filter(|score| score.key == IMAGENET);
     let count = scores().count() as f64;
     let mean = |of: fn(&records::v1::evaluation::Score) -> f64| scores().map(of).sum::<f64>() / count;
     let error = |score: &records::v1::evaluation::Score| score.variance.value().max(0.0).sqrt();
-    (count > 0.0).then(|| Scored { value: mean(|score| score.value.value()), error: mean(error) })
+    (count > 0.0).then(|| ItemScore { value: mean(|score| score.value.value()), error: mean(error) })
 }
 
-fn failure(one: &Signed<'_>) -> Failed {
+fn failure(one: &Signed<'_>) -> FailedEntry {
     let predicate = one.certificate();
     let (stage, rules) = predicate.stages.last().map_or((String::new(), BTreeSet::new()), |stage| {
         let rules = match &stage.value {
@@ -372,5 +372,5 @@ fn failure(one: &Signed<'_>) -> Failed {
         (stage.name.clone(), rules)
     });
     let (archive, rules) = (predicate.submission.archive, rules.into_iter().collect());
-    Failed { entry: predicate.entry.clone(), archive, file: one.first.file, stage, rules }
+    FailedEntry { entry: predicate.entry.clone(), archive, file: one.first.file, stage, rules }
 }

@@ -6,12 +6,12 @@ use records::v1::{
     statement::Run,
 };
 
-use crate::compare::{Results, Scale, Task, Terms};
+use crate::compare::{Results, ScaleTerms, TaskScore, Terms};
 
 /// What a protocol's entries have in common; tasks of one root ask about the same items.
 #[must_use]
 pub fn terms(protocol: &Protocol) -> Terms {
-    let scale = |scale: &protocol::Scale| Scale { name: scale.name.clone(), spread: scale.spread };
+    let scale = |scale: &protocol::Scale| ScaleTerms { name: scale.name.clone(), spread: scale.spread };
     let mut roots = Vec::new();
     let items = protocol.evaluation.tasks.iter().map(|task| {
         roots.iter().position(|root| *root == task.root).unwrap_or_else(|| {
@@ -44,8 +44,8 @@ pub fn results(runs: &[Run], protocol: &Protocol) -> Option<Results> {
 
 /// A task's score.
 #[must_use]
-pub fn task(score: &Score) -> Task {
-    Task { value: score.value.value(), blocks: score.blocks.iter().map(|block| block.value()).collect() }
+pub fn task(score: &Score) -> TaskScore {
+    TaskScore { value: score.value.value(), blocks: score.blocks.iter().map(|block| block.value()).collect() }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use records::{
     v1::{protocol::Protocol, statement},
 };
 use verifier::{
-    config::Names,
+    config::TableNames,
     gate::{self, Judgement},
     tree::Tree,
 };
@@ -45,11 +45,11 @@ impl Entry {
     }
 
     /// A folder that holds `src/`, `config.toml` and `submission.toml`, judged like the ZIP of it.
-    pub fn folder(folder: &Path, names: &Names) -> Result<Self, Stop> {
+    pub fn folder(folder: &Path, names: &TableNames) -> Result<Self, Stop> {
         Self::judge(Tree { files: archive::read_folder(folder).map_err(stop)?.files }, names)
     }
 
-    fn judge(tree: Tree, names: &Names) -> Result<Self, Stop> {
+    fn judge(tree: Tree, names: &TableNames) -> Result<Self, Stop> {
         let about = verifier::policy::apply(&tree, names).into_result()?;
         Ok(Self { digest: tree.digest(), config: tree.config().to_owned(), about, tree })
     }

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use records::{FrozenDigest, ReleaseDigest, Sha256, v1::protocol::ProtocolError};
-use verifier::{config::Names, frozen::FrozenTree, release::Release, tree::Tree};
+use verifier::{config::TableNames, frozen::FrozenTree, release::Release, tree::Tree};
 
 static FROZEN: LazyLock<FrozenTree<'static>> = LazyLock::new(|| {
     let manifest = include_str!(concat!(env!("OUT_DIR"), "/frozen.manifest"));
@@ -43,8 +43,8 @@ pub fn protocols() -> Vec<&'static str> {
 }
 
 /// The names that tables of a configuration may have.
-pub fn names() -> Result<Names, ProtocolError> {
-    Ok(Names::of(&FROZEN.protocols()?))
+pub fn names() -> Result<TableNames, ProtocolError> {
+    Ok(TableNames::of(&FROZEN.protocols()?))
 }
 
 /// The starter kit: the baseline's editable files.

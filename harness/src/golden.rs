@@ -29,7 +29,7 @@ use crate::{
     folders::Home,
     frozen, goldens,
     kit::Kit,
-    launch::{self, Training},
+    launch::{self, TrainingJob},
     locks::Locked,
     problem::Problem,
     resolve,
@@ -170,7 +170,7 @@ impl Recorder<'_> {
         let rooms = Rooms::ask(self.kit, self.home, [&run]).map_err(stop)?;
         disk::require(folder, rooms.golden(protocol), disk::free(folder)?)?;
         resolve::place(&run, folder).map_err(stop)?;
-        let training = Training {
+        let training = TrainingJob {
             folder: folder.to_owned(),
             data: self.home.data().join(&scale.data),
             entry: compile::shared_object(&out),

@@ -25,7 +25,7 @@ use crate::{frozen, kit::Kit, problem::Problem, signals, stop::stop, together::T
 
 /// One training, as the trainer is asked to do it.
 #[derive(Debug, Clone)]
-pub struct Training {
+pub struct TrainingJob {
     /// The run folder; holds `run.json`.
     pub folder: PathBuf,
     /// The data set.
@@ -45,7 +45,7 @@ pub struct Training {
 /// Trains; `on_step` sees every step as it happens. Ended where something beside it stops.
 pub fn train(
     kit: &Kit,
-    training: &Training,
+    training: &TrainingJob,
     together: &Together,
     on_step: impl FnMut(ProgressLine),
 ) -> Result<Trained, Stop> {
@@ -76,7 +76,7 @@ fn threads(beside: usize) -> usize {
 
 /// One evaluation.
 #[derive(Debug, Clone)]
-pub struct Evaluation {
+pub struct EvaluationJob {
     /// The checkpoint's folder.
     pub checkpoint: PathBuf,
     /// The model's configuration.
@@ -92,7 +92,7 @@ pub struct Evaluation {
 }
 
 /// Evaluates.
-pub fn evaluate(kit: &Kit, evaluation: &Evaluation, on_progress: impl FnMut(ProgressLine)) -> Result<(), Stop> {
+pub fn evaluate(kit: &Kit, evaluation: &EvaluationJob, on_progress: impl FnMut(ProgressLine)) -> Result<(), Stop> {
     let mut command = pinned(kit, &kit.evaluator);
     command.arg(&evaluation.checkpoint).arg("--model").arg(&evaluation.model).arg("--tasks").arg(&evaluation.home);
     for task in &evaluation.tasks {

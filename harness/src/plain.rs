@@ -15,7 +15,7 @@ use rustix::{
     fs::{Mode, OFlags, open, openat},
     io::Errno,
 };
-use verifier::evidence::{Files, Opened, ReadError};
+use verifier::evidence::{Files, OpenedFile, ReadError};
 
 /// The files below a folder.
 #[derive(Debug)]
@@ -47,9 +47,9 @@ impl PlainFolder {
 }
 
 impl Files for PlainFolder {
-    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
+    fn open(&self, path: &str) -> Result<OpenedFile<'_>, ReadError> {
         let (file, size) = self.plain(path)?;
-        Ok(Opened { size, content: Box::new(file) })
+        Ok(OpenedFile { size, content: Box::new(file) })
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
         rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("fifo"), Mode::RUSR).unwrap();
         let files = PlainFolder::of(&folder.join("certificate.json"));
         let read = |path: &str| {
-            let Opened { size, mut content } = files.open(path)?;
+            let OpenedFile { size, mut content } = files.open(path)?;
             let mut bytes = Vec::new();
             content.read_to_end(&mut bytes).unwrap();
             Ok((size, bytes))

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use competition::compare::Task;
+use competition::compare::TaskScore;
 use records::{
     NumericsClass, RunDigest, Stop, canonical, file,
     v1::{evaluation::Score, names, outcome::Trained, progress::ProgressLine, protocol::Scale, run::ResolvedRun},
@@ -19,7 +19,7 @@ use crate::{
     entry::Entry,
     folders::{self, Home},
     kit::Kit,
-    launch::{self, Evaluation, Training},
+    launch::{self, EvaluationJob, TrainingJob},
     locks::{Lock, Locked},
     problem::Problem,
     resolve,
@@ -70,7 +70,7 @@ impl Side<'_> {
     }
 
     /// Its scores, by task in the protocol's order.
-    pub fn scores(&self) -> Result<Vec<Task>> {
+    pub fn scores(&self) -> Result<Vec<TaskScore>> {
         let results = results(&self.folder)?;
         Ok(results.into_iter().map(|(line, result)| competition::task(&Score::of(&result, line))).collect())
     }
@@ -133,7 +133,7 @@ impl Practice<'_> {
             let damaged = |error| Problem::fault(format!("{} is damaged: {error}", kept.display()));
             return Ok(canonical::from_file(&bytes).map_err(damaged)?);
         }
-        let training = Training {
+        let training = TrainingJob {
             folder: side.folder.clone(),
             data: home.data().join(&scale.data),
             entry: compile::shared_object(side.build),
@@ -143,7 +143,7 @@ impl Practice<'_> {
             beside,
         };
         let trained = launch::train(kit, &training, &Together::default(), on_step)?;
-        let evaluation = Evaluation {
+        let evaluation = EvaluationJob {
             checkpoint: side.folder.join(names::PUBLISHED),
             model: folders::model(&side.folder),
             home: home.data(),

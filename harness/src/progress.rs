@@ -23,7 +23,7 @@ const PERIOD: Duration = Duration::from_secs(10);
 
 /// What takes a while; erased when dropped.
 #[derive(Debug)]
-pub struct Progress {
+pub struct LiveProgress {
     shared: Arc<Shared>,
     bar: ProgressBar,
     bars: bool,
@@ -50,7 +50,7 @@ struct Counts {
     ended: bool,
 }
 
-impl Progress {
+impl LiveProgress {
     /// Starts; `len` 0 is a spinner, which turns by itself. `bars` says whether there is a terminal to draw on.
     #[must_use]
     pub fn new(label: &str, len: u64, bars: bool) -> Self {
@@ -112,7 +112,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for LiveProgress {
     fn drop(&mut self) {
         self.shared.counts().ended = true;
         self.shared.ended.notify_all();

@@ -8,7 +8,7 @@ use records::{
     v1::protocol::{Protocol, SEEDS_MAX, Scale},
 };
 use verifier::{
-    config::Names,
+    config::TableNames,
     release::{PinnedProtocol, Release},
 };
 
@@ -69,8 +69,8 @@ pub fn scale<'a>(protocol: &'a Protocol, name: &str) -> Result<&'a Scale, Proble
 }
 
 /// The names that tables of a configuration may have, where an entry runs under a protocol.
-pub fn names(protocol: &Protocol) -> Result<Names> {
-    Ok(Names::of(frozen::tree().protocols()?.iter().chain([protocol])))
+pub fn names(protocol: &Protocol) -> Result<TableNames> {
+    Ok(TableNames::of(frozen::tree().protocols()?.iter().chain([protocol])))
 }
 
 /// The same protocol with another number of steps, and golden and trial cut to fit: for trying things out.

@@ -19,7 +19,7 @@ use records::{
 };
 use serde::Serialize;
 
-use crate::progress::Progress;
+use crate::progress::LiveProgress;
 
 /// Whether colour is welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,9 +126,9 @@ impl Terminal {
         self.colour_out
     }
 
-    /// What takes a while, counted on stderr: see [`Progress`]. `len` 0 is what has no known length.
-    pub fn progress(&self, label: &str, len: u64) -> Progress {
-        Progress::new(label, len, self.bars)
+    /// What takes a while, counted on stderr: see [`LiveProgress`]. `len` 0 is what has no known length.
+    pub fn progress(&self, label: &str, len: u64) -> LiveProgress {
+        LiveProgress::new(label, len, self.bars)
     }
 }
 

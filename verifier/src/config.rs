@@ -27,11 +27,11 @@ pub const KEY_BYTES_MAX: usize = 64;
 
 /// The names that tables may have: scales, protocols, and which scale belongs to which protocol.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Names {
+pub struct TableNames {
     protocols: BTreeMap<String, BTreeSet<String>>,
 }
 
-impl Names {
+impl TableNames {
     /// The names of protocols.
     #[must_use]
     pub fn of<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
@@ -52,7 +52,7 @@ impl Names {
 
 /// Everything in `config.toml` that is not a plain value or a table of a known name.
 #[must_use]
-pub fn check(bytes: &[u8], names: &Names) -> Vec<Finding> {
+pub fn check(bytes: &[u8], names: &TableNames) -> Vec<Finding> {
     match parse(bytes) {
         Ok((text, table)) => walk(text, &table, names),
         Err(finding) => vec![*finding],
@@ -63,7 +63,7 @@ pub fn check(bytes: &[u8], names: &Names) -> Vec<Finding> {
 ///
 /// Common values are overridden by `[scale]`, then `[protocol]`, then `[protocol.scale]`.
 #[must_use]
-pub fn resolve(config: &str, protocol: &str, scale: &str, names: &Names) -> Verdict<String> {
+pub fn resolve(config: &str, protocol: &str, scale: &str, names: &TableNames) -> Verdict<String> {
     let (text, table) = match parse(config.as_bytes()) {
         Ok(parsed) => parsed,
         Err(finding) => return Verdict::Fail(vec![*finding]),
@@ -110,7 +110,7 @@ fn place(text: &str, at: usize) -> String {
     format!("{}:{line}:{column}", tree::CONFIG)
 }
 
-fn walk(text: &str, table: &Table, names: &Names) -> Vec<Finding> {
+fn walk(text: &str, table: &Table, names: &TableNames) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (key, value) in table {
         match value {
@@ -128,7 +128,7 @@ fn walk(text: &str, table: &Table, names: &Names) -> Vec<Finding> {
     findings
 }
 
-fn walk_protocol(text: &str, protocol: &str, table: &Table, names: &Names) -> Vec<Finding> {
+fn walk_protocol(text: &str, protocol: &str, table: &Table, names: &TableNames) -> Vec<Finding> {
     let scales = &names.protocols[protocol];
     let mut findings = Vec::new();
     for (key, value) in table {
@@ -232,9 +232,9 @@ fn find_line(text: &str, start: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn names() -> Names {
+    fn names() -> TableNames {
         let scales = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        Names {
+        TableNames {
             protocols: BTreeMap::from([
                 ("mini".to_owned(), scales(&["small", "large"])),
                 ("emoji".to_owned(), scales(&["full"])),

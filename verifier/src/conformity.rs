@@ -18,7 +18,7 @@ use records::{
 };
 
 use crate::{
-    config::{self, Names},
+    config::{self, TableNames},
     evidence::{ARCHIVE, GOLDEN, Looked},
     gate::Judgement,
     release::{PinnedProtocol, Release},
@@ -186,7 +186,12 @@ pub fn check_golden(golden: &Golden, known: &[Golden]) -> Option<Finding> {
 
 /// Holds each run's configuration to the one in the ZIP.
 #[must_use]
-pub fn check_configs(runs: &[ResolvedRun], again: &Judgement, pinned: &PinnedProtocol, names: &Names) -> Vec<Finding> {
+pub fn check_configs(
+    runs: &[ResolvedRun],
+    again: &Judgement,
+    pinned: &PinnedProtocol,
+    names: &TableNames,
+) -> Vec<Finding> {
     let Some(tree) = &again.tree else { return Vec::new() };
     let mut findings = Vec::new();
     for run in runs {

@@ -69,7 +69,7 @@ pub struct Signer {
 
 /// A statement whose signature holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Opened<P> {
+pub struct OpenedStatement<P> {
     /// What is stated.
     pub statement: Statement<P>,
     /// Who signed it; at least one is trusted.
@@ -116,7 +116,7 @@ pub fn seal<P: Predicate>(
 ///
 /// `Fail` where a byte was changed; `Inconclusive` where no trusted key signed it, or another release wrote it.
 #[must_use]
-pub fn open<P: Predicate>(bytes: &[u8], trust: &Trust) -> Verdict<Opened<P>> {
+pub fn open<P: Predicate>(bytes: &[u8], trust: &Trust) -> Verdict<OpenedStatement<P>> {
     if is_unsigned(bytes) {
         return Verdict::Inconclusive(unsigned());
     }
@@ -140,7 +140,7 @@ pub fn open<P: Predicate>(bytes: &[u8], trust: &Trust) -> Verdict<Opened<P>> {
     let signer = |judged: &Judged| Signer { id: judged.id.clone(), trusted: judged.role == Some(P::ROLE) };
     let signers: Vec<_> = judged.iter().map(signer).collect();
     if signers.iter().any(|signer| signer.trusted) {
-        return Verdict::Pass(Opened { statement, signers });
+        return Verdict::Pass(OpenedStatement { statement, signers });
     }
     let named =
         judged.iter().filter_map(|judged| Some(format!("`{}` has the role {}", judged.id, judged.role?.word())));
@@ -360,7 +360,7 @@ mod tests {
     use super::*;
     use crate::certificate::tests::failed_at_intake;
 
-    fn open(bytes: &[u8], trust: &Trust) -> Verdict<Opened<Certificate>> {
+    fn open(bytes: &[u8], trust: &Trust) -> Verdict<OpenedStatement<Certificate>> {
         super::open(bytes, trust)
     }
 

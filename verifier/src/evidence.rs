@@ -29,7 +29,7 @@ use records::{
     },
 };
 
-pub use self::files::{ARCHIVE, CONTAINMENT, Files, GOLDEN, OBJECT, Opened, ReadError, bytes_max};
+pub use self::files::{ARCHIVE, CONTAINMENT, Files, GOLDEN, OBJECT, OpenedFile, ReadError, bytes_max};
 use self::{
     files::{HashedFile, OpenFile, SignedFile, failed},
     part::Part,

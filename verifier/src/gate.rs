@@ -12,7 +12,7 @@ use records::{
 use serde::Serialize;
 
 use crate::{
-    config::Names,
+    config::TableNames,
     diff,
     frozen::FrozenTree,
     intake::{self, ARCHIVE_BYTES_MAX},
@@ -61,7 +61,7 @@ impl Judgement {
 /// Errors: a protocol that is compiled in does not parse: this release is broken, and no ZIP is at fault.
 pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>, protocol: Option<&Protocol>) -> Result<Judgement, ProtocolError> {
     let track = protocol.map_or(Track::Algorithm, |protocol| protocol.track);
-    let names = Names::of(frozen.protocols()?.iter().chain(protocol));
+    let names = TableNames::of(frozen.protocols()?.iter().chain(protocol));
     let mut judgement = Judgement {
         archive: Sha256::of(zip),
         frozen: frozen.digest(),

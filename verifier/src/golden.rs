@@ -81,14 +81,14 @@ mod tests {
     use records::{FrozenDigest, NumericsClass, ProtocolDigest, TreeDigest};
 
     use super::*;
-    use crate::evidence::Opened;
+    use crate::evidence::OpenedFile;
 
     struct Folder(BTreeMap<&'static str, Vec<u8>>);
 
     impl Files for Folder {
-        fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
+        fn open(&self, path: &str) -> Result<OpenedFile<'_>, ReadError> {
             let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-            Ok(Opened { size: bytes.len() as u64, content: Box::new(std::io::Cursor::new(&bytes[..])) })
+            Ok(OpenedFile { size: bytes.len() as u64, content: Box::new(std::io::Cursor::new(&bytes[..])) })
         }
     }
 

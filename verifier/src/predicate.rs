@@ -25,7 +25,7 @@ pub trait Predicate: Serialize + DeserializeOwned {
 
 /// A predicate that this release knows, without its schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownPredicate {
     /// [`Predicate::NAME`].
     pub name: &'static str,
     /// [`Predicate::VERSION`].
@@ -42,7 +42,7 @@ macro_rules! predicates {
         })+
 
         /// Every predicate of this release.
-        pub const KNOWN: &[Known] = &[$(Known { name: $name, version: $version }),+];
+        pub const KNOWN: &[KnownPredicate] = &[$(KnownPredicate { name: $name, version: $version }),+];
     };
 }
 

@@ -14,7 +14,7 @@ use records::{
     verdict::escape,
 };
 
-use crate::{config::Names, frozen::FrozenTree};
+use crate::{config::TableNames, frozen::FrozenTree};
 
 /// What to do with another release's statement.
 pub(crate) const OTHER_HINT: &str =
@@ -79,8 +79,8 @@ impl<'a> Release<'a> {
 
     /// The names that tables of a configuration may have.
     #[must_use]
-    pub fn names(&self) -> Names {
-        Names::of(self.protocols.iter().map(|pinned| &pinned.protocol))
+    pub fn names(&self) -> TableNames {
+        TableNames::of(self.protocols.iter().map(|pinned| &pinned.protocol))
     }
 
     /// The same release with an organizer's own protocol, which is judged by like those that it carries.

@@ -16,7 +16,7 @@ use records::{
     },
 };
 use verifier::{
-    evidence::{Files, Opened, ReadError, part::Part},
+    evidence::{Files, OpenedFile, ReadError, part::Part},
     keys::Trust,
 };
 
@@ -258,8 +258,8 @@ fn a_file_of_another_length_is_named_with_both_and_not_read() {
     /// One file as long as a sparse one can be, the others as they are.
     struct Stretched<'a>(&'a Folder, &'a str);
     impl Files for Stretched<'_> {
-        fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
-            let sparse = Opened { size: 3 << 30, content: Box::new(Endless) };
+        fn open(&self, path: &str) -> Result<OpenedFile<'_>, ReadError> {
+            let sparse = OpenedFile { size: 3 << 30, content: Box::new(Endless) };
             if path == self.1 { Ok(sparse) } else { self.0.open(path) }
         }
     }

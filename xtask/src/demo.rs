@@ -15,7 +15,7 @@ use clap::Parser;
 use records::v1::names;
 
 use crate::{
-    kit::{self, Kit},
+    kit::{self, BuiltKit},
     setup, shell,
 };
 
@@ -59,7 +59,7 @@ pub fn run(checkout: &Path, args: &Args) -> Result<()> {
 
 struct Story<'a> {
     checkout: &'a Path,
-    kit: Kit,
+    kit: BuiltKit,
     home: PathBuf,
 }
 

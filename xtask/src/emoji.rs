@@ -19,7 +19,7 @@ use clap::Parser;
 use records::v1::{names, protocol::Protocol, run::ResolvedRun};
 
 use crate::{kit, setup, shell};
-use table::Row;
+use table::ScoreRow;
 
 /// Arguments of `cargo xtask emoji`.
 #[derive(Parser)]
@@ -42,7 +42,7 @@ pub fn run(checkout: &Path, args: Args) -> Result<()> {
     let home = checkout.join(args.home);
     let packages = packages::Packages::provide()?;
     let counts = shards::write(&packages, &home.join("data"))?;
-    let shards::Counts { names, samples, unseen } = counts;
+    let shards::SetCounts { names, samples, unseen } = counts;
     eprintln!("{samples} pairs of {names} names for training, {unseen} images of an unseen vendor");
     if args.data_only {
         return Ok(());
@@ -65,7 +65,8 @@ pub fn run(checkout: &Path, args: Args) -> Result<()> {
     shell::run(attempt.arg("--home").arg(&home))?;
     let tried = last_attempt(&home)?;
     let baseline = baseline_of(&home, &tried)?;
-    let (text, holds) = table::table(&Row::read("OpenCLIP", &tried)?, &Row::read("FastCLIP-v3", &baseline)?, names);
+    let (text, holds) =
+        table::table(&ScoreRow::read("OpenCLIP", &tried)?, &ScoreRow::read("FastCLIP-v3", &baseline)?, names);
     println!(
         "emoji: {steps} steps of {}, {} s; chance is 1 of {names}",
         protocol.batch.global,

@@ -23,7 +23,7 @@ use serde_json::Value;
 use crate::{setup::Machine, shell};
 
 /// The programs of a built checkout.
-pub struct Kit {
+pub struct BuiltKit {
     /// The harness.
     pub maxclip: PathBuf,
 }
@@ -54,7 +54,7 @@ const FROZEN: [Wanted; 7] = [
 ];
 
 /// Builds every program and writes `kit.json` beside `maxclip`.
-pub fn build(machine: &Machine) -> Result<Kit> {
+pub fn build(machine: &Machine) -> Result<BuiltKit> {
     let checkout = &machine.checkout;
     let frozen = compile(&checkout.join("frozen"), &FROZEN)?;
     let maxclip = compile(checkout, &[program("maxclip")])?.remove("maxclip");
@@ -88,7 +88,7 @@ pub fn build(machine: &Machine) -> Result<Kit> {
         checkout: seen(checkout)?,
     };
     file::write(&folder.join(names::KIT), &canonical::to_file(&kit)?)?;
-    Ok(Kit { maxclip })
+    Ok(BuiltKit { maxclip })
 }
 
 /// A path as `kit.json` names it: from the kit's own folder where both lie in the checkout, so that a copy of all of it

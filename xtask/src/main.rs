@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
-            ExitCode::from(error.downcast_ref::<shell::Failed>().map_or(1, shell::Failed::code))
+            ExitCode::from(error.downcast_ref::<shell::CommandFailed>().map_or(1, shell::CommandFailed::code))
         }
     }
 }

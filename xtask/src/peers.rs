@@ -121,7 +121,7 @@ fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<b
     let mut differs = false;
     for mut script in scripts {
         match shell::run(&mut script) {
-            Err(error) if error.is::<shell::Failed>() => differs = true,
+            Err(error) if error.is::<shell::CommandFailed>() => differs = true,
             other => other?,
         }
     }

@@ -11,25 +11,25 @@ use anyhow::{Context as _, Result};
 
 /// A program that ended with something else than 0.
 #[derive(Debug)]
-pub struct Failed {
+pub struct CommandFailed {
     line: String,
     status: ExitStatus,
 }
 
-impl Failed {
+impl CommandFailed {
     /// The child's exit code; 1 where a signal ended it.
     pub fn code(&self) -> u8 {
         self.status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)
     }
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for CommandFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` ended with {}", self.line, self.status)
     }
 }
 
-impl std::error::Error for Failed {}
+impl std::error::Error for CommandFailed {}
 
 /// The checkout around a folder.
 ///
@@ -66,7 +66,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 
 /// Whether a command ended well; anything else than 0 is an error.
 pub fn ended(line: String, status: ExitStatus) -> Result<()> {
-    if status.success() { Ok(()) } else { Err(Failed { line, status }.into()) }
+    if status.success() { Ok(()) } else { Err(CommandFailed { line, status }.into()) }
 }
 
 /// Runs a command and gives what it wrote to stdout; its stderr is ours.

@@ -14,7 +14,7 @@ use clap::Parser;
 use records::v1::names;
 
 use crate::{
-    kit::{self, Kit},
+    kit::{self, BuiltKit},
     setup, shell,
 };
 
@@ -63,7 +63,7 @@ pub fn run(checkout: &Path, args: &Args) -> Result<()> {
 
 struct Soak<'a> {
     checkout: &'a Path,
-    kit: Kit,
+    kit: BuiltKit,
     home: PathBuf,
     protocol: String,
 }

@@ -4,7 +4,7 @@ use super::LEVEL;
 
 /// A pair of entries and the two-sided probability of its difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Pair {
+pub struct TestedPair {
     /// The one with the higher score.
     pub high: usize,
     /// The other one.
@@ -17,10 +17,10 @@ pub struct Pair {
 ///
 /// Each pair stands for two one-sided hypotheses, `high <= low` and `low <= high`; the second one has a probability
 /// of at least one half and is never rejected, but it counts.
-pub fn called(mut pairs: Vec<Pair>, count: usize) -> Vec<Pair> {
+pub fn called(mut pairs: Vec<TestedPair>, count: usize) -> Vec<TestedPair> {
     let directions = count * count.saturating_sub(1);
     pairs.sort_by(|a, b| a.chance.total_cmp(&b.chance).then_with(|| (a.high, a.low).cmp(&(b.high, b.low))));
-    let holds = |at: usize, pair: &Pair| pair.chance / 2.0 <= LEVEL / (directions - at) as f64;
+    let holds = |at: usize, pair: &TestedPair| pair.chance / 2.0 <= LEVEL / (directions - at) as f64;
     let sure = pairs.iter().enumerate().take_while(|(at, pair)| holds(*at, pair)).count();
     pairs.truncate(sure);
     pairs
@@ -30,8 +30,8 @@ pub fn called(mut pairs: Vec<Pair>, count: usize) -> Vec<Pair> {
 mod tests {
     use super::*;
 
-    fn pair(high: usize, low: usize, chance: f64) -> Pair {
-        Pair { high, low, chance }
+    fn pair(high: usize, low: usize, chance: f64) -> TestedPair {
+        TestedPair { high, low, chance }
     }
 
     /// Three entries: six directions, so levels of .05/6, .05/5, .05/4 on one side, doubled on two.

@@ -58,7 +58,7 @@ use std::collections::BTreeMap;
 
 use self::{
     chance::Estimate,
-    noise::{Cell, Row},
+    noise::{Cell, EntryAtScale},
 };
 
 /// How often, at most, a view of equally good entries calls any two of them different.
@@ -71,14 +71,14 @@ pub const ENOUGH: usize = 6;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
     /// The protocol's scales, in its order.
-    pub scales: Vec<Scale>,
+    pub scales: Vec<ScaleTerms>,
     /// By task in the protocol's order: its group of tasks that ask about the same items, counted from 0.
     pub items: Vec<usize>,
 }
 
 /// A scale of the protocol.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scale {
+pub struct ScaleTerms {
     /// Its name.
     pub name: String,
     /// Measured standard deviation between seeds of the baseline's score at this scale; used where too few trainings say
@@ -88,11 +88,11 @@ pub struct Scale {
 
 /// What an entry scored: by scale, by repeat, by task, each in the protocol's order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Results(pub Vec<Vec<Vec<Task>>>);
+pub struct Results(pub Vec<Vec<Vec<TaskScore>>>);
 
 /// One task's score of one trained model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Task {
+pub struct TaskScore {
     /// The score.
     pub value: f64,
     /// What each block of items adds to it; a task's items are in the same blocks for every entry.
@@ -186,7 +186,7 @@ struct Entry {
     /// Entries of identical results share one, numbered by their first one.
     class: usize,
     /// By scale of the view.
-    rows: Vec<Row>,
+    rows: Vec<EntryAtScale>,
     /// Their mean.
     mean: Cell,
 }
@@ -202,7 +202,7 @@ pub fn compare(terms: &Terms, entries: &[Results], view: View) -> Result<Compari
         View::Scale(at) => return Err(CompareError::View(at)),
     };
     let entry = |(results, class): (&Results, usize)| {
-        let rows = looked.iter().map(|&at| Row::of(&results.0[at], terms)).collect::<Option<Vec<_>>>()?;
+        let rows = looked.iter().map(|&at| EntryAtScale::of(&results.0[at], terms)).collect::<Option<Vec<_>>>()?;
         let mean = Cell::mean(rows.iter().map(|row| &row.mean).collect::<Vec<_>>().into_iter())?;
         Some(Entry { class, rows, mean })
     };
@@ -233,7 +233,7 @@ impl Comparison {
         let pairs = pairs.map(|(a, b)| {
             let difference = made.difference(a, b);
             let (high, low) = if difference.value > 0.0 { (a, b) } else { (b, a) };
-            family::Pair { high, low, chance: difference.chance }
+            family::TestedPair { high, low, chance: difference.chance }
         });
         let called = family::called(pairs.collect(), firsts.len());
         called.iter().for_each(|pair| made.better[pair.high][pair.low] = true);

@@ -1,6 +1,6 @@
 //! What items and seeds leave open in a difference, as mean squares.
 
-use super::{Task, Terms, chance::Estimate};
+use super::{TaskScore, Terms, chance::Estimate};
 
 /// One trained model, or the mean or a deviation of such: the mean of its tasks, and what blocks add to it.
 #[derive(Debug, Clone)]
@@ -13,7 +13,7 @@ pub struct Cell {
 
 impl Cell {
     /// Of tasks in the protocol's order.
-    pub fn of(tasks: &[Task], terms: &Terms) -> Self {
+    pub fn of(tasks: &[TaskScore], terms: &Terms) -> Self {
         let share = 1.0 / tasks.len() as f64;
         let count = terms.items.iter().max().map_or(0, |last| last + 1);
         let blocks = tasks.first().map_or(0, |task| task.blocks.len());
@@ -60,16 +60,16 @@ impl Cell {
 
 /// An entry at one scale.
 #[derive(Debug, Clone)]
-pub struct Row {
+pub struct EntryAtScale {
     /// The mean of its repeats.
     pub mean: Cell,
     /// Each repeat less that mean.
     deviations: Vec<Cell>,
 }
 
-impl Row {
+impl EntryAtScale {
     /// Of an entry's repeats; `None` of none.
-    pub fn of(repeats: &[Vec<Task>], terms: &Terms) -> Option<Self> {
+    pub fn of(repeats: &[Vec<TaskScore>], terms: &Terms) -> Option<Self> {
         let cells: Vec<_> = repeats.iter().map(|tasks| Cell::of(tasks, terms)).collect();
         let mean = Cell::mean(cells.iter())?;
         let deviations = cells.iter().map(|cell| cell.less(&mean)).collect();
@@ -101,7 +101,7 @@ impl Row {
 }
 
 /// Degrees of freedom of what a layout `entry + seed` of these leaves.
-pub fn degrees(rows: &[&Row]) -> usize {
+pub fn degrees(rows: &[&EntryAtScale]) -> usize {
     let repeats = rows.first().map_or(0, |row| row.deviations.len());
     rows.len().saturating_sub(1) * repeats.saturating_sub(1)
 }
@@ -110,7 +110,7 @@ pub fn degrees(rows: &[&Row]) -> usize {
 ///
 /// The mean square of what a layout `entry + seed` leaves, where there is one and it is `believed`; otherwise the square
 /// of the protocol's spread, or that mean square where it is larger.
-pub fn apart(rows: &[&Row], spread: f64, believed: bool) -> Estimate {
+pub fn apart(rows: &[&EntryAtScale], spread: f64, believed: bool) -> Estimate {
     let repeats = rows.first().map_or(1, |row| row.deviations.len());
     let degrees = degrees(rows) as f64;
     let stated = Estimate::known(spread * spread);
@@ -129,7 +129,7 @@ pub fn apart(rows: &[&Row], spread: f64, believed: bool) -> Estimate {
 
 /// The variance that seeds leave in one entry's score at one scale, pooled over all of these; with one seed, that of the
 /// protocol's spread.
-pub fn alone(rows: &[&Row], spread: f64) -> f64 {
+pub fn alone(rows: &[&EntryAtScale], spread: f64) -> f64 {
     let repeats = rows.first().map_or(1.0, |row| row.repeats());
     let degrees = rows.len() as f64 * (repeats - 1.0);
     let squares: f64 = rows.iter().map(|row| row.squares()).sum();

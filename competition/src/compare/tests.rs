@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn task(blocks: &[f64]) -> Task {
-    Task { value: blocks.iter().sum(), blocks: blocks.to_vec() }
+fn task(blocks: &[f64]) -> TaskScore {
+    TaskScore { value: blocks.iter().sum(), blocks: blocks.to_vec() }
 }
 
 fn terms(spreads: &[f64], items: &[usize]) -> Terms {
-    let scale = |spread: &f64| Scale { name: format!("at {spread}"), spread: *spread };
+    let scale = |spread: &f64| ScaleTerms { name: format!("at {spread}"), spread: *spread };
     Terms { scales: spreads.iter().map(scale).collect(), items: items.to_vec() }
 }
 

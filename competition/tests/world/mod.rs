@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "helpers of tests may fail as tests do")]
 
-use competition::compare::{Results, Scale, Task, Terms, View, compare};
+use competition::compare::{Results, ScaleTerms, TaskScore, Terms, View, compare};
 
 /// Blocks of items.
 const BLOCKS: usize = 16;
@@ -69,7 +69,7 @@ impl World {
     /// What a protocol of this world would state.
     pub fn terms(&self) -> Terms {
         let spread = (self.common * self.common + self.apart * self.apart).sqrt();
-        let scales = (0..self.scales).map(|at| Scale { name: format!("scale {at}"), spread }).collect();
+        let scales = (0..self.scales).map(|at| ScaleTerms { name: format!("scale {at}"), spread }).collect();
         Terms { scales, items: (0..self.tasks).map(|task| if self.same_items { 0 } else { task }).collect() }
     }
 
@@ -109,12 +109,12 @@ impl World {
         results
     }
 
-    fn task(&self, answers: impl Iterator<Item = bool>) -> Task {
+    fn task(&self, answers: impl Iterator<Item = bool>) -> TaskScore {
         let mut blocks = vec![0.0; BLOCKS];
         for (item, right) in answers.enumerate() {
             blocks[item % BLOCKS] += f64::from(right) / self.items as f64;
         }
-        Task { value: blocks.iter().sum(), blocks }
+        TaskScore { value: blocks.iter().sum(), blocks }
     }
 }
 

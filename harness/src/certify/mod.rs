@@ -38,10 +38,10 @@ use crate::{
     folders::{EntryFolder, Home},
     golden::Recorder,
     kit::Kit,
-    launch::{self, Evaluation, Training},
+    launch::{self, EvaluationJob, TrainingJob},
     libtorch,
     problem::Problem,
-    progress::Progress,
+    progress::LiveProgress,
     resolve,
     room::Rooms,
     round::Round,
@@ -257,7 +257,7 @@ impl<'a> Certification<'a> {
         self.all(scales, |scale, together| -> Result<(), Stop> {
             let folder = self.folder.run(scale.run.name());
             resolve::place(&scale.run, &folder).map_err(stop)?;
-            let training = Training {
+            let training = TrainingJob {
                 folder,
                 data: self.home.data().join(&scale.scale.data),
                 entry: compile::shared_object(&self.folder.worker()),
@@ -297,9 +297,9 @@ impl<'a> Certification<'a> {
         Ok(())
     }
 
-    fn score(&self, scale: &Scaled<'_>, bar: &Progress) -> Result<(), Stop> {
+    fn score(&self, scale: &Scaled<'_>, bar: &LiveProgress) -> Result<(), Stop> {
         let folder = self.folder.run(scale.run.name());
-        let evaluation = Evaluation {
+        let evaluation = EvaluationJob {
             checkpoint: folder.join(names::PUBLISHED),
             model: crate::folders::model(&folder),
             home: self.home.data(),

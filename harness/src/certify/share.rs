@@ -28,7 +28,7 @@ use records::{
 use verifier::{
     certificate::{self, Ground},
     envelope::CERTIFICATE_MAX,
-    evidence::{Files, Opened, ReadError},
+    evidence::{Files, OpenedFile, ReadError},
 };
 
 use super::{Certification, Scaled, statement::Known};
@@ -284,7 +284,7 @@ fn copy(job: &Certification<'_>, taken: &[Offered<'_>]) -> Result<()> {
             let place = offered.folder.join(&subject.name);
             let changed = || Problem::usage(format!("{} changed while it was joined", place.display()));
             let unread = |error: ReadError| changed().hint(error);
-            let Opened { mut content, .. } = from.open(&subject.name).map_err(unread)?;
+            let OpenedFile { mut content, .. } = from.open(&subject.name).map_err(unread)?;
             file::write_with(&path, |file| io::copy(&mut content, file).map(drop))?;
             let copied = File::open(&path).and_then(Sha256::of_stream).map_err(FileError::at("read", &path))?;
             if copied.0.bare() != subject.digest.sha256 {

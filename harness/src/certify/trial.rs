@@ -12,8 +12,8 @@ use records::{Blake3, Finding, Stop, v1::names};
 use super::{Certification, Scaled};
 use crate::{
     compile,
-    launch::{self, Training},
-    progress::Progress,
+    launch::{self, TrainingJob},
+    progress::LiveProgress,
     resolve,
     stop::stop,
     together::Together,
@@ -24,7 +24,7 @@ use crate::{
 pub const VARIANTS: [&str; 5] = ["plain", "again", "restarted", "resumed", "recomputed"];
 
 /// Runs the trial of every training; gives the digest of each plain prefix.
-pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], bar: &Progress) -> Result<Vec<Blake3>, Stop> {
+pub fn run(job: &Certification<'_>, scales: &[Scaled<'_>], bar: &LiveProgress) -> Result<Vec<Blake3>, Stop> {
     let pairs: Vec<_> = scales.iter().flat_map(|scale| VARIANTS.map(|variant| (scale, variant))).collect();
     job.all(&pairs, |(scale, variant), together| {
         one(job, scale, variant, together, bar).map_err(|stop| stop.within(&format!("{}, trial", scale.run.name())))
@@ -63,7 +63,7 @@ fn one(
     scale: &Scaled<'_>,
     variant: &str,
     together: &Together,
-    bar: &Progress,
+    bar: &LiveProgress,
 ) -> Result<(), Stop> {
     let steps = job.pinned.protocol.trial.steps;
     let folder = job.folder.trial(scale.run.name(), variant);
@@ -71,7 +71,7 @@ fn one(
         fs::remove_dir_all(&folder).with_context(|| format!("cannot empty {}", folder.display())).map_err(stop)?;
     }
     resolve::place(&scale.run, &folder).map_err(stop)?;
-    let training = Training {
+    let training = TrainingJob {
         folder: folder.clone(),
         data: job.home.data().join(&scale.scale.data),
         entry: compile::shared_object(&job.folder.worker()),
@@ -81,7 +81,7 @@ fn one(
         beside: job.jobs,
     };
     if variant == "resumed" {
-        let half = Training { until: Some(steps.div_ceil(2)), ..training.clone() };
+        let half = TrainingJob { until: Some(steps.div_ceil(2)), ..training.clone() };
         launch::train(job.kit, &half, together, |_| bar.add(1))?;
     }
     launch::train(job.kit, &training, together, |_| bar.add(1))?;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
-use competition::compare::{Results, Task, View, compare};
+use competition::compare::{Results, TaskScore, View, compare};
 use records::{
     Exit, NumericsClass, Stop, Verdict,
     file::{self, FileError},
@@ -33,7 +33,7 @@ use crate::{
     overrides,
     practice::{Practice, Side},
     problem::Problem,
-    progress::Progress,
+    progress::LiveProgress,
     protocols, signals,
     stop::{self, stop},
     terminal::{Paint, Terminal},
@@ -204,7 +204,7 @@ impl Attempt<'_> {
         Ok([mine?, theirs?])
     }
 
-    fn train(&self, side: &Side<'_>, beside: usize, bar: &Progress) -> Result<Trained, Stop> {
+    fn train(&self, side: &Side<'_>, beside: usize, bar: &LiveProgress) -> Result<Trained, Stop> {
         self.practice.train(side, beside, |progress| bar.follow(&side.entry.about.name, &progress))
     }
 }
@@ -217,7 +217,7 @@ fn report(pairs: &[Pair<'_>], pinned: &PinnedProtocol, scale: &Scale, terminal: 
     for (name, values) in pairs.first().map(|pair| diagnostics(&pair.tried.folder)).transpose()?.unwrap_or_default() {
         terminal.line(format_args!("  {name:<11} {}", curve::line(&values)));
     }
-    let scores = |side: fn(&Pair<'_>) -> Result<Vec<Task>>| pairs.iter().map(side).collect::<Result<Vec<_>>>();
+    let scores = |side: fn(&Pair<'_>) -> Result<Vec<TaskScore>>| pairs.iter().map(side).collect::<Result<Vec<_>>>();
     let both = [scores(|pair| pair.tried.scores())?, scores(|pair| pair.baseline.scores())?];
     worth(both, &pinned.protocol, scale)?.iter().for_each(|line| terminal.line(format_args!("  {line}")));
     let cost = |trained: &Trained| (trained.usage.worker_cpu_micros + trained.usage.trainer_cpu_micros) as f64;
@@ -228,7 +228,7 @@ fn report(pairs: &[Pair<'_>], pinned: &PinnedProtocol, scale: &Scale, terminal: 
 }
 
 /// Scores beside the baseline's, and what their difference is worth by the rule of boards.
-fn worth(both: [Vec<Vec<Task>>; 2], protocol: &Protocol, scale: &Scale) -> Result<Vec<String>> {
+fn worth(both: [Vec<Vec<TaskScore>>; 2], protocol: &Protocol, scale: &Scale) -> Result<Vec<String>> {
     let seeds = both[0].len();
     let mean = |side: usize, task: usize| both[side].iter().map(|run| run[task].value).sum::<f64>() / seeds as f64;
     let task = |(at, task): (usize, &protocol::Task)| {
@@ -290,9 +290,9 @@ fn next(home: &Home) -> Result<PathBuf> {
 mod tests {
     use super::*;
 
-    fn run(values: [f64; 2]) -> Vec<Task> {
+    fn run(values: [f64; 2]) -> Vec<TaskScore> {
         // Alike in all blocks: nothing hangs on which items there are.
-        values.map(|value| Task { value, blocks: vec![value / 16.0; 16] }).to_vec()
+        values.map(|value| TaskScore { value, blocks: vec![value / 16.0; 16] }).to_vec()
     }
 
     fn lines(mine: &[[f64; 2]], theirs: &[[f64; 2]]) -> Vec<String> {

@@ -73,7 +73,7 @@ struct Entry {
     competition: String,
     round: String,
     state: State,
-    runs: Vec<Progress>,
+    runs: Vec<LiveProgress>,
     bytes: u64,
     /// The process that is at work on it.
     process: Option<String>,
@@ -97,7 +97,7 @@ enum State {
 
 /// How far a training is.
 #[derive(Debug, Serialize)]
-struct Progress {
+struct LiveProgress {
     run: String,
     step: u64,
     steps: u64,
@@ -222,13 +222,13 @@ fn unfinished(folder: &EntryFolder, at_work: bool) -> Result<State> {
 }
 
 /// Every run of an entry's folder but its trials.
-fn runs(folder: &Path) -> Result<Vec<Progress>> {
+fn runs(folder: &Path) -> Result<Vec<LiveProgress>> {
     let mut found = Vec::new();
     for scale in disk::below(folder)?.into_iter().filter(|path| named(path) != "trial") {
         for run in std::iter::once(scale.clone()).chain(disk::below(&scale)?) {
             if let Some(steps) = steps(&run) {
                 let name = run.strip_prefix(folder).unwrap_or(&run).display().to_string();
-                found.push(Progress { run: name, step: done(&run), steps });
+                found.push(LiveProgress { run: name, step: done(&run), steps });
             }
         }
     }

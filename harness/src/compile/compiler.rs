@@ -50,7 +50,7 @@ const LIMITS: &str = "30 s of CPU time, 60 s by the clock, 640 MiB of memory and
 
 /// What is compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum CompileStep {
     /// The participant's crate.
     Library,
     /// The shared object around it.
@@ -86,7 +86,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Runs a step, and looks at what it says that it read and wrote.
-    pub(super) fn run(&self, step: Step, files: &BTreeMap<String, Vec<u8>>) -> Result<Verdict<()>> {
+    pub(super) fn run(&self, step: CompileStep, files: &BTreeMap<String, Vec<u8>>) -> Result<Verdict<()>> {
         let told = match self.tool(step).run() {
             Ok(told) => told,
             Err(error @ ToolError::Unconfined(_)) => {
@@ -107,13 +107,13 @@ impl<'a> Compiler<'a> {
             return Ok(Verdict::Fail(vec![refusal(step, &told)]));
         }
         let mut findings = self.assembly(step)?;
-        if step == Step::Library {
+        if step == CompileStep::Library {
             findings.extend(foreign(&file::read(&self.out.join("submission.d"))?, self.out, files)?);
         }
         Ok(Verdict::from_findings((), findings))
     }
 
-    fn tool(&self, step: Step) -> Tool<'_> {
+    fn tool(&self, step: CompileStep) -> Tool<'_> {
         Tool {
             profile: &COMPILER,
             program: &self.kit.rustc,
@@ -136,20 +136,20 @@ impl<'a> Compiler<'a> {
         SYSTEM.iter().map(PathBuf::from).chain(ours.into_iter().chain(rest).cloned()).collect()
     }
 
-    fn arguments(&self, step: Step) -> Vec<String> {
+    fn arguments(&self, step: CompileStep) -> Vec<String> {
         let kit = self.kit;
         let path = |path: &Path| path.display().to_string();
         let named = |name: &str, path: &Path| format!("{name}={}", path.display());
         let mut words: Vec<String> = vec![];
         let mut add = |list: &[&str]| words.extend(list.iter().map(|word| (*word).to_owned()));
         match step {
-            Step::Library => {
+            CompileStep::Library => {
                 add(&["src/lib.rs", "--crate-name", "submission", "--crate-type", "rlib", "-C", "metadata=maxclip"]);
                 add(&["--emit", "obj,llvm-ir,dep-info,link"]);
                 FORBIDDEN.iter().for_each(|lint| add(&["-F", lint]));
                 add(&["--extern", &named("contract", &kit.contract), "--extern", &named("serde", &kit.serde)]);
             }
-            Step::Object => {
+            CompileStep::Object => {
                 add(&[&path(&kit.main), "--crate-name", "entry", "--crate-type", "cdylib", "--emit", "llvm-ir,link"]);
                 add(&["--extern", &named("answer", &kit.answer)]);
                 add(&["--extern", &named("submission", &self.out.join("libsubmission.rlib"))]);
@@ -173,10 +173,10 @@ impl<'a> Compiler<'a> {
 
     /// Assembly in what the compiler made of the submission: rustc writes a naked function, and nothing of safe Rust,
     /// as assembly of the module.
-    fn assembly(&self, step: Step) -> Result<Vec<Finding>> {
+    fn assembly(&self, step: CompileStep) -> Result<Vec<Finding>> {
         /// The longest line that matters; the rest of a longer one is skipped.
         const LINE_MAX: u64 = 1 << 16;
-        let path = self.out.join(if step == Step::Library { "submission.ll" } else { "entry.ll" });
+        let path = self.out.join(if step == CompileStep::Library { "submission.ll" } else { "entry.ll" });
         let mut reader = BufReader::new(File::open(&path).map_err(file::FileError::at("read", &path))?);
         let mut line = Vec::new();
         loop {
@@ -210,7 +210,7 @@ fn whole(output: &[u8]) -> Vec<u8> {
 }
 
 /// Why the compiler did not make what it was asked for.
-fn refusal(step: Step, told: &ToolOutput) -> Finding {
+fn refusal(step: CompileStep, told: &ToolOutput) -> Finding {
     let diagnostics: Vec<Diagnostic> = String::from_utf8_lossy(&told.output)
         .lines()
         .filter_map(|line| serde_json::from_str(line).ok())
@@ -238,8 +238,8 @@ fn refusal(step: Step, told: &ToolOutput) -> Finding {
     });
     let text: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.rendered.as_str()).collect();
     let found = match step {
-        Step::Library => format!("{} errors", text.len().max(2) - 1),
-        Step::Object => "it does not become an object".to_owned(),
+        CompileStep::Library => format!("{} errors", text.len().max(2) - 1),
+        CompileStep::Object => "it does not become an object".to_owned(),
     };
     Finding::new(Rule::DoesNotCompile, place).found(found).attach(text.join("\n").as_bytes())
 }

@@ -28,7 +28,7 @@ use records::{
 use verifier::object;
 use wire::limits::ENTRY_BYTES_MAX;
 
-use self::compiler::{Compiler, Step};
+use self::compiler::{CompileStep, Compiler};
 use crate::{
     entry::Entry,
     folders::Home,
@@ -88,7 +88,7 @@ fn make(kit: &Kit, files: &BTreeMap<String, Vec<u8>>, out: &Path, inputs: Blake3
         file::write(&sources.join(name), bytes)?;
     }
     let compiler = Compiler::new(kit, &sources, out).map_err(stop)?;
-    for step in [Step::Library, Step::Object] {
+    for step in [CompileStep::Library, CompileStep::Object] {
         compiler.run(step, files).map_err(stop)?.into_result()?;
     }
     let path = shared_object(out);

@@ -14,7 +14,7 @@ const TEXT_MAX: u64 = 1 << 20;
 
 /// A picture's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct PictureFile {
     /// Where it lies.
     pub path: PathBuf,
     /// `jpg`, `jpeg`, `png` or `webp`.
@@ -23,16 +23,16 @@ pub struct Picture {
 
 /// What a folder holds, itself and below, in the order of paths. Names that start with a dot are passed over.
 #[derive(Debug, Default)]
-pub struct Files {
+pub struct FoundPictures {
     /// By the ends of their names.
-    pub pictures: Vec<Picture>,
+    pub pictures: Vec<PictureFile>,
     /// `.txt`.
     pub texts: BTreeSet<PathBuf>,
     /// Everything else.
     pub others: Vec<PathBuf>,
 }
 
-impl Files {
+impl FoundPictures {
     /// Lists a folder.
     pub fn of(folder: &Path) -> Result<Self, FileError> {
         let mut files = Self::default();
@@ -63,7 +63,7 @@ impl Files {
     fn add(&mut self, path: PathBuf) {
         let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_lowercase()).unwrap_or_default();
         if IMAGE_KINDS.contains(&suffix.as_str()) {
-            self.pictures.push(Picture { path, kind: suffix });
+            self.pictures.push(PictureFile { path, kind: suffix });
         } else if suffix == "txt" {
             self.texts.insert(path);
         } else {
@@ -72,7 +72,7 @@ impl Files {
     }
 }
 
-impl Picture {
+impl PictureFile {
     /// Its bytes, which decode.
     pub fn read(&self) -> Result<Vec<u8>, String> {
         let bytes = file::read_named(&self.path, MEMBER_BYTES_MAX).map_err(|error| error.to_string())?;
@@ -98,7 +98,7 @@ impl Picture {
 }
 
 /// The texts that are no picture's caption, each as what is wrong.
-pub fn stray(files: &Files) -> Vec<String> {
+pub fn stray(files: &FoundPictures) -> Vec<String> {
     let captions: BTreeSet<_> = files.pictures.iter().map(|picture| picture.path.with_extension("txt")).collect();
     let stray = files.texts.difference(&captions);
     stray.map(|path| format!("{}: no picture (jpg, jpeg, png or webp) has this caption", path.display())).collect()

@@ -26,7 +26,7 @@ use tasks::{Target, Task};
 
 use super::{
     all_right, begin,
-    pictures::{Files, Picture, stray},
+    pictures::{FoundPictures, PictureFile, stray},
     settle,
 };
 use crate::problem::Problem;
@@ -89,7 +89,7 @@ pub fn summary(folder: &Path) -> Result<Summary> {
 
 /// A task's samples before they are packed: each picture with its label's suffix and text.
 struct Samples<'a> {
-    labelled: Vec<(&'a Picture, &'static str, String)>,
+    labelled: Vec<(&'a PictureFile, &'static str, String)>,
     /// The task's own text files, by name.
     texts: Vec<(&'static str, Vec<String>)>,
 }
@@ -97,7 +97,7 @@ struct Samples<'a> {
 /// Packs a folder; gives what came of it, read again, and the files that were left out.
 pub fn pack(folder: &Path, out: &Path) -> Result<(Summary, Vec<PathBuf>)> {
     let part = begin(out)?;
-    let files = Files::of(folder)?;
+    let files = FoundPictures::of(folder)?;
     let mut wrong = Vec::new();
     let samples = if files.texts.contains(&folder.join(CLASSES)) {
         classification(folder, &files, &mut wrong)?
@@ -132,7 +132,7 @@ pub fn pack(folder: &Path, out: &Path) -> Result<(Summary, Vec<PathBuf>)> {
     Ok((summary(out)?, files.others))
 }
 
-fn classification<'a>(folder: &Path, files: &'a Files, wrong: &mut Vec<String>) -> Result<Samples<'a>> {
+fn classification<'a>(folder: &Path, files: &'a FoundPictures, wrong: &mut Vec<String>) -> Result<Samples<'a>> {
     let [classes, templates] = [CLASSES, TEMPLATES].map(|name| list(&folder.join(name)));
     let (classes, templates) = (classes?, templates?);
     let at = |name: &str| folder.join(name).display().to_string();
@@ -167,7 +167,7 @@ fn classification<'a>(folder: &Path, files: &'a Files, wrong: &mut Vec<String>) 
     Ok(Samples { labelled, texts: vec![(CLASSES, classes), (TEMPLATES, templates)] })
 }
 
-fn retrieval<'a>(files: &'a Files, wrong: &mut Vec<String>) -> Samples<'a> {
+fn retrieval<'a>(files: &'a FoundPictures, wrong: &mut Vec<String>) -> Samples<'a> {
     wrong.extend(stray(files));
     let mut labelled = Vec::new();
     for picture in &files.pictures {

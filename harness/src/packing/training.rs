@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{
     all_right, begin,
-    pictures::{Files, Picture, stray},
+    pictures::{FoundPictures, PictureFile, stray},
     settle,
 };
 use crate::problem::Problem;
@@ -42,7 +42,7 @@ pub struct Packed {
 /// read.
 pub fn pack(folder: &Path, out: &Path, samples: Option<u64>, watch: &mut dyn FnMut(u64)) -> Result<Packed> {
     let part = begin(out)?;
-    let files = Files::of(folder)?;
+    let files = FoundPictures::of(folder)?;
     if files.pictures.is_empty() {
         let problem = Problem::usage(format!("{} holds no picture (jpg, jpeg, png or webp)", folder.display()));
         return Err(problem.hint("name a folder of pictures, each with its caption beside it: a.jpg and a.txt").into());
@@ -68,8 +68,12 @@ pub fn pack(folder: &Path, out: &Path, samples: Option<u64>, watch: &mut dyn FnM
 }
 
 /// Every picture with its uid, in the order of uids.
-fn name<'a>(folder: &Path, files: &'a Files, watch: &mut dyn FnMut(u64)) -> Result<Vec<(Uid, &'a Picture)>> {
-    let (mut named, mut wrong, mut done) = (BTreeMap::<Uid, &Picture>::new(), stray(files), 0);
+fn name<'a>(
+    folder: &Path,
+    files: &'a FoundPictures,
+    watch: &mut dyn FnMut(u64),
+) -> Result<Vec<(Uid, &'a PictureFile)>> {
+    let (mut named, mut wrong, mut done) = (BTreeMap::<Uid, &PictureFile>::new(), stray(files), 0);
     for some in files.pictures.chunks(BATCH) {
         let read: Vec<_> = some.par_iter().map(|picture| (picture, read(picture))).collect();
         for (picture, read) in read {
@@ -92,6 +96,6 @@ fn name<'a>(folder: &Path, files: &'a Files, watch: &mut dyn FnMut(u64)) -> Resu
     Ok(named.into_iter().collect())
 }
 
-fn read(picture: &Picture) -> Result<(Vec<u8>, String), String> {
+fn read(picture: &PictureFile) -> Result<(Vec<u8>, String), String> {
     Ok((picture.read()?, picture.caption()?))
 }

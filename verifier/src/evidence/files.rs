@@ -56,11 +56,11 @@ pub enum ReadError {
 /// A run folder, as far as the verifier may see it.
 pub trait Files {
     /// Opens a plain file at a relative path with `/` between its parts.
-    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError>;
+    fn open(&self, path: &str) -> Result<OpenedFile<'_>, ReadError>;
 }
 
 /// A plain file of which nothing has been read yet.
-pub struct Opened<'a> {
+pub struct OpenedFile<'a> {
     /// Its length in bytes.
     pub size: u64,
     /// Its bytes.
@@ -106,8 +106,8 @@ impl<'a> SignedFile<'a> {
         let changed =
             |expected: String, found: String| Finding::new(Rule::FileChanged, name).expected(expected).found(found);
         match files.open(name) {
-            Ok(Opened { size, content }) if size == self.bytes => Ok(Ok(OpenFile { content, signed: self })),
-            Ok(Opened { size, .. }) => Ok(Err(changed(format!("{} bytes", self.bytes), format!("{size} bytes")))),
+            Ok(OpenedFile { size, content }) if size == self.bytes => Ok(Ok(OpenFile { content, signed: self })),
+            Ok(OpenedFile { size, .. }) => Ok(Err(changed(format!("{} bytes", self.bytes), format!("{size} bytes")))),
             Err(ReadError::Missing) => Ok(Err(Finding::new(Rule::FileMissing, name))),
             Err(ReadError::Refused(why)) => Ok(Err(changed("a plain file".to_owned(), why))),
             Err(error) => Err(error),

@@ -22,7 +22,7 @@ const TIMES: u8 = 0b111;
 
 /// One entry whose two headers agree.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct ZipEntry<'a> {
     /// The name's bytes.
     pub name: &'a [u8],
     /// The system that wrote the entry, as the upper byte of "version made by".
@@ -45,7 +45,7 @@ pub(super) struct Entry<'a> {
     pub data: usize,
 }
 
-impl Entry<'_> {
+impl ZipEntry<'_> {
     /// The name as a finding shows it.
     pub fn place(&self) -> String {
         show(self.name)
@@ -66,7 +66,7 @@ pub(super) fn show(name: &[u8]) -> String {
 type Broken = Box<Finding>;
 
 /// Reads all entries, or the first thing that leaves the archive without one reading.
-pub(super) fn read(zip: &[u8]) -> Result<Vec<Entry<'_>>, Broken> {
+pub(super) fn read(zip: &[u8]) -> Result<Vec<ZipEntry<'_>>, Broken> {
     let end = find_end(zip)?;
     let record = &zip[end..];
     let (disk, start_disk) = (u16_at(record, 4), u16_at(record, 6));
@@ -128,7 +128,7 @@ fn read_entries<'a>(
     directory: &'a [u8],
     directory_start: usize,
     total: usize,
-) -> Result<Vec<Entry<'a>>, Broken> {
+) -> Result<Vec<ZipEntry<'a>>, Broken> {
     let mut entries = Vec::with_capacity(total);
     let (mut at, mut data_end) = (0, 0);
     for index in 0..total {
@@ -160,7 +160,7 @@ fn read_local<'a>(
     central: &Header<'a>,
     expected_at: usize,
     place: &str,
-) -> Result<(Entry<'a>, usize), Broken> {
+) -> Result<(ZipEntry<'a>, usize), Broken> {
     if central.offset as usize != expected_at {
         let expected = format!("its local header at byte {expected_at}: no prefix, gap or overlap");
         return Err(broken(
@@ -190,7 +190,7 @@ fn read_local<'a>(
         return Err(broken(&named, &format!("data that end by byte {limit}"), &format!("byte {end}")));
     }
     let disagreements = local.disagreements(central);
-    let entry = Entry {
+    let entry = ZipEntry {
         name: central.name,
         system: central.system,
         flags: central.flags | local.flags,

@@ -8,7 +8,7 @@ use miniz_oxide::inflate::{
 };
 use records::{Finding, Rule};
 
-use super::{ENTRY_BYTES_MAX, directory::Entry};
+use super::{ENTRY_BYTES_MAX, directory::ZipEntry};
 
 const STORED: u16 = 0;
 const DEFLATED: u16 = 8;
@@ -27,7 +27,7 @@ const DOS_VOLUME: u32 = 0x08;
 const DOS_FOLDER: u32 = 0x10;
 
 /// What an entry is that it may not be.
-pub(super) fn kind_findings(entry: &Entry<'_>) -> Vec<Finding> {
+pub(super) fn kind_findings(entry: &ZipEntry<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut kind = |expected: &str, found: String| {
         findings.push(Finding::new(Rule::EntryKind, entry.place()).expected(expected).found(found));
@@ -80,7 +80,7 @@ fn type_name(mode: u32) -> &'static str {
 /// The data of every file, and what is wrong with headers and data.
 ///
 /// Data are looked at only where `sound` says that names, kinds and sizes hold.
-pub(super) fn read_all(zip: &[u8], entries: &[Entry<'_>], sound: bool) -> (BTreeMap<String, Vec<u8>>, Vec<Finding>) {
+pub(super) fn read_all(zip: &[u8], entries: &[ZipEntry<'_>], sound: bool) -> (BTreeMap<String, Vec<u8>>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut files = BTreeMap::new();
     for entry in entries {
@@ -107,7 +107,7 @@ pub(super) fn read_all(zip: &[u8], entries: &[Entry<'_>], sound: bool) -> (BTree
 }
 
 /// The data of an entry whose declared size is within the limits.
-fn read(zip: &[u8], entry: &Entry<'_>) -> Result<Vec<u8>, (String, String)> {
+fn read(zip: &[u8], entry: &ZipEntry<'_>) -> Result<Vec<u8>, (String, String)> {
     // The directory was read with `data + packed` inside the archive.
     let packed = &zip[entry.data..entry.data + entry.packed as usize];
     let size = (entry.size as usize).min(ENTRY_BYTES_MAX);

@@ -75,7 +75,7 @@ pub fn admit(zip: &[u8]) -> Verdict<Admitted> {
 }
 
 /// What is too large, by what the directory declares: nothing is inflated before this holds.
-fn size_findings(entries: &[directory::Entry<'_>]) -> Vec<Finding> {
+fn size_findings(entries: &[directory::ZipEntry<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut total = 0usize;
     for entry in entries {

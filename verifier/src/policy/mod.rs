@@ -19,7 +19,7 @@ mod words;
 use records::{Finding, Rule, Verdict, v1::statement::EntryLabel};
 
 use crate::{
-    config::{self, Names},
+    config::{self, TableNames},
     tree::{self, Tree},
 };
 use text::Fault;
@@ -41,7 +41,7 @@ const FINDINGS_MAX: usize = 20;
 
 /// Applies every rule to an admitted tree; gives what `submission.toml` says.
 #[must_use]
-pub fn apply(tree: &Tree, names: &Names) -> Verdict<EntryLabel> {
+pub fn apply(tree: &Tree, names: &TableNames) -> Verdict<EntryLabel> {
     let mut findings = Vec::new();
     let entry = match tree.files.get(tree::SUBMISSION).map(|bytes| submission::parse(bytes)) {
         Some(Ok(entry)) => Some(entry),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use records::{Rule, Verdict};
 use verifier::{
-    config::Names,
+    config::TableNames,
     frozen::FrozenTree,
     intake::{self, Admitted},
     policy,
@@ -212,5 +212,5 @@ pub fn admitted(bytes: &[u8]) -> Admitted {
 
 /// Whether policy passes a tree.
 pub fn policy_passes(files: BTreeMap<String, Vec<u8>>) -> bool {
-    matches!(policy::apply(&Tree { files }, &Names::default()), Verdict::Pass(_))
+    matches!(policy::apply(&Tree { files }, &TableNames::default()), Verdict::Pass(_))
 }

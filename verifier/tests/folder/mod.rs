@@ -27,7 +27,7 @@ use records::{
 use verifier::{
     certificate::{Ground, Verified, judge, submission_subject, verify},
     envelope,
-    evidence::{ARCHIVE, Counts, Files, GOLDEN, OBJECT, Opened, ReadError, part::Part},
+    evidence::{ARCHIVE, Counts, Files, GOLDEN, OBJECT, OpenedFile, ReadError, part::Part},
     gate,
     keys::{Role, SecretKey, Trust},
     predicate,
@@ -46,9 +46,9 @@ pub const TASKS: [&str; 2] = ["shapes-classification", "shapes-retrieval"];
 pub struct Folder(pub BTreeMap<String, Vec<u8>>);
 
 impl Files for Folder {
-    fn open(&self, path: &str) -> Result<Opened<'_>, ReadError> {
+    fn open(&self, path: &str) -> Result<OpenedFile<'_>, ReadError> {
         let bytes = self.0.get(path).ok_or(ReadError::Missing)?;
-        Ok(Opened { size: bytes.len() as u64, content: Box::new(Cursor::new(&bytes[..])) })
+        Ok(OpenedFile { size: bytes.len() as u64, content: Box::new(Cursor::new(&bytes[..])) })
     }
 }
 

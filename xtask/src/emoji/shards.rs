@@ -25,7 +25,7 @@ const TEMPLATES: &str = "{c}\n";
 
 /// How much there is.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Counts {
+pub struct SetCounts {
     /// Names: the classes of zero-shot classification.
     pub names: usize,
     /// Training samples.
@@ -35,13 +35,13 @@ pub struct Counts {
 }
 
 /// Writes `emoji-train`, `emoji-classification` and `emoji-retrieval` below `home`.
-pub fn write(packages: &Packages, home: &Path) -> Result<Counts> {
+pub fn write(packages: &Packages, home: &Path) -> Result<SetCounts> {
     let emoji = catalogue::read(&packages.catalogue()?)?;
     let samples = train(packages, &emoji, &home.join("emoji-train"))?;
     let files = packages.unseen()?;
     let unseen = catalogue::unseen(&emoji, files.iter().map(String::as_str));
     tasks(packages, &emoji, &unseen, home)?;
-    Ok(Counts { names: emoji.len(), samples, unseen: unseen.len() })
+    Ok(SetCounts { names: emoji.len(), samples, unseen: unseen.len() })
 }
 
 fn train(packages: &Packages, emoji: &[Emoji], folder: &Path) -> Result<usize> {

@@ -20,7 +20,7 @@ const SHARE: f64 = 0.7;
 
 /// One entry's scores.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct ScoreRow {
     /// The entry.
     pub name: String,
     /// Zero-shot over all names: the first, and one of the first five.
@@ -35,7 +35,7 @@ pub struct Row {
     pub seconds: f64,
 }
 
-impl Row {
+impl ScoreRow {
     /// Reads `eval_results.jsonl` and `outcome.json` of a run's folder.
     pub fn read(name: &str, folder: &Path) -> Result<Self> {
         let outcome = file::read(&folder.join(names::OUTCOME))?;
@@ -65,11 +65,11 @@ impl Row {
 }
 
 /// The table of OpenCLIP and the baseline, and whether both claims hold.
-pub fn table(openclip: &Row, baseline: &Row, names: usize) -> (String, bool) {
-    let times = |row: &Row| row.top1 * names as f64;
+pub fn table(openclip: &ScoreRow, baseline: &ScoreRow, names: usize) -> (String, bool) {
+    let times = |row: &ScoreRow| row.top1 * names as f64;
     let mut text = String::from("  entry          top-1   x chance   top-5   image R@1   text R@1   CPU seconds\n");
     for row in [openclip, baseline] {
-        let Row { name, top1, top5, image_first, text_first, seconds } = row;
+        let ScoreRow { name, top1, top5, image_first, text_first, seconds } = row;
         let times = times(row);
         // Writing to a string cannot fail.
         writeln!(text, "  {name:<13} {top1:6.4}   {times:8.0}  {top5:6.4}      {image_first:6.4}     {text_first:6.4}   {seconds:11.0}").ok();
@@ -92,8 +92,8 @@ pub fn table(openclip: &Row, baseline: &Row, names: usize) -> (String, bool) {
 mod tests {
     use super::*;
 
-    fn row(name: &str, top1: f64) -> Row {
-        Row { name: name.to_owned(), top1, top5: 0.2, image_first: 0.05, text_first: 0.06, seconds: 301.4 }
+    fn row(name: &str, top1: f64) -> ScoreRow {
+        ScoreRow { name: name.to_owned(), top1, top5: 0.2, image_first: 0.05, text_first: 0.06, seconds: 301.4 }
     }
 
     #[test]
@@ -128,10 +128,16 @@ mod tests {
         };
         let first = line(r#""acc1":0.5,"acc5":0.75"#);
         let second = line(r#""image_retrieval_recall@1":0.25,"text_retrieval_recall@1":0.125"#);
-        let row = Row::of("a", &(first.clone() + &second), &usage).unwrap();
-        let expected =
-            Row { name: "a".to_owned(), top1: 0.5, top5: 0.75, image_first: 0.25, text_first: 0.125, seconds: 2.5 };
+        let row = ScoreRow::of("a", &(first.clone() + &second), &usage).unwrap();
+        let expected = ScoreRow {
+            name: "a".to_owned(),
+            top1: 0.5,
+            top5: 0.75,
+            image_first: 0.25,
+            text_first: 0.125,
+            seconds: 2.5,
+        };
         assert_eq!(row, expected);
-        assert!(Row::of("a", &first, &usage).unwrap_err().to_string().contains("image_retrieval_recall@1"));
+        assert!(ScoreRow::of("a", &first, &usage).unwrap_err().to_string().contains("image_retrieval_recall@1"));
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use anyhow::Result;
-use competition::board::{self, Apart, Board, Call, Certified, Place, Row};
+use competition::board::{self, Apart, Board, Certified, EntryRow, Placement, Significance};
 use records::{
     Exit, Finding, ProtocolDigest, Reason, Sha256, Verdict,
     file::{self, FileError, Links},
@@ -296,15 +296,15 @@ fn tell(board: &Board, caption: &Caption, past: &[(String, Past)], terminal: &mu
     terminal.line(format_args!("  a function of {} certificates, root {}", board.certificates, board.root));
 }
 
-fn on_baseline(row: &Row, place: &Place) -> String {
+fn on_baseline(row: &EntryRow, place: &Placement) -> String {
     match &place.on_baseline {
         None if row.baseline => "is the baseline".to_owned(),
         None => "the baseline is not here".to_owned(),
         Some((difference, call)) => {
             let word = match call {
-                Call::Better => "better",
-                Call::Worse => "worse",
-                Call::Noise => "within noise",
+                Significance::Better => "better",
+                Significance::Worse => "worse",
+                Significance::Noise => "within noise",
             };
             format!("{} ± {}  {word}", signed(difference.value), decimal(difference.error))
         }
@@ -313,7 +313,7 @@ fn on_baseline(row: &Row, place: &Place) -> String {
 
 /// What a reader must know of a board's numbers.
 fn notes(board: &Board) -> [String; 2] {
-    let seeds = |scale: &board::Scale| format!("{} {}", cut(&scale.name, WORD), scale.seeds);
+    let seeds = |scale: &board::BoardScale| format!("{} {}", cut(&scale.name, WORD), scale.seeds);
     let seeds: Vec<_> = board.scales.iter().map(seeds).collect();
     let spreads: Vec<_> = board.scales.iter().map(|scale| decimal(scale.spread)).collect();
     let rest = if board.scales.iter().all(|scale| scale.seeds == 1) {
@@ -344,12 +344,12 @@ fn tell_json(
     terminal: &mut Terminal,
 ) -> Result<()> {
     let real = |value: f64| format!("{value:.6}");
-    let place = |name: &str, place: &Place| {
+    let place = |name: &str, place: &Placement| {
         let on_baseline = place.on_baseline.map(|(difference, call)| {
             let call = match call {
-                Call::Better => "better",
-                Call::Worse => "worse",
-                Call::Noise => "within-noise",
+                Significance::Better => "better",
+                Significance::Worse => "worse",
+                Significance::Noise => "within-noise",
             };
             json!({"difference": real(difference.value), "error": real(difference.error), "call": call})
         });
@@ -360,7 +360,7 @@ fn tell_json(
         })
     };
     let names = || ["mean"].into_iter().chain(board.scales.iter().map(|scale| scale.name.as_str()));
-    let row = |row: &Row| {
+    let row = |row: &EntryRow| {
         json!({
             "entry": row.entry, "tree": row.tree, "statement": row.statement, "certificate": row.file,
             "baseline": row.baseline,
@@ -368,13 +368,13 @@ fn tell_json(
             "places": names().zip(&row.places).map(|(name, at)| place(name, at)).collect::<Vec<_>>(),
         })
     };
-    let failed = |failed: &board::Failed| {
+    let failed = |failed: &board::FailedEntry| {
         json!({
             "entry": failed.entry, "archive": failed.archive, "certificate": failed.file, "stage": failed.stage,
             "rules": failed.rules,
         })
     };
-    let scale = |scale: &board::Scale| {
+    let scale = |scale: &board::BoardScale| {
         json!({
             "scale": scale.name, "seeds": scale.seeds, "spread": real(scale.spread),
             "spread_stands_in": scale.spread_stands_in,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use askama::Template;
-use competition::board::{self, Board, Call, Certified, Place, Row};
+use competition::board::{self, Board, Certified, EntryRow, Placement, Significance};
 use records::{
     Sha256,
     file::{self, FileError},
@@ -132,7 +132,7 @@ fn page(board: &Board, caption: &Caption, folder: &str) -> Result<String> {
     let keys = keys(board);
     let orders: Vec<_> = keys.iter().map(|key| places(&board::order(&board.rows, |row| key.score(row)))).collect();
     let axes: Vec<_> = keys.iter().map(|key| Axis::of(&board.rows, key)).collect();
-    let row = |(at, row): (usize, &Row)| Cells {
+    let row = |(at, row): (usize, &EntryRow)| Cells {
         name: cut(&row.entry.name, LINE),
         team: cut(&row.entry.team, LINE),
         writeup: writeup(&row.entry.writeup),
@@ -141,7 +141,7 @@ fn page(board: &Board, caption: &Caption, folder: &str) -> Result<String> {
         order: orders.iter().map(|order| order[at]).collect(),
         views: keys.iter().zip(&axes).map(|(key, axis)| cell(row, key, axis)).collect(),
     };
-    let fold = |failed: &board::Failed| Fold {
+    let fold = |failed: &board::FailedEntry| Fold {
         name: cut(&failed.entry.name, LINE),
         team: cut(&failed.entry.team, LINE),
         certificate: link(&failed.file),
@@ -201,12 +201,12 @@ impl Key {
         }
     }
 
-    fn score(&self, row: &Row) -> f64 {
+    fn score(&self, row: &EntryRow) -> f64 {
         self.estimate(row).0
     }
 
     /// The score and its standard error.
-    fn estimate(&self, row: &Row) -> (f64, f64) {
+    fn estimate(&self, row: &EntryRow) -> (f64, f64) {
         match self {
             Self::View(at) => {
                 row.places.get(*at).map_or((0.0, 0.0), |place| (place.standing.score, place.standing.error))
@@ -229,7 +229,7 @@ fn places(order: &[usize]) -> Vec<usize> {
     places
 }
 
-fn cell(row: &Row, key: &Key, axis: &Axis) -> Cell {
+fn cell(row: &EntryRow, key: &Key, axis: &Axis) -> Cell {
     let (score, error) = key.estimate(row);
     let place = if let Key::View(at) = key { row.places.get(*at) } else { None };
     let rank = place.map_or_else(|| "–".to_owned(), |place| ranks(place.standing.best, place.standing.worst));
@@ -244,15 +244,15 @@ fn cell(row: &Row, key: &Key, axis: &Axis) -> Cell {
     }
 }
 
-fn note(row: &Row, place: &Place) -> String {
+fn note(row: &EntryRow, place: &Placement) -> String {
     match &place.on_baseline {
         None if row.baseline => "baseline".to_owned(),
         None => String::new(),
         Some((difference, call)) => {
             let sign = match call {
-                Call::Better => '▲',
-                Call::Worse => '▼',
-                Call::Noise => '≈',
+                Significance::Better => '▲',
+                Significance::Worse => '▼',
+                Significance::Noise => '≈',
             };
             format!("{sign} {}", signed(difference.value).replace('-', "−"))
         }
@@ -267,7 +267,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn of(rows: &[Row], key: &Key) -> Self {
+    fn of(rows: &[EntryRow], key: &Key) -> Self {
         let ends = rows.iter().map(|row| key.estimate(row)).map(|(score, error)| (score - error, score + error));
         let (low, high) = ends.fold((1.0f64, 0.0f64), |(low, high), (a, b)| (low.min(a), high.max(b)));
         let (low, high) = if low < high { (low.max(0.0), high.min(1.0)) } else { (0.0, 1.0) };
@@ -291,7 +291,7 @@ impl Axis {
 #[cfg(test)]
 mod tests {
     use competition::{
-        board::{Scale, Scored},
+        board::{BoardScale, ItemScore},
         compare::{Difference, Standing},
     };
     use std::collections::BTreeMap;
@@ -304,28 +304,28 @@ mod tests {
     use super::*;
     use crate::commands::leaderboard::caption::Committed;
 
-    fn row(name: &str, score: f64, imagenet: f64, call: Option<Call>) -> Row {
+    fn row(name: &str, score: f64, imagenet: f64, call: Option<Significance>) -> EntryRow {
         let text = || name.to_owned();
         let writeup = "https://example.org/\"onmouseover=alert(1)".to_owned();
         let entry = EntryLabel { name: text(), team: text(), organization: text(), writeup, contact: text() };
-        let place = Place {
+        let place = Placement {
             standing: Standing { score, error: 0.01, best: 1, worst: 2 },
             on_baseline: call.map(|call| (Difference { value: -0.1, error: 0.02, chance: 0.5 }, call)),
         };
-        Row {
+        EntryRow {
             entry,
             tree: None,
             statement: Sha256([0; 32]),
             file: Sha256([7; 32]),
             baseline: call.is_none(),
             places: vec![place.clone(), place],
-            imagenet: Some(Scored { value: imagenet, error: 0.02 }),
+            imagenet: Some(ItemScore { value: imagenet, error: 0.02 }),
         }
     }
 
-    fn board(rows: Vec<Row>) -> Board {
+    fn board(rows: Vec<EntryRow>) -> Board {
         let hostile = rows[0].entry.name.clone();
-        let failed = board::Failed {
+        let failed = board::FailedEntry {
             entry: rows[0].entry.clone(),
             archive: Sha256([0; 32]),
             file: Sha256([9; 32]),
@@ -337,7 +337,7 @@ mod tests {
             round: hostile.clone(),
             protocol: hostile.clone(),
             about: hostile.clone(),
-            scales: vec![Scale { name: hostile, seeds: 1, spread: 0.04, spread_stands_in: true }],
+            scales: vec![BoardScale { name: hostile, seeds: 1, spread: 0.04, spread_stands_in: true }],
             spread_stands_in: true,
             rows,
             failed: vec![failed],
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn imagenet_stands_beside_the_mean_and_has_an_order_of_its_own() {
-        let rows = vec![row("first", 0.5, 0.3, None), row("second", 0.4, 0.31, Some(Call::Worse))];
+        let rows = vec![row("first", 0.5, 0.3, None), row("second", 0.4, 0.31, Some(Significance::Worse))];
         let page = page(&board(rows), &Caption::default(), "certificates/x").unwrap();
         // The mean, ImageNet, one scale: places 0 and 1 by the mean, turned round by ImageNet.
         let links: Vec<_> = page.matches("<a href=\"#sort-").collect();

@@ -43,7 +43,7 @@ fn sources_are_short_together() {
     let half = vec![b' '; SOURCE_BYTES_MAX / 2 + 1];
     let files =
         BTreeMap::from([("editable/src/a.rs".to_owned(), half.clone()), ("editable/src/b.rs".to_owned(), half)]);
-    let Verdict::Fail(findings) = apply(&Tree { files }, &Names::default()) else { panic!("passed") };
+    let Verdict::Fail(findings) = apply(&Tree { files }, &TableNames::default()) else { panic!("passed") };
     assert_eq!(findings[0].rule, Rule::SourceText);
     assert_eq!(findings[0].place, "editable/src/");
 }
