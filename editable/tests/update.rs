@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use contract::{
     Algorithm, Kind, ParameterKind, ParameterShape, Parameters, Setup, Tensor,
-    harness::{self, Declaration, Moment, Place, Seed},
+    harness::{self, Declaration, DoubleBuffer, Moment, Seed},
     math,
 };
 use editable::{Config, Entry};
@@ -73,8 +73,9 @@ fn step(config: Config, gradient: f64, log_scale: f64, step: u64) -> (Parameters
         let lengths: Vec<i64> = shape.shape.iter().map(|&length| length as i64).collect();
         let full = |value: f64| Tensor::full(&lengths[..], value, (Kind::Double, contract::Device::Cpu));
         let value = full(if shape.kind == ParameterKind::Learnable { log_scale } else { 1.0 });
-        let slots = declaration.slots.iter().map(|slot| (slot.name.clone(), Place::new(full(0.0)).unwrap())).collect();
-        harness::parameter(shape, Place::new(value).unwrap(), Some(full(gradient)), slots)
+        let slots =
+            declaration.slots.iter().map(|slot| (slot.name.clone(), DoubleBuffer::new(full(0.0)).unwrap())).collect();
+        harness::parameter(shape, DoubleBuffer::new(value).unwrap(), Some(full(gradient)), slots)
     });
     let mut parameters = harness::parameters(all.collect(), BTreeMap::new(), &declaration.update_diagnostics);
     let moment = Moment { setup: &setup, declaration: &declaration, seed: &Seed([0; 32]), step, epoch: 0 };

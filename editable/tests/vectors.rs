@@ -5,7 +5,7 @@
 
 use contract::{
     Algorithm, Device, Kind, Setup, Tensor,
-    harness::{Declaration, LossAnswer, LossInputs, Moment, Named, Seed, whole},
+    harness::{Declaration, LossAnswer, LossInputs, Moment, NamedTensors, Seed, whole},
     math,
 };
 use editable::{Config, Entry};
@@ -66,9 +66,12 @@ fn answer(case: &Value, temperature_gradient: &str, lanes: usize) -> LossAnswer 
     let inputs = LossInputs {
         image: column(&vectors["E1"]).view([4, 3]),
         text: column(&vectors["E2"]).view([4, 3]),
-        learnables: Named::from([("log_scale".into(), Tensor::from(log_scale))]),
-        columns: Named::from([("u_image".into(), column(&params["u1"])), ("u_text".into(), column(&params["u2"]))]),
-        globals: Named::new(),
+        learnables: NamedTensors::from([("log_scale".into(), Tensor::from(log_scale))]),
+        columns: NamedTensors::from([
+            ("u_image".into(), column(&params["u1"])),
+            ("u_text".into(), column(&params["u2"])),
+        ]),
+        globals: NamedTensors::new(),
     };
     let moment = Moment { setup: &setup, declaration: &declaration, seed: &Seed([0; 32]), step: 1, epoch: 1 };
     whole(&entry, &moment, lanes, &inputs).unwrap()
@@ -151,11 +154,11 @@ fn an_underflow_stays_finite() {
         let inputs = LossInputs {
             text: &image * f64::from(sign),
             image,
-            learnables: Named::from([("log_scale".into(), Tensor::from(math::ln(100.0) as f32))]),
+            learnables: NamedTensors::from([("log_scale".into(), Tensor::from(math::ln(100.0) as f32))]),
             columns: ["u_image", "u_text"]
                 .map(|name| (name.to_owned(), Tensor::zeros([2], (Kind::Float, Device::Cpu))))
                 .into(),
-            globals: Named::new(),
+            globals: NamedTensors::new(),
         };
         let moment = Moment { setup: &setup, declaration: &declaration, seed: &Seed([0; 32]), step: 0, epoch: 0 };
         let found = whole(&entry, &moment, 2, &inputs).unwrap();

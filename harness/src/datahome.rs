@@ -94,7 +94,7 @@ fn training(folder: &Path, scale: &Scale) -> Result<(DataRoot, u64)> {
 
 /// The identity of a task's data, every sample read.
 fn identity(folder: &Path, task: &Task) -> Result<DataRoot> {
-    Ok(tasks::Task::open(folder, &task.name)?.root()?)
+    Ok(tasks::TaskData::open(folder, &task.name)?.root()?)
 }
 
 fn other(folder: &Path, protocol: &Protocol, others: &[String]) -> Problem {

@@ -15,7 +15,7 @@ use data::{
     Dataset, Uid,
     index::FILE,
     shapes::{self, Spec},
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use numerics::Seed;
 
@@ -33,7 +33,7 @@ fn picture(home: &Path) -> Vec<u8> {
 
 fn write(dir: &Path, image: &[u8]) {
     let limits = ShardLimits { samples: SAMPLES as u32, bytes: u64::MAX };
-    let mut writer = Writer::new(dir, Naming::Padded, limits);
+    let mut writer = ShardWriter::new(dir, Naming::Padded, limits);
     for number in 0..SAMPLES * SHARDS as u64 {
         let uid = Uid(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes());
         writer.pair(&format!("{number:06}"), uid, "png", image, &format!("picture {number}")).unwrap();
@@ -91,7 +91,7 @@ fn an_indexing_that_was_killed_within_a_shard_goes_on_to_the_same_bytes() {
 fn a_text_that_calls_itself_a_picture_is_named_and_the_command_fails() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("set");
-    let mut writer = Writer::new(&dir, Naming::Padded, ShardLimits { samples: 1, ..ShardLimits::USUAL });
+    let mut writer = ShardWriter::new(&dir, Naming::Padded, ShardLimits { samples: 1, ..ShardLimits::USUAL });
     for (number, image) in [&b"a text"[..], b""].into_iter().enumerate() {
         writer.pair(&format!("{number}"), Uid([number as u8; 16]), "jpg", image, "caption").unwrap();
     }

@@ -19,7 +19,7 @@ pub use wire::abi::Ask;
 use wire::{
     Session, exit,
     message::{self, Question, VERSION},
-    words::{self, Kind},
+    words::{self, SaidKind},
 };
 
 use crate::question::Memory;
@@ -68,7 +68,7 @@ pub unsafe fn entry<A: Algorithm>(ask: *const Ask) -> i32 {
     panic::set_hook(Box::new(|info| {
         let text = info.to_string();
         eprintln!("{text}");
-        say(Kind::Panicked, 0, text.as_bytes());
+        say(SaidKind::Panicked, 0, text.as_bytes());
     }));
     let question = question.try_into().map_err(|_| "a message of another size".to_owned());
     let question = question.and_then(|bytes| Question::decode(bytes).map_err(|error| error.to_string()));
@@ -80,14 +80,14 @@ pub unsafe fn entry<A: Algorithm>(ask: *const Ask) -> i32 {
         (question, session) => {
             let why = question.err().or(session.err().map(|error| error.to_string()));
             let why = why.unwrap_or_else(|| format!("an object of wire version {VERSION}, asked in {}", ask.version));
-            say(Kind::Load, 0, why.as_bytes());
+            say(SaidKind::Load, 0, why.as_bytes());
             exit::SAID
         }
     }
 }
 
 /// Says something about the answer.
-pub(crate) fn say(kind: Kind, number: u64, text: &[u8]) {
+pub(crate) fn say(kind: SaidKind, number: u64, text: &[u8]) {
     let words = WORDS.load(Ordering::Relaxed);
     if !words.is_null() {
         // SAFETY: the cell mapped this many bytes for good, and this process has one thread.

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use contract::{
     Algorithm, Error, Tensor,
-    harness::{self, LossAnswer, LossInputs, Moment, Named},
+    harness::{self, LossAnswer, LossInputs, Moment, NamedTensors},
 };
 use numerics::Seed;
 use wire::{
-    Declaration, Place, Session, exit, layout, memory,
-    message::{Kind, Question},
+    Declaration, Session, TensorPlace, exit, layout, memory,
+    message::{Question, QuestionKind},
     words,
 };
 
@@ -54,23 +54,27 @@ impl From<shim::ShimError> for Failure {
 /// Answers a question; gives the cell's exit code.
 pub fn answer<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> i32 {
     let answered = match question.kind {
-        Kind::Declare => declare::<A>(session, question.step),
-        Kind::Loss => lanes::<A>(question, session, memory).map(|()| say(words::Kind::Done, question.step, b"")),
-        Kind::Update | Kind::Publish => {
-            update::<A>(question, session, memory).map(|()| say(words::Kind::Done, question.step, b""))
+        QuestionKind::Declare => declare::<A>(session, question.step),
+        QuestionKind::Loss => {
+            lanes::<A>(question, session, memory).map(|()| say(words::SaidKind::Done, question.step, b""))
         }
-        Kind::Probe | Kind::ProbeBehind => Err(Failure::Session("a probe is no question for an entry".to_owned())),
+        QuestionKind::Update | QuestionKind::Publish => {
+            update::<A>(question, session, memory).map(|()| say(words::SaidKind::Done, question.step, b""))
+        }
+        QuestionKind::Probe | QuestionKind::ProbeBehind => {
+            Err(Failure::Session("a probe is no question for an entry".to_owned()))
+        }
     };
     let (kind, text) = match answered {
         Ok(()) => return exit::ANSWERED,
-        Err(Failure::Config(text)) => (words::Kind::Config, text),
-        Err(Failure::Algorithm(error @ Error::Shape { .. })) => (words::Kind::Shape, error.to_string()),
-        Err(Failure::Algorithm(error)) => (words::Kind::Refused, error.to_string()),
+        Err(Failure::Config(text)) => (words::SaidKind::Config, text),
+        Err(Failure::Algorithm(error @ Error::Shape { .. })) => (words::SaidKind::Shape, error.to_string()),
+        Err(Failure::Algorithm(error)) => (words::SaidKind::Refused, error.to_string()),
         Err(Failure::TooLong(bytes)) => {
-            say(words::Kind::TooLong, bytes as u64, b"");
+            say(words::SaidKind::TooLong, bytes as u64, b"");
             return exit::SAID;
         }
-        Err(Failure::Session(text)) => (words::Kind::Load, text),
+        Err(Failure::Session(text)) => (words::SaidKind::Load, text),
     };
     say(kind, 0, text.as_bytes());
     exit::SAID
@@ -94,7 +98,7 @@ fn declare<A: Algorithm>(session: &Session, step: u64) -> Result<(), Failure> {
     if text.len() > words::TEXT_BYTES {
         return Err(Failure::TooLong(text.len()));
     }
-    say(words::Kind::Declaration, step, &text);
+    say(words::SaidKind::Declaration, step, &text);
     Ok(())
 }
 
@@ -146,7 +150,7 @@ fn loss<A: Algorithm>(
 fn update<A: Algorithm>(question: &Question, session: &Session, memory: Memory) -> Result<(), Failure> {
     let seed = seed(session)?;
     let moment = moment(question, session, &seed)?;
-    let publish = question.kind == Kind::Publish;
+    let publish = question.kind == QuestionKind::Publish;
     let mut inputs = Inputs::new(&session.update_inputs, memory.inputs)?;
     let mut results = Results::new(&session.update_results, memory.results);
     let mut parameters = Vec::new();
@@ -180,12 +184,13 @@ fn update<A: Algorithm>(question: &Question, session: &Session, memory: Memory) 
 }
 
 /// Tensors over the inputs, each taken once.
-struct Inputs(Named);
+struct Inputs(NamedTensors);
 
 impl Inputs {
-    fn new(places: &[Place], memory: &'static [u8]) -> Result<Self, Failure> {
-        let tensor =
-            |place: &Place| Ok((place.name.clone(), shim::view(memory::floats(memory, place), &dimensions(place))?));
+    fn new(places: &[TensorPlace], memory: &'static [u8]) -> Result<Self, Failure> {
+        let tensor = |place: &TensorPlace| {
+            Ok((place.name.clone(), shim::view(memory::floats(memory, place), &dimensions(place))?))
+        };
         Ok(Self(places.iter().map(tensor).collect::<Result<_, Failure>>()?))
     }
 
@@ -194,19 +199,19 @@ impl Inputs {
     }
 
     /// Every tensor whose name starts so, by the rest of its name.
-    fn take_all(&mut self, prefix: &str) -> Named {
+    fn take_all(&mut self, prefix: &str) -> NamedTensors {
         let named = self.0.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
         named.map(|(name, tensor)| (name.to_owned(), tensor.shallow_clone())).collect()
     }
 
     /// A tensor and where its new value goes; nowhere for what is only read.
-    fn place(&mut self, name: &str, results: Option<&mut Results>) -> Result<harness::Place, Failure> {
+    fn place(&mut self, name: &str, results: Option<&mut Results>) -> Result<harness::DoubleBuffer, Failure> {
         let before = self.take(name)?;
         let after = match results {
             Some(results) => Some(shim::view_mut(results.take(name)?, &before.size())?),
             None => None,
         };
-        Ok(harness::Place { before, after })
+        Ok(harness::DoubleBuffer { before, after })
     }
 }
 
@@ -214,7 +219,7 @@ impl Inputs {
 struct Results(BTreeMap<String, &'static mut [f32]>);
 
 impl Results {
-    fn new(places: &[Place], memory: &'static mut [u8]) -> Self {
+    fn new(places: &[TensorPlace], memory: &'static mut [u8]) -> Self {
         Self(memory::into_floats(memory, places))
     }
 
@@ -244,6 +249,6 @@ impl Results {
     }
 }
 
-fn dimensions(place: &Place) -> Vec<i64> {
+fn dimensions(place: &TensorPlace) -> Vec<i64> {
     place.shape.iter().map(|length| *length as i64).collect()
 }

@@ -28,7 +28,7 @@ pub struct Child {
 
 /// How a child ended, and what it used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct ChildExit {
     /// The raw wait status.
     pub status: i32,
     /// CPU time, user and system, in microseconds.
@@ -88,7 +88,7 @@ pub fn fork(threads: &Threads) -> io::Result<Fork> {
 
 impl Child {
     /// Waits for the end, at most so many seconds; then ends the child itself.
-    pub fn wait(self, seconds: u64) -> io::Result<Ended> {
+    pub fn wait(self, seconds: u64) -> io::Result<ChildExit> {
         let limit = Timespec { tv_sec: i64::try_from(seconds).unwrap_or(i64::MAX), tv_nsec: 0 };
         let ready = loop {
             match poll(&mut [PollFd::new(&self.handle, PollFlags::IN)], Some(&limit)) {
@@ -104,7 +104,7 @@ impl Child {
     }
 }
 
-pub(crate) fn reap(pid: Pid, stalled: bool) -> io::Result<Ended> {
+pub(crate) fn reap(pid: Pid, stalled: bool) -> io::Result<ChildExit> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is a value of that type.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -120,7 +120,7 @@ pub(crate) fn reap(pid: Pid, stalled: bool) -> io::Result<Ended> {
         }
     }
     let micros = |time: libc::timeval| time.tv_sec.cast_unsigned() * 1_000_000 + time.tv_usec.cast_unsigned();
-    Ok(Ended {
+    Ok(ChildExit {
         status,
         cpu_micros: micros(usage.ru_utime) + micros(usage.ru_stime),
         max_rss_kib: usage.ru_maxrss.cast_unsigned(),

@@ -14,7 +14,7 @@ use std::{
 use libc::c_long;
 use wire::{
     exit::SAID,
-    words::{self, Kind},
+    words::{self, SaidKind},
 };
 
 use crate::{fork::exit_now, lock::VVAR, object};
@@ -62,7 +62,7 @@ pub fn inputs(memory: &'static [u8]) {
 }
 
 /// Says something about the answer; nothing in a process that has no words.
-pub fn say(kind: Kind, number: u64, text: &[u8]) {
+pub fn say(kind: SaidKind, number: u64, text: &[u8]) {
     let memory = WORDS.load(Ordering::Relaxed);
     if !memory.is_null() {
         // SAFETY: `words` was given a mapping of this size for good; this process has one thread, and a handler
@@ -71,7 +71,7 @@ pub fn say(kind: Kind, number: u64, text: &[u8]) {
     }
 }
 
-fn end(kind: Kind, number: u64) -> ! {
+fn end(kind: SaidKind, number: u64) -> ! {
     say(kind, number, b"");
     exit_now(SAID)
 }
@@ -83,7 +83,7 @@ extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, context: *mut libc::c_voi
     let arguments = [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX].map(|r| register(context, r));
     match answer(number, arguments) {
         Some(result) => set_register(context, libc::REG_RAX, result),
-        None => end(Kind::Call, number.cast_unsigned()),
+        None => end(SaidKind::Call, number.cast_unsigned()),
     }
 }
 
@@ -105,7 +105,7 @@ fn answer(number: c_long, [a, b, c]: [i64; 3]) -> Option<i64> {
         }
         libc::SYS_mremap => Some(i64::from(-libc::ENOMEM)),
         libc::SYS_futex => Some(futex(a, b, c)),
-        libc::SYS_tgkill => end(Kind::Raised, c.cast_unsigned()),
+        libc::SYS_tgkill => end(SaidKind::Raised, c.cast_unsigned()),
         _ => None,
     }
 }
@@ -144,11 +144,11 @@ fn futex(word: i64, operation: i64, expected: i64) -> i64 {
         libc::FUTEX_WAIT | libc::FUTEX_WAIT_BITSET => {
             // SAFETY: the word that the cell would wait on; if it is not there, this faults in the cell.
             if unsafe { (word as usize as *const i32).read_volatile() } == expected as i32 {
-                end(Kind::Waits, libc::SYS_futex.cast_unsigned())
+                end(SaidKind::Waits, libc::SYS_futex.cast_unsigned())
             }
             i64::from(-libc::EAGAIN)
         }
-        _ => end(Kind::Call, libc::SYS_futex.cast_unsigned()),
+        _ => end(SaidKind::Call, libc::SYS_futex.cast_unsigned()),
     }
 }
 
@@ -183,18 +183,18 @@ extern "C" fn fault(_: i32, info: *mut libc::siginfo_t, context: *mut libc::c_vo
         exit_now(wire::exit::FAULT);
     }
     if VVAR.iter().any(|range| range.holds(address)) {
-        end(Kind::Clock, 0);
+        end(SaidKind::Clock, 0);
     }
     if register(context, libc::REG_TRAPNO) == GENERAL_PROTECTION && reads_clock(context) {
-        end(Kind::Clock, 0);
+        end(SaidKind::Clock, 0);
     }
     if in_inputs && register(context, libc::REG_ERR) & WRITE != 0 {
-        end(Kind::WroteInput, input as u64);
+        end(SaidKind::WroteInput, input as u64);
     }
     if address.abs_diff(stack) < 1 << 16 {
-        end(Kind::Stack, 0);
+        end(SaidKind::Stack, 0);
     }
-    end(Kind::Fault, address as u64)
+    end(SaidKind::Fault, address as u64)
 }
 
 /// Whether the instruction that failed is `rdtsc` or `rdtscp`.

@@ -7,9 +7,9 @@
 use std::ffi::{CStr, CString};
 
 use wire::{
-    abi::{Answer, Ask, SYMBOL},
+    abi::{AnswerFunction, Ask, SYMBOL},
     exit::SAID,
-    words::Kind,
+    words::SaidKind,
 };
 
 use crate::handlers::say;
@@ -32,7 +32,7 @@ pub fn answer(ask: &Ask) -> i32 {
     }
     // SAFETY: the interface of an entry; a function of another type can harm nobody but this process.
     unsafe {
-        let function: Answer = std::mem::transmute::<*mut libc::c_void, Answer>(function);
+        let function: AnswerFunction = std::mem::transmute::<*mut libc::c_void, AnswerFunction>(function);
         function(ask)
     }
 }
@@ -44,6 +44,6 @@ fn refused() -> i32 {
         let text = libc::dlerror();
         if text.is_null() { c"the loader gives no reason" } else { CStr::from_ptr(text) }
     };
-    say(Kind::Load, 0, text.to_bytes());
+    say(SaidKind::Load, 0, text.to_bytes());
     SAID
 }

@@ -30,7 +30,7 @@ pub enum On {
 }
 
 /// A call of the kernel's, on what, and what for.
-pub type Call = (c_long, On, &'static str);
+pub type KernelCall = (c_long, On, &'static str);
 
 /// What happens to a call that is not on the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Profile {
     /// Limits from the first instruction on, and what for.
     pub limits: &'static [(crate::spawn::Limit, u64, &'static str)],
     /// The kernel's list.
-    pub calls: &'static [Call],
+    pub calls: &'static [KernelCall],
     /// What becomes of all others.
     pub otherwise: Otherwise,
     /// What the process's own handler answers in the kernel's place, without any right of its own.
@@ -140,7 +140,7 @@ pub const COMPILER: Profile = Profile {
     answered: &[],
 };
 
-const COMPILER_CALLS: &[Call] = &[
+const COMPILER_CALLS: &[KernelCall] = &[
     (libc::SYS_read, On::Any, "files"),
     (libc::SYS_pread64, On::Any, "files"),
     (libc::SYS_readv, On::Any, "files"),

@@ -13,12 +13,12 @@ use wire::{
     abi::Ask,
     descriptor, exit,
     memory::{self, Mapping},
-    message::{self, Kind, MessageError, Question, Report, VERSION},
+    message::{self, MessageError, Question, QuestionKind, Report, VERSION},
     words,
 };
 
 use crate::{
-    fork::{self, Ended, Fork, exit_now, fork},
+    fork::{self, ChildExit, Fork, exit_now, fork},
     handlers,
     lock::{Limits, LockError, Ready},
     pages,
@@ -100,7 +100,8 @@ impl Server {
             Fork::Child => self.cell(question),
             Fork::Parent(cell) => {
                 let seconds = wire::limits::wall_seconds(u64::from(question.cpu_seconds));
-                let Ended { status, cpu_micros, max_rss_kib, stalled } = cell.wait(seconds).map_err(system("wait"))?;
+                let ChildExit { status, cpu_micros, max_rss_kib, stalled } =
+                    cell.wait(seconds).map_err(system("wait"))?;
                 let (sequence, landlock) = (question.sequence, self.ready.landlock());
                 Ok(Report { sequence, status, cpu_micros, max_rss_kib, stalled, threads: 1, landlock })
             }
@@ -115,9 +116,9 @@ impl Server {
         let arenas = question.inputs_bytes + question.results_bytes + u64::from(question.session_bytes);
         let memory_bytes = arenas + (u64::from(question.memory_mib) << 20);
         let limits = Limits { cpu_seconds: u64::from(question.cpu_seconds), memory_bytes };
-        let probe = matches!(question.kind, Kind::Probe | Kind::ProbeBehind);
+        let probe = matches!(question.kind, QuestionKind::Probe | QuestionKind::ProbeBehind);
         let entry = if probe { descriptor::PROBE } else { descriptor::ENTRY };
-        self.locked(limits, entry, question.kind != Kind::ProbeBehind);
+        self.locked(limits, entry, question.kind != QuestionKind::ProbeBehind);
         self.ready.leave(ask, &told, self.answer)
     }
 
@@ -131,7 +132,7 @@ impl Server {
 /// Ends a cell that could not be locked, before anything of an entry was looked at.
 fn unlocked(why: &str) -> ! {
     eprintln!("worker: {why}");
-    handlers::say(words::Kind::Lock, 0, why.as_bytes());
+    handlers::say(words::SaidKind::Lock, 0, why.as_bytes());
     fork::end_unlocked()
 }
 
@@ -157,9 +158,9 @@ fn map(question: &Question) -> Result<Ask, ServerError> {
         words_bytes: bytes,
     };
     let arenas = match question.kind {
-        Kind::Declare | Kind::Probe | Kind::ProbeBehind => return Ok(ask),
-        Kind::Loss => (descriptor::LOSS_INPUTS, descriptor::LOSS_RESULTS),
-        Kind::Update | Kind::Publish => (descriptor::UPDATE_INPUTS, descriptor::UPDATE_RESULTS),
+        QuestionKind::Declare | QuestionKind::Probe | QuestionKind::ProbeBehind => return Ok(ask),
+        QuestionKind::Loss => (descriptor::LOSS_INPUTS, descriptor::LOSS_RESULTS),
+        QuestionKind::Update | QuestionKind::Publish => (descriptor::UPDATE_INPUTS, descriptor::UPDATE_RESULTS),
     };
     let inputs = memory::view(started_with(arenas.0), question.inputs_bytes as usize).map_err(system("inputs"))?;
     handlers::inputs(inputs);

@@ -19,8 +19,8 @@ use rustix::{
 use seccompiler::BpfProgram;
 
 use crate::{
-    fork::{Ended, reap},
-    view::{self, View},
+    fork::{ChildExit, reap},
+    view::{self, Mounts},
 };
 
 /// Everything that decides how a program starts.
@@ -39,7 +39,7 @@ pub struct Program {
     /// A Landlock ruleset to enter, where there is one.
     pub landlock: Option<OwnedFd>,
     /// A root of its own with a few folders, where there is one.
-    pub view: Option<View>,
+    pub view: Option<Mounts>,
     /// The folder to start in; the parent's where none is named.
     pub folder: Option<CString>,
     /// A filter of system calls that holds from the start; it must allow `execve`.
@@ -126,14 +126,14 @@ impl Started {
 
     /// Ends every process of its session, then it, and gives its raw wait status: for where it has no namespace that
     /// would take them with it.
-    pub fn end_group(self) -> io::Result<Ended> {
+    pub fn end_group(self) -> io::Result<ChildExit> {
         // The group may be gone already, which is what is wanted.
         rustix::process::kill_process_group(self.pid, Signal::KILL).ok();
         self.end()
     }
 
     /// Ends it and gives its raw wait status, and what it and all that it waited for have used.
-    pub fn end(self) -> io::Result<Ended> {
+    pub fn end(self) -> io::Result<ChildExit> {
         let pid = self.pid;
         std::mem::forget(self);
         end(pid)
@@ -147,7 +147,7 @@ impl Drop for Started {
     }
 }
 
-fn end(pid: Pid) -> io::Result<Ended> {
+fn end(pid: Pid) -> io::Result<ChildExit> {
     // A process that has ended but was not reaped can still be signalled: no other one has its number.
     kill_process(pid, Signal::KILL)?;
     reap(pid, false)

@@ -16,7 +16,7 @@ use rustix::{
     process::{PidfdFlags, pidfd_open},
 };
 
-use crate::{Namespaces, Program, Started, fence, filter, fork::Ended, profile::Profile, view::View};
+use crate::{Namespaces, Program, Started, fence, filter, fork::ChildExit, profile::Profile, view::Mounts};
 
 /// What to run, and what it may see.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Tool<'_> {
         // As the first process of a namespace it takes all that it started with it.
         let alone = started.namespaces() == Namespaces::Own;
         let ended = if stopped.is_some() || !alone { started.end_group() } else { started.end() }.map_err(failed)?;
-        let Ended { status, cpu_micros, .. } = ended;
+        let ChildExit { status, cpu_micros, .. } = ended;
         Ok(ToolOutput { status, cpu_micros, output, stopped, walls: Walls { view, landlock } })
     }
 
@@ -145,7 +145,7 @@ impl Tool<'_> {
             descriptors: vec![null.into(), written.try_clone().map_err(failed)?, written],
             limits: self.profile.limits.iter().map(|(limit, value, _)| (*limit, *value)).collect(),
             landlock: fence::domain(&readable, &self.writable)?,
-            view: Some(View::new(self.staging, &self.readable, &self.writable).map_err(failed)?),
+            view: Some(Mounts::new(self.staging, &self.readable, &self.writable).map_err(failed)?),
             folder: Some(text(self.folder.as_os_str().as_bytes())?),
             filter: Some(filter::build(self.profile)?),
         })

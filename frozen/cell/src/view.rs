@@ -15,7 +15,7 @@ use std::{
 
 /// What a child mounts, prepared before the clone: it must not allocate.
 #[derive(Debug)]
-pub struct View {
+pub struct Mounts {
     /// An empty folder to make the root in.
     staging: CString,
     /// Folders to create below it, parents first.
@@ -47,7 +47,7 @@ struct Attributes {
 const READ_ONLY: u64 = 0x1;
 const NO_SUID: u64 = 0x2;
 
-impl View {
+impl Mounts {
     /// Plans a root with these folders; `staging` must be an empty folder outside of all of them.
     ///
     /// Links on the way to a folder are followed, and the folder stands at both paths.
@@ -100,7 +100,7 @@ fn plain(path: &Path) -> bool {
 /// Makes the root and enters it: in a child with a mount namespace of its own, before it executes anything. False
 /// where a step fails, with `errno`.
 #[must_use]
-pub fn enter(view: &View) -> bool {
+pub fn enter(view: &Mounts) -> bool {
     let root = view.staging.as_ptr();
     // SAFETY: system calls on texts that the parent prepared; the namespace belongs to this process alone.
     unsafe {

@@ -15,12 +15,12 @@ const NORM_EPSILON: f64 = 1e-5;
 pub struct Missing(pub String);
 
 /// Tensors by open_clip's names, below a prefix.
-pub(crate) struct Names<'a> {
+pub(crate) struct PrefixedTensors<'a> {
     pub tensors: &'a BTreeMap<String, Tensor>,
     pub prefix: String,
 }
 
-impl Names<'_> {
+impl PrefixedTensors<'_> {
     /// Shares the tensor of a name: what is written to it is seen by who holds it.
     pub fn take(&self, name: &str) -> Result<Tensor, Missing> {
         let name = format!("{}{name}", self.prefix);
@@ -40,7 +40,7 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    pub fn take(names: &Names) -> Result<Self, Missing> {
+    pub fn take(names: &PrefixedTensors) -> Result<Self, Missing> {
         Ok(Self { weight: names.take("weight")?, bias: names.take("bias")? })
     }
 
@@ -83,7 +83,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    pub fn take(names: &Names, style: Style) -> Result<Self, Missing> {
+    pub fn take(names: &PrefixedTensors, style: Style) -> Result<Self, Missing> {
         let linear = |name: &str| {
             Ok::<_, Missing>(Linear {
                 weight: names.take(&format!("{name}weight"))?,

@@ -21,7 +21,7 @@ use tch::{TchError, Tensor};
 pub use values::{NamedValues, Values, ValuesError};
 
 use crate::{
-    block::{Missing, Names},
+    block::{Missing, PrefixedTensors},
     towers::{Text, Vision},
 };
 
@@ -111,7 +111,7 @@ impl Clip {
 
     /// Builds a model of tensors whose shapes are known to be right.
     fn assemble(config: &ModelConfig, parameters: BTreeMap<String, Tensor>) -> Result<Self, Missing> {
-        let names = Names { tensors: &parameters, prefix: String::new() };
+        let names = PrefixedTensors { tensors: &parameters, prefix: String::new() };
         Ok(Self {
             vision: Vision::take(config, &names)?,
             text: Text::take(config, &names)?,

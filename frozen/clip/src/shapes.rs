@@ -7,7 +7,7 @@ use crate::ModelConfig;
 
 /// What a parameter is, as far as an optimizer may care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum WeightKind {
     /// A weight of a linear map.
     Matrix,
     /// An added vector.
@@ -35,7 +35,7 @@ pub struct TensorShape {
     /// open_clip's name.
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: WeightKind,
     /// Lengths of its dimensions.
     pub shape: Vec<usize>,
     /// What it is drawn from.
@@ -76,13 +76,13 @@ pub fn shapes(config: &ModelConfig) -> Vec<TensorShape> {
 struct List(Vec<TensorShape>);
 
 impl List {
-    fn add(&mut self, name: impl Into<String>, kind: Kind, shape: &[usize], law: Distribution) {
+    fn add(&mut self, name: impl Into<String>, kind: WeightKind, shape: &[usize], law: Distribution) {
         self.0.push(TensorShape { name: name.into(), kind, shape: shape.to_vec(), law });
     }
 
     fn norm(&mut self, name: &str, width: usize) {
-        self.add(format!("{name}.weight"), Kind::Norm, &[width], Distribution::Constant(1.0));
-        self.add(format!("{name}.bias"), Kind::Norm, &[width], Distribution::Constant(0.0));
+        self.add(format!("{name}.weight"), WeightKind::Norm, &[width], Distribution::Constant(1.0));
+        self.add(format!("{name}.bias"), WeightKind::Norm, &[width], Distribution::Constant(0.0));
     }
 
     /// A pre-norm block; `laws` are those of its four matrices, inwards first.
@@ -92,8 +92,8 @@ impl List {
         self.norm(&format!("{prefix}.ln_2"), width);
         let mut map =
             |name: &str, suffix: &str, rows: usize, columns: usize, weight: Distribution, bias: Distribution| {
-                self.add(format!("{prefix}.{name}{suffix}weight"), Kind::Matrix, &[rows, columns], weight);
-                self.add(format!("{prefix}.{name}{suffix}bias"), Kind::Bias, &[rows], bias);
+                self.add(format!("{prefix}.{name}{suffix}weight"), WeightKind::Matrix, &[rows, columns], weight);
+                self.add(format!("{prefix}.{name}{suffix}bias"), WeightKind::Bias, &[rows], bias);
             };
         map("attn.in_proj", "_", 3 * width, width, in_proj, Distribution::Constant(0.0));
         map("attn.out_proj", ".", width, width, out_proj, Distribution::Constant(0.0));
@@ -112,11 +112,11 @@ fn vision(config: &ModelConfig, list: &mut List) {
     let (width, patch, hidden) = (vision.width, vision.patch_size, vision.hidden());
     let scale = Distribution::Normal(inverse_root(width));
     let tokens = vision.grid() * vision.grid() + 1;
-    list.add("visual.class_embedding", Kind::Embedding, &[width], scale);
-    list.add("visual.positional_embedding", Kind::Embedding, &[tokens, width], scale);
-    list.add("visual.proj", Kind::Matrix, &[width, config.embed_dim], scale);
+    list.add("visual.class_embedding", WeightKind::Embedding, &[width], scale);
+    list.add("visual.positional_embedding", WeightKind::Embedding, &[tokens, width], scale);
+    list.add("visual.proj", WeightKind::Matrix, &[width, config.embed_dim], scale);
     let conv = Distribution::Uniform(inverse_root(3 * patch * patch));
-    list.add("visual.conv1.weight", Kind::Matrix, &[width, 3, patch, patch], conv);
+    list.add("visual.conv1.weight", WeightKind::Matrix, &[width, 3, patch, patch], conv);
     list.norm("visual.ln_pre", width);
     list.norm("visual.ln_post", width);
     // Glorot and Bengio's bound over fan-in plus fan-out of the joint projection; then fan-in alone.
@@ -129,9 +129,14 @@ fn vision(config: &ModelConfig, list: &mut List) {
 fn text(config: &ModelConfig, list: &mut List) {
     let text = &config.text_cfg;
     let (width, hidden) = (text.width, text.hidden());
-    list.add("positional_embedding", Kind::Embedding, &[text.context_length, width], Distribution::Normal(0.01));
-    list.add(TOKEN_EMBEDDING, Kind::Embedding, &[text.vocab_size, width], Distribution::Normal(0.02));
-    list.add("text_projection", Kind::Matrix, &[width, config.embed_dim], Distribution::Normal(inverse_root(width)));
+    list.add("positional_embedding", WeightKind::Embedding, &[text.context_length, width], Distribution::Normal(0.01));
+    list.add(TOKEN_EMBEDDING, WeightKind::Embedding, &[text.vocab_size, width], Distribution::Normal(0.02));
+    list.add(
+        "text_projection",
+        WeightKind::Matrix,
+        &[width, config.embed_dim],
+        Distribution::Normal(inverse_root(width)),
+    );
     list.norm("ln_final", width);
     let residual = inverse_root(width) * inverse_root(2 * text.layers);
     let laws = [inverse_root(width), residual, inverse_root(2 * width), residual];

@@ -7,7 +7,7 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::{
     ModelConfig,
-    block::{Block, Missing, Names, Norm, Style, unit_rows},
+    block::{Block, Missing, Norm, PrefixedTensors, Style, unit_rows},
 };
 
 /// The image tower.
@@ -25,7 +25,7 @@ pub(crate) struct Vision {
 }
 
 impl Vision {
-    pub fn take(config: &ModelConfig, names: &Names) -> Result<Self, Missing> {
+    pub fn take(config: &ModelConfig, names: &PrefixedTensors) -> Result<Self, Missing> {
         let vision = &config.vision_cfg;
         let style = Style { heads: vision.heads(), causal: false, quick_gelu: config.quick_gelu };
         let names = names.below("visual");
@@ -75,7 +75,7 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    pub fn take(config: &ModelConfig, names: &Names) -> Result<Self, Missing> {
+    pub fn take(config: &ModelConfig, names: &PrefixedTensors) -> Result<Self, Missing> {
         let style = Style { heads: config.text_cfg.heads, causal: true, quick_gelu: config.quick_gelu };
         Ok(Self {
             positional_embedding: names.take("positional_embedding")?,
@@ -103,6 +103,6 @@ impl Text {
     }
 }
 
-fn blocks(names: &Names, layers: usize, style: Style) -> Result<Vec<Block>, Missing> {
+fn blocks(names: &PrefixedTensors, layers: usize, style: Style) -> Result<Vec<Block>, Missing> {
     (0..layers).map(|layer| Block::take(&names.below(&format!("transformer.resblocks.{layer}")), style)).collect()
 }

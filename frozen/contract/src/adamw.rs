@@ -32,14 +32,14 @@ mod tests {
     use super::*;
     use crate::{
         Error, ParameterKind, ParameterShape,
-        harness::{Place, parameter},
+        harness::{DoubleBuffer, parameter},
     };
 
     fn of(value: &[f64], gradient: Option<&[f64]>, slots: &[&str]) -> Parameter {
         let shape = ParameterShape { name: "w".into(), kind: ParameterKind::Matrix, shape: vec![value.len()] };
-        let zeros = || Place::new(Tensor::from_slice(&vec![0.0; value.len()])).unwrap();
+        let zeros = || DoubleBuffer::new(Tensor::from_slice(&vec![0.0; value.len()])).unwrap();
         let slots: BTreeMap<_, _> = slots.iter().map(|&name| (name.to_owned(), zeros())).collect();
-        parameter(shape, Place::new(Tensor::from_slice(value)).unwrap(), gradient.map(Tensor::from_slice), slots)
+        parameter(shape, DoubleBuffer::new(Tensor::from_slice(value)).unwrap(), gradient.map(Tensor::from_slice), slots)
     }
 
     fn numbers(tensor: &Tensor) -> Vec<f64> {

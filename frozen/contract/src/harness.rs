@@ -14,7 +14,7 @@ pub use wire::session::{Declaration, Learnable};
 use crate::{Algorithm, Batch, Error, Parameter, ParameterShape, Parameters, Progress, Result, SampleRows, parameters};
 
 /// Tensors by name.
-pub type Named = BTreeMap<String, Tensor>;
+pub type NamedTensors = BTreeMap<String, Tensor>;
 
 /// What every question of a step has in common.
 #[derive(Debug, Clone, Copy)]
@@ -50,11 +50,11 @@ pub struct LossInputs {
     /// `[B, D]`.
     pub text: Tensor,
     /// By declared name.
-    pub learnables: Named,
+    pub learnables: NamedTensors,
     /// `[B, ..]` each, before the step.
-    pub columns: Named,
+    pub columns: NamedTensors,
     /// By declared name.
-    pub globals: Named,
+    pub globals: NamedTensors,
 }
 
 /// What one lane's `loss` comes to. Every tensor is contiguous and needs no grad.
@@ -67,11 +67,11 @@ pub struct LossAnswer {
     /// `[B, D]`, likewise.
     pub text: Tensor,
     /// Likewise, by declared name.
-    pub learnables: Named,
+    pub learnables: NamedTensors,
     /// New values of every column at the lane's rows, `[R, ..]`.
-    pub rows: Named,
+    pub rows: NamedTensors,
     /// Every declared loss diagnostic, `[R]`.
-    pub diagnostics: Named,
+    pub diagnostics: NamedTensors,
 }
 
 /// Asks `loss` of one lane and takes the gradients.
@@ -86,11 +86,11 @@ pub fn loss<A: Algorithm>(
     inputs: &LossInputs,
 ) -> Result<LossAnswer> {
     let progress = moment.open("loss", &[moment.step, lane]);
-    let constant = |tensors: &Named| -> Named {
+    let constant = |tensors: &NamedTensors| -> NamedTensors {
         tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
     };
     let (image, text) = (leaf(&inputs.image)?, leaf(&inputs.text)?);
-    let learnables: Named =
+    let learnables: NamedTensors =
         inputs.learnables.iter().map(|(name, tensor)| Ok((name.clone(), leaf(tensor)?))).collect::<Result<_>>()?;
     let mut leaves = vec![image.shallow_clone(), text.shallow_clone()];
     leaves.extend(learnables.values().map(Tensor::shallow_clone));
@@ -137,7 +137,10 @@ pub fn whole<A: Algorithm>(
 impl LossAnswer {
     /// The answer for the rows of both.
     fn joined(&self, right: &Self) -> Result<Self> {
-        let both = |left: &Named, right: &Named, join: fn(&Tensor, &Tensor) -> Result<Tensor>| -> Result<Named> {
+        let both = |left: &NamedTensors,
+                    right: &NamedTensors,
+                    join: fn(&Tensor, &Tensor) -> Result<Tensor>|
+         -> Result<NamedTensors> {
             left.iter().zip(right.values()).map(|((name, a), b)| Ok((name.clone(), join(a, b)?))).collect()
         };
         let add = |a: &Tensor, b: &Tensor| Ok(a.f_add(b)?);
@@ -176,28 +179,28 @@ fn plain(tensor: &Tensor) -> Result<Tensor> {
     Ok(tensor.f_detach()?.f_contiguous()?)
 }
 
-fn all(tensors: Named) -> Result<Named> {
+fn all(tensors: NamedTensors) -> Result<NamedTensors> {
     tensors.into_iter().map(|(name, tensor)| Ok((name, plain(&tensor)?))).collect()
 }
 
 /// A tensor of the trainer: its value before the question, and the memory that takes the new one.
 #[derive(Debug)]
-pub struct Place {
+pub struct DoubleBuffer {
     /// The value before; never written.
     pub before: Tensor,
     /// Where the new value goes, of the same shape; none makes the place read-only.
     pub after: Option<Tensor>,
 }
 
-impl Place {
+impl DoubleBuffer {
     /// A place with memory of its own for the new value.
     pub fn new(before: Tensor) -> Result<Self> {
         let after = Some(before.f_zeros_like()?);
         Ok(Self { before, after })
     }
 
-    fn open(self) -> parameters::Place {
-        parameters::Place::new(self.before, self.after)
+    fn open(self) -> parameters::TrackedBuffer {
+        parameters::TrackedBuffer::new(self.before, self.after)
     }
 }
 
@@ -205,9 +208,9 @@ impl Place {
 #[must_use]
 pub fn parameter(
     shape: ParameterShape,
-    value: Place,
+    value: DoubleBuffer,
     gradient: Option<Tensor>,
-    slots: BTreeMap<String, Place>,
+    slots: BTreeMap<String, DoubleBuffer>,
 ) -> Parameter {
     let slots = slots.into_iter().map(|(name, place)| (name, place.open())).collect();
     Parameter::new(shape, value.open(), gradient, slots)
@@ -215,7 +218,7 @@ pub fn parameter(
 
 /// All that `update` or `publish` gets, in the order of [`Setup::trained`]; `publish` reports no diagnostics.
 #[must_use]
-pub fn parameters(all: Vec<Parameter>, globals: BTreeMap<String, Place>, diagnostics: &[String]) -> Parameters {
+pub fn parameters(all: Vec<Parameter>, globals: BTreeMap<String, DoubleBuffer>, diagnostics: &[String]) -> Parameters {
     let globals = globals.into_iter().map(|(name, place)| (name, place.open())).collect();
     Parameters::new(all, globals, diagnostics)
 }

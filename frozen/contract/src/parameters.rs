@@ -11,15 +11,15 @@ const LEARNABLE: &str = "learnables.";
 const NO_GRADIENT: &str = "there is no gradient in `publish`";
 const READ_ONLY: &str = "`publish` sets values of parameters and nothing else";
 
-/// A tensor of the trainer: what it was, and where a new value goes.
+/// A tensor of the trainer: what it was, where a new value goes, and whether one was set.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TrackedBuffer {
     before: Tensor,
     after: Option<Tensor>,
     written: bool,
 }
 
-impl Place {
+impl TrackedBuffer {
     /// A place whose new value goes to `after`, of the same shape; read-only where there is none.
     pub(crate) fn new(before: Tensor, after: Option<Tensor>) -> Self {
         Self { before, after, written: false }
@@ -74,17 +74,17 @@ pub(crate) fn fresh(tensor: &Tensor) -> Result<Tensor> {
 #[derive(Debug)]
 pub struct Parameter {
     shape: ParameterShape,
-    pub(crate) value: Place,
+    pub(crate) value: TrackedBuffer,
     pub(crate) gradient: Option<Tensor>,
-    pub(crate) slots: BTreeMap<String, Place>,
+    pub(crate) slots: BTreeMap<String, TrackedBuffer>,
 }
 
 impl Parameter {
     pub(crate) fn new(
         shape: ParameterShape,
-        value: Place,
+        value: TrackedBuffer,
         gradient: Option<Tensor>,
-        slots: BTreeMap<String, Place>,
+        slots: BTreeMap<String, TrackedBuffer>,
     ) -> Self {
         Self { shape, value, gradient, slots }
     }
@@ -169,7 +169,7 @@ impl Parameter {
 
     fn finish(&mut self) -> Result<()> {
         self.value.finish()?;
-        self.slots.values_mut().try_for_each(Place::finish)
+        self.slots.values_mut().try_for_each(TrackedBuffer::finish)
     }
 }
 
@@ -177,12 +177,12 @@ impl Parameter {
 #[derive(Debug)]
 pub struct Parameters {
     all: Vec<Parameter>,
-    globals: BTreeMap<String, Place>,
+    globals: BTreeMap<String, TrackedBuffer>,
     diagnostics: BTreeMap<String, Option<f32>>,
 }
 
 impl Parameters {
-    pub(crate) fn new(all: Vec<Parameter>, globals: BTreeMap<String, Place>, diagnostics: &[String]) -> Self {
+    pub(crate) fn new(all: Vec<Parameter>, globals: BTreeMap<String, TrackedBuffer>, diagnostics: &[String]) -> Self {
         let diagnostics = diagnostics.iter().map(|name| (name.clone(), None)).collect();
         Self { all, globals, diagnostics }
     }
@@ -254,7 +254,7 @@ impl Parameters {
     /// Completes what was not set with the old values, and gives the diagnostics.
     pub(crate) fn finish(&mut self) -> Result<BTreeMap<String, f32>> {
         self.all.iter_mut().try_for_each(Parameter::finish)?;
-        self.globals.values_mut().try_for_each(Place::finish)?;
+        self.globals.values_mut().try_for_each(TrackedBuffer::finish)?;
         let diagnostics = self.diagnostics.iter().map(|(name, value)| match value {
             Some(value) => Ok((name.clone(), *value)),
             None => Err(Error::Diagnostic { name: name.clone(), found: "not reported" }),
@@ -288,8 +288,8 @@ mod tests {
         Tensor::full([2, 3], value, (Kind::Float, Device::Cpu))
     }
 
-    fn place(value: f64, read_only: bool) -> Place {
-        Place::new(full(value), (!read_only).then(|| full(-1.0)))
+    fn place(value: f64, read_only: bool) -> TrackedBuffer {
+        TrackedBuffer::new(full(value), (!read_only).then(|| full(-1.0)))
     }
 
     /// Parameters as `update` sees them, or as `publish` does.
@@ -328,7 +328,7 @@ mod tests {
         parameters.learnable_mut("s").unwrap().set(&full(4.0)).unwrap();
         parameters.report("norm", 0.25).unwrap();
         assert_eq!(parameters.finish().unwrap(), [("norm".to_owned(), 0.25)].into());
-        let after = |place: &Place| first(place.after.as_ref().unwrap());
+        let after = |place: &TrackedBuffer| first(place.after.as_ref().unwrap());
         let found: Vec<_> = parameters.iter().map(|p| (after(&p.value), after(&p.slots["ema"]))).collect();
         assert_eq!(found, [(1.0, 5.0), (4.0, 5.0)]);
         assert_eq!(after(&parameters.globals["count"]), 9.0);

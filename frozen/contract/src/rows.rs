@@ -12,13 +12,13 @@ use crate::{Error, Result, parameters::fresh};
 /// this one, is not seen before the next step. Writing reaches this lane's own rows.
 #[derive(Debug)]
 pub struct SampleRows {
-    columns: BTreeMap<String, Column>,
+    columns: BTreeMap<String, ColumnTensors>,
     diagnostics: BTreeMap<String, Option<Tensor>>,
     anchors: i64,
 }
 
 #[derive(Debug)]
-struct Column {
+struct ColumnTensors {
     /// `[B, ..]`, before the step.
     before: Tensor,
     /// `[R, ..]`, where they were set.
@@ -27,7 +27,7 @@ struct Column {
 
 impl SampleRows {
     pub(crate) fn new(columns: BTreeMap<String, Tensor>, diagnostics: &[String], rows: &Range<usize>) -> Self {
-        let columns = columns.into_iter().map(|(name, before)| (name, Column { before, after: None })).collect();
+        let columns = columns.into_iter().map(|(name, before)| (name, ColumnTensors { before, after: None })).collect();
         let diagnostics = diagnostics.iter().map(|name| (name.clone(), None)).collect();
         Self { columns, diagnostics, anchors: rows.len() as i64 }
     }

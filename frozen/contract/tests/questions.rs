@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use contract::{
     Algorithm, Batch, Device, Error, Kind, ParameterKind, ParameterShape, Parameters, Progress, Result, SampleRows,
     Setup, State, Tensor, bail,
-    harness::{self, Declaration, LossInputs, Moment, Named, Place, Seed},
+    harness::{self, Declaration, DoubleBuffer, LossInputs, Moment, NamedTensors, Seed},
 };
 
 /// Answers in the way that a test names.
@@ -64,9 +64,9 @@ fn inputs() -> LossInputs {
     LossInputs {
         image: float(&values).view([8, 3]),
         text: float(&values).view([8, 3]) - 0.5,
-        learnables: Named::from([("scale".into(), Tensor::from(2.0f32)), ("unused".into(), float(&[1.0; 3]))]),
-        columns: Named::from([("seen".into(), float(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]))]),
-        globals: Named::from([("count".into(), Tensor::from(7.0f32))]),
+        learnables: NamedTensors::from([("scale".into(), Tensor::from(2.0f32)), ("unused".into(), float(&[1.0; 3]))]),
+        columns: NamedTensors::from([("seen".into(), float(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]))]),
+        globals: NamedTensors::from([("count".into(), Tensor::from(7.0f32))]),
     }
 }
 
@@ -128,9 +128,9 @@ fn update_fills_every_place() {
     let values = [float(&[1.0, 2.0]), Tensor::from(2.0f32), float(&[1.0; 3])];
     let all = setup.trained(&declaration).into_iter().zip(values).map(|(shape, value)| {
         let gradient = value.ones_like();
-        harness::parameter(shape, Place::new(value).unwrap(), Some(gradient), BTreeMap::new())
+        harness::parameter(shape, DoubleBuffer::new(value).unwrap(), Some(gradient), BTreeMap::new())
     });
-    let count = Place { before: Tensor::from(7.0f32), after: Some(Tensor::from(0.0f32)) };
+    let count = DoubleBuffer { before: Tensor::from(7.0f32), after: Some(Tensor::from(0.0f32)) };
     let seen = count.after.as_ref().unwrap().shallow_clone();
     let mut parameters = harness::parameters(all.collect(), BTreeMap::from([("count".into(), count)]), &[]);
     let embeddings = || Tensor::zeros([8, 3], (Kind::Float, Device::Cpu));

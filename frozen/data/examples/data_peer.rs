@@ -13,7 +13,7 @@ use std::{
 
 use data::{
     Tokenizer, Uid, pixels,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 
 fn main() -> ExitCode {
@@ -72,7 +72,7 @@ fn write_many(folder: &str, samples: &str) -> Done {
     let mut picture = encoder.write_header()?;
     picture.write_image_data(&[127; 8 * 8 * 3])?;
     picture.finish()?;
-    let mut writer = Writer::new(folder.as_ref(), Naming::Padded, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(folder.as_ref(), Naming::Padded, ShardLimits::USUAL);
     for number in 0..samples.parse::<u128>()? {
         // An odd factor: all differ, in no order.
         let uid = Uid(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes());

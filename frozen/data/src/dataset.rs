@@ -17,7 +17,7 @@ use records::{
 
 use crate::{
     DataError, Sample, Uid,
-    index::{self, Entry, Index},
+    index::{self, Index, IndexEntry},
     pixels,
     sample::content,
 };
@@ -97,7 +97,7 @@ impl Dataset {
         self.read(self.index.entry(rank)?)
     }
 
-    fn read(&self, entry: Entry) -> Result<Sample, DataError> {
+    fn read(&self, entry: IndexEntry) -> Result<Sample, DataError> {
         let shard = self.shard(&entry);
         let missing = |source| match self.index.key(&entry) {
             Ok(key) => {
@@ -150,7 +150,7 @@ impl Dataset {
         DataError::all(&self.dir, errors)
     }
 
-    fn check(&self, entry: Entry) -> Result<(), DataError> {
+    fn check(&self, entry: IndexEntry) -> Result<(), DataError> {
         let sample = self.read(entry)?;
         let key = || self.index.key(&entry);
         pixels::decode(&sample.image).map(drop).or_else(|error| {
@@ -158,7 +158,7 @@ impl Dataset {
         })
     }
 
-    fn shard(&self, entry: &Entry) -> PathBuf {
+    fn shard(&self, entry: &IndexEntry) -> PathBuf {
         self.dir.join(&self.index.shards()[entry.shard as usize].name)
     }
 
@@ -197,7 +197,7 @@ impl Dataset {
     }
 }
 
-fn read_parts(shard: &Path, entry: &Entry) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+fn read_parts(shard: &Path, entry: &IndexEntry) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
     let (file, _) = open_plain(shard, Links::Follow).map_err(|error| error.source)?;
     let read = |offset, length: u32| {
         let mut bytes = vec![0; length as usize];

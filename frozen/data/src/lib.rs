@@ -23,6 +23,6 @@ pub mod writer;
 
 pub use dataset::Dataset;
 pub use error::DataError;
-pub use order::Order;
+pub use order::SampleOrder;
 pub use sample::{Sample, Uid};
 pub use tokens::Tokenizer;

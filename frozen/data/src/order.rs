@@ -11,7 +11,7 @@ use numerics::{Permutation, Seed};
 
 /// The order of a run.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct SampleOrder {
     samples: u64,
     batch: u64,
     block: u64,
@@ -34,7 +34,7 @@ pub enum OrderError {
     Zero,
 }
 
-impl Order {
+impl SampleOrder {
     /// The order of `samples` ranks in batches of `batch`, in the run of a seed.
     pub fn new(samples: u64, batch: u64, block_samples: u64, run: &Seed) -> Result<Self, OrderError> {
         if batch == 0 || block_samples == 0 {
@@ -84,7 +84,7 @@ struct EpochOrder {
 }
 
 impl EpochOrder {
-    fn new(order: &Order, epoch: u64) -> Self {
+    fn new(order: &SampleOrder, epoch: u64) -> Self {
         let blocks = order.samples / order.block;
         let covered = blocks * order.block;
         let start = order.seed.stream("order.short-block", &[epoch]).below(blocks + 1) * order.block;
@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn no_sample_is_seen_twice_in_an_epoch(samples in 1u64..400, batch in 1u64..50, block in 1u64..60, epoch in 0u64..5, key: u8) {
             prop_assume!(samples >= batch);
-            let order = Order::new(samples, batch, block, &Seed([key; 32])).unwrap();
+            let order = SampleOrder::new(samples, batch, block, &Seed([key; 32])).unwrap();
             let steps = order.steps_per_epoch();
             let mut seen: Vec<u64> = (epoch * steps..(epoch + 1) * steps).flat_map(|step| order.batch(step)).collect();
             prop_assert_eq!(seen.len() as u64, steps * batch);
@@ -129,7 +129,7 @@ mod tests {
         #[test]
         fn ranks_of_a_block_are_neighbours(blocks in 1u64..40, block in 1u64..20, tail in 0u64..20, key: u8) {
             let samples = blocks * block + tail % block;
-            let order = Order::new(samples, 1, block, &Seed([key; 32])).unwrap();
+            let order = SampleOrder::new(samples, 1, block, &Seed([key; 32])).unwrap();
             let ranks: Vec<u64> = (0..samples).flat_map(|step| order.batch(step)).collect();
             let jumps = ranks.windows(2).filter(|pair| pair[1] != pair[0] + 1).count() as u64;
             prop_assert!(jumps < samples.div_ceil(block));
@@ -137,7 +137,7 @@ mod tests {
 
         #[test]
         fn a_lane_is_a_part_of_its_batch(step in 0u64..100, lane in 0u64..8) {
-            let order = Order::new(1000, 64, 4, &Seed([1; 32])).unwrap();
+            let order = SampleOrder::new(1000, 64, 4, &Seed([1; 32])).unwrap();
             let rows = lane as usize * 8..lane as usize * 8 + 8;
             prop_assert_eq!(order.part(step, lane * 8..lane * 8 + 8), &order.batch(step)[rows]);
         }
@@ -147,7 +147,7 @@ mod tests {
     fn batches_are_those_of_another_implementation() {
         // Computed in Python from the text at the top, streams and permutation with BLAKE3's own binding. 70 samples in
         // blocks of 4: the short block of two lies at a drawn place.
-        let order = Order::new(70, 8, 4, &Seed([5; 32])).unwrap();
+        let order = SampleOrder::new(70, 8, 4, &Seed([5; 32])).unwrap();
         assert_eq!(order.batch(0), [32, 33, 34, 35, 48, 49, 50, 51]);
         assert_eq!(order.batch(7), [6, 7, 16, 17, 18, 19, 0, 1]);
         assert_eq!(order.batch(8), [28, 29, 30, 31, 0, 1, 2, 3], "the second epoch");
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn epochs_and_seeds_differ() {
-        let order = |key| Order::new(1000, 100, 1, &Seed([key; 32])).unwrap();
+        let order = |key| SampleOrder::new(1000, 100, 1, &Seed([key; 32])).unwrap();
         assert_ne!(order(1).batch(0), order(1).batch(10));
         assert_ne!(order(1).batch(0), order(2).batch(0));
         assert_eq!((order(1).epoch(9), order(1).epoch(10)), (0, 1));
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn every_sample_gets_its_turn_where_an_epoch_drops_some() {
         // 70 samples, batches of 64: six are dropped an epoch; none may be dropped for ever.
-        let order = Order::new(70, 64, 16, &Seed([5; 32])).unwrap();
+        let order = SampleOrder::new(70, 64, 16, &Seed([5; 32])).unwrap();
         let mut seen: Vec<u64> = (0..40).flat_map(|step| order.batch(step)).collect();
         seen.sort_unstable();
         seen.dedup();
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn fewer_samples_than_a_batch_are_refused() {
-        assert!(matches!(Order::new(63, 64, 1, &Seed([0; 32])), Err(OrderError::TooFew { .. })));
-        assert!(matches!(Order::new(63, 0, 1, &Seed([0; 32])), Err(OrderError::Zero)));
+        assert!(matches!(SampleOrder::new(63, 64, 1, &Seed([0; 32])), Err(OrderError::TooFew { .. })));
+        assert!(matches!(SampleOrder::new(63, 0, 1, &Seed([0; 32])), Err(OrderError::Zero)));
     }
 }

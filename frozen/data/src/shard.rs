@@ -43,14 +43,14 @@ pub struct Member {
 
 /// Members with one key, in the order of the tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
+pub struct SampleMembers {
     /// What stands before the first dot of the last part of the members' names.
     pub key: String,
     /// Kind (`jpg`, `txt`, `cls`, `json`, in lower case) and member.
     pub members: Vec<(String, Member)>,
 }
 
-impl Group {
+impl SampleMembers {
     /// The member of a kind.
     #[must_use]
     pub fn member(&self, kind: &str) -> Option<&Member> {
@@ -220,11 +220,11 @@ impl Iterator for Members<'_> {
 /// Gathers members into samples.
 pub struct Groups<'a> {
     members: Members<'a>,
-    open: Option<Group>,
+    open: Option<SampleMembers>,
 }
 
 impl Iterator for Groups<'_> {
-    type Item = Result<Group, DataError>;
+    type Item = Result<SampleMembers, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -247,7 +247,7 @@ impl Iterator for Groups<'_> {
                     group.members.push((kind, member));
                 }
                 _ => {
-                    let group = Group { key, members: vec![(kind, member)] };
+                    let group = SampleMembers { key, members: vec![(kind, member)] };
                     if let Some(done) = self.open.replace(group) {
                         return Some(Ok(done));
                     }

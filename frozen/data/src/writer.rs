@@ -34,7 +34,7 @@ pub enum Naming {
 }
 
 /// Writes samples into the shards of a folder.
-pub struct Writer {
+pub struct ShardWriter {
     folder: PathBuf,
     naming: Naming,
     limits: ShardLimits,
@@ -43,7 +43,7 @@ pub struct Writer {
     shards: u32,
 }
 
-impl Writer {
+impl ShardWriter {
     /// Starts in a folder, at shard 0.
     #[must_use]
     pub fn new(folder: &Path, naming: Naming, limits: ShardLimits) -> Self {

@@ -11,7 +11,7 @@ use data::{
     DataError, Dataset,
     index::{FILE, Index},
     shard::Shard,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -82,7 +82,7 @@ fn any_changed_caption_image_or_uid_changes_the_root() {
         [("caption", 3, "another", image(3)), ("image", 3, "picture 3", image(4)), ("uid", 77, "picture 3", image(3))]
     {
         let dir = bench.set(name, [0, 1, 2, 4], 5);
-        let mut writer = Writer::new(&dir.join("more"), Naming::Padded, ShardLimits::USUAL);
+        let mut writer = ShardWriter::new(&dir.join("more"), Naming::Padded, ShardLimits::USUAL);
         writer.pair("x", uid(uid_of), "jpg", &bytes, caption).unwrap();
         writer.finish().unwrap();
         fs::rename(dir.join("more/00000000.tar"), dir.join("00000001.tar")).unwrap();
@@ -254,7 +254,7 @@ fn scales_must_be_nested() {
     let error = large.check_within(&small).unwrap_err();
     assert!(matches!(error, DataError::NotNested { missing: 20, changed: 0, .. }), "{error}");
     let dir = bench.set("changed", 6..15, 4);
-    let mut writer = Writer::new(&dir.join("more"), Naming::Padded, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(&dir.join("more"), Naming::Padded, ShardLimits::USUAL);
     writer.pair("x", uid(5), "png", &image(5), "another caption").unwrap();
     writer.finish().unwrap();
     fs::rename(dir.join("more/00000000.tar"), dir.join("x.tar")).unwrap();

@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, env, error::Error, fs, path::Path, process::ExitCode};
 
 use clip::{Clip, ModelConfig, NamedValues, Values, values};
-use tasks::{Features, Inputs, Metrics, Scored, classification, retrieval};
+use tasks::{Features, Inputs, Metrics, ScoredMetric, classification, retrieval};
 use tch::{Kind, Tensor};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
@@ -78,7 +78,7 @@ fn scores(folder: &Path) -> Done {
     Ok(())
 }
 
-fn json(scored: Scored) -> serde_json::Value {
+fn json(scored: ScoredMetric) -> serde_json::Value {
     serde_json::json!({"value": scored.value, "influences": scored.influences, "ties": scored.ties})
 }
 

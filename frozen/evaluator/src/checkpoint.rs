@@ -12,14 +12,14 @@ use records::{
 
 /// A model's weights and the root that names them.
 #[derive(Debug)]
-pub struct Checkpoint {
+pub struct CheckpointWeights {
     /// The weights.
     pub values: NamedValues,
     /// Merkle root over every tensor of the checkpoint.
     pub root: Blake3,
 }
 
-impl Checkpoint {
+impl CheckpointWeights {
     /// Reads `model.safetensors` and holds it to `manifest.json`.
     ///
     /// - Errors: [`Stop::Inconclusive`] at the first tensor that differs: whoever kept the checkpoint changed it, not whoever
@@ -96,14 +96,14 @@ pub mod tests {
     fn a_whole_checkpoint_is_read_and_a_flipped_bit_is_named() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), |_| ());
-        let checkpoint = Checkpoint::read(folder.path()).unwrap();
+        let checkpoint = CheckpointWeights::read(folder.path()).unwrap();
         assert_eq!(checkpoint.values["logit_scale"].data, [2.5]);
         let path = folder.path().join(WEIGHTS);
         let mut bytes = fs::read(&path).unwrap();
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        let Err(Stop::Inconclusive(reason)) = Checkpoint::read(folder.path()) else { panic!("it was changed") };
+        let Err(Stop::Inconclusive(reason)) = CheckpointWeights::read(folder.path()) else { panic!("it was changed") };
         assert!(reason.why.contains("tensor `") && reason.hint.contains("a copy"), "{reason:?}");
     }
 
@@ -116,9 +116,9 @@ pub mod tests {
         let at = text.find("\"leaf\":\"b3:").unwrap() + 11;
         let digit = if &text[at..=at] == "0" { "1" } else { "0" };
         fs::write(&path, format!("{}{digit}{}", &text[..at], &text[at + 1..])).unwrap();
-        assert!(matches!(Checkpoint::read(folder.path()), Err(Stop::Inconclusive(_))));
+        assert!(matches!(CheckpointWeights::read(folder.path()), Err(Stop::Inconclusive(_))));
         fs::write(&path, format!(" {text}")).unwrap();
-        let Err(Stop::Fault(fault)) = Checkpoint::read(folder.path()) else { panic!("a fault was expected") };
+        let Err(Stop::Fault(fault)) = CheckpointWeights::read(folder.path()) else { panic!("a fault was expected") };
         assert!(fault.exit == Exit::Fault && fault.what.contains(MANIFEST), "{fault}");
     }
 }

@@ -13,12 +13,12 @@ use records::{
     },
 };
 use stamp::StampError;
-use tasks::Task;
+use tasks::TaskData;
 
 use crate::{
-    checkpoint::Checkpoint,
+    checkpoint::CheckpointWeights,
     encode::Encoder,
-    task::{Progress, score},
+    task::{TaskProgress, score},
 };
 
 /// The longest model configuration that is read, in bytes.
@@ -103,13 +103,13 @@ fn evaluate(arguments: &Arguments) -> Result<Ending, Stop> {
         .map_err(|_| Problem::usage(format!("{}: not UTF-8", arguments.model.display())))?;
     let config = ModelConfig::parse(&text).map_err(Problem::usage)?;
     // All tasks are opened before the first is scored: a missing one costs seconds and not hours.
-    let open = |named: &Named| Task::open(&arguments.tasks, &named.name).map_err(|error| error.reason());
-    let opened = arguments.named.iter().map(open).collect::<Result<Vec<Task>, _>>()?;
-    let checkpoint = Checkpoint::read(&arguments.checkpoint)?;
+    let open = |named: &Named| TaskData::open(&arguments.tasks, &named.name).map_err(|error| error.reason());
+    let opened = arguments.named.iter().map(open).collect::<Result<Vec<TaskData>, _>>()?;
+    let checkpoint = CheckpointWeights::read(&arguments.checkpoint)?;
     let encoder = Encoder::new(&config, checkpoint.values, arguments.batch as usize)?;
     let mut lines = Vec::new();
     for (task, named) in opened.iter().zip(&arguments.named) {
-        let progress = Progress::new(&task.about.key, task.count().map_err(|error| error.reason())?);
+        let progress = TaskProgress::new(&task.about.key, task.count().map_err(|error| error.reason())?);
         let result = score(task, named.root, &encoder, checkpoint.root, progress)?;
         lines.extend(serde_json::to_vec(&result)?);
         lines.push(b'\n');

@@ -8,20 +8,20 @@ use records::{
     v1::{evaluation::TaskResult, progress},
 };
 use tasks::{
-    FETCH_AGAIN, FeatureError, Features, Inputs, Kind, LayoutError, Metrics, Sample, Target, Task, classification,
-    retrieval,
+    FETCH_AGAIN, FeatureError, Features, Inputs, LayoutError, Metrics, Target, TaskData, TaskKind, TaskSample,
+    classification, retrieval,
 };
 
 use crate::encode::{Encoded, Encoder};
 
 /// How far a task is, as JSON lines on stdout.
-pub struct Progress {
+pub struct TaskProgress {
     task: String,
     done: u64,
     of: u64,
 }
 
-impl Progress {
+impl TaskProgress {
     /// Nothing done yet of so many images.
     pub fn new(task: &str, of: u64) -> Self {
         Self { task: task.to_owned(), done: 0, of }
@@ -48,11 +48,11 @@ impl From<LayoutError> for Unscored {
 
 /// Scores one task, whose data must be those of a root: a score on others is no score of that task.
 pub fn score(
-    task: &Task,
+    task: &TaskData,
     root: DataRoot,
     encoder: &Encoder,
     checkpoint: Blake3,
-    progress: Progress,
+    progress: TaskProgress,
 ) -> Result<TaskResult, Stop> {
     let mut rows = Rows::new(task, encoder, progress);
     let data = task.visit(|sample| rows.add(sample).map_err(Unscored)).map_err(|unscored| unscored.0)?;
@@ -66,9 +66,9 @@ pub fn score(
 
 /// What has been encoded of a task's samples, and what waits for a full batch.
 struct Rows<'a> {
-    task: &'a Task,
+    task: &'a TaskData,
     encoder: &'a Encoder,
-    progress: Progress,
+    progress: TaskProgress,
     pixels: Vec<u8>,
     waiting: usize,
     images: Features,
@@ -83,13 +83,13 @@ struct Seen {
 }
 
 impl<'a> Rows<'a> {
-    fn new(task: &'a Task, encoder: &'a Encoder, progress: Progress) -> Self {
+    fn new(task: &'a TaskData, encoder: &'a Encoder, progress: TaskProgress) -> Self {
         let images = encoder.features();
         Self { task, encoder, progress, pixels: Vec::new(), waiting: 0, images, samples: Vec::new() }
     }
 
-    fn add(&mut self, sample: Sample) -> Result<(), Stop> {
-        let Sample { key, image: bytes, target } = sample;
+    fn add(&mut self, sample: TaskSample) -> Result<(), Stop> {
+        let TaskSample { key, image: bytes, target } = sample;
         let image = pixels::decode(&bytes).map_err(|error| {
             let why = format!("task `{}`, sample `{key}`: {error}", self.task.about.key);
             Reason { why, hint: FETCH_AGAIN.to_owned() }
@@ -115,8 +115,8 @@ impl<'a> Rows<'a> {
         }
         self.sort();
         match self.task.about.kind {
-            Kind::Classification => self.classify(),
-            Kind::Retrieval => self.retrieve(),
+            TaskKind::Classification => self.classify(),
+            TaskKind::Retrieval => self.retrieve(),
         }
     }
 
@@ -165,12 +165,12 @@ impl<'a> Rows<'a> {
     }
 }
 
-fn named(task: &Task, tower: &'static str, encoded: Encoded) -> Result<(), Stop> {
+fn named(task: &TaskData, tower: &'static str, encoded: Encoded) -> Result<(), Stop> {
     encoded?.map_err(|source| refused(task, tower, source))
 }
 
 /// Features that cannot be scored: that is the checkpoint's, not the machine's.
-fn refused(task: &Task, tower: &'static str, source: FeatureError) -> Stop {
+fn refused(task: &TaskData, tower: &'static str, source: FeatureError) -> Stop {
     let place = format!("task `{}`, {tower} features", task.about.key);
     Finding::new(Rule::NonFinite, place).found(source).into()
 }
@@ -184,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::{
-        Checkpoint,
+        CheckpointWeights,
         tests::{config, write},
     };
 
@@ -201,10 +201,10 @@ mod tests {
     fn run(home: &Path, name: &str, edit: impl Fn(&mut NamedValues)) -> Result<TaskResult, Stop> {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), edit);
-        let checkpoint = Checkpoint::read(folder.path())?;
-        let task = Task::open(home, name).unwrap();
+        let checkpoint = CheckpointWeights::read(folder.path())?;
+        let task = TaskData::open(home, name).unwrap();
         let encoder = Encoder::new(&config(), checkpoint.values, 16)?;
-        score(&task, task.root().unwrap(), &encoder, checkpoint.root, Progress::new(name, 40))
+        score(&task, task.root().unwrap(), &encoder, checkpoint.root, TaskProgress::new(name, 40))
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
             let first = run(home.path(), name, |_| ()).unwrap();
             assert_eq!(run(home.path(), name, |_| ()).unwrap(), first);
             assert_eq!((first.key.as_str(), first.metrics["main_metric"].is_number()), (name, true));
-            assert_eq!(first.maxclip.data, Task::open(home.path(), name).unwrap().root().unwrap());
+            assert_eq!(first.maxclip.data, TaskData::open(home.path(), name).unwrap().root().unwrap());
         }
     }
 
@@ -233,14 +233,14 @@ mod tests {
     fn other_data_are_scored_for_nobody() {
         let (home, folder) = (home(), tempfile::tempdir().unwrap());
         write(folder.path(), |_| ());
-        let checkpoint = Checkpoint::read(folder.path()).unwrap();
-        let root = Task::open(home.path(), "shapes-classification").unwrap().root().unwrap();
+        let checkpoint = CheckpointWeights::read(folder.path()).unwrap();
+        let root = TaskData::open(home.path(), "shapes-classification").unwrap().root().unwrap();
         let path = home.path().join("shapes-classification/classnames.txt");
         let names = fs::read_to_string(&path).unwrap();
         fs::write(&path, names.split_once('\n').map(|(first, rest)| format!("{rest}{first}\n")).unwrap()).unwrap();
-        let task = Task::open(home.path(), "shapes-classification").unwrap();
+        let task = TaskData::open(home.path(), "shapes-classification").unwrap();
         let encoder = Encoder::new(&config(), checkpoint.values, 16).unwrap();
-        let progress = Progress::new("shapes-classification", 40);
+        let progress = TaskProgress::new("shapes-classification", 40);
         let stop = score(&task, root, &encoder, checkpoint.root, progress).unwrap_err();
         let named = [root, task.root().unwrap()].map(|root| root.to_string());
         assert!(named.iter().all(|root| stop.to_string().contains(root)), "{stop}");

@@ -11,10 +11,10 @@
 use libc::{SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTERM, SIGTRAP, WEXITSTATUS, WIFEXITED, WTERMSIG};
 use records::{Finding, Rule, v1::protocol::WorkerLimits};
 use wire::{
-    Place, exit,
+    TensorPlace, exit,
     limits::cpu_seconds,
     message::Report,
-    words::{Kind, Said},
+    words::{Said, SaidKind},
 };
 
 use crate::talk::{LastWords, without_addresses};
@@ -61,7 +61,7 @@ pub(crate) struct Case<'a> {
     /// Lanes that it answers.
     pub(crate) lanes: u32,
     /// The inputs' places, to name one that was written to.
-    pub(crate) inputs: &'a [Place],
+    pub(crate) inputs: &'a [TensorPlace],
 }
 
 /// CPU time, in microseconds, that a cell uses before it can stand still: its fork, lock and load.
@@ -84,7 +84,7 @@ impl Case<'_> {
         }
         match WEXITSTATUS(status) {
             exit::ANSWERED => match self.said.kind {
-                Kind::Done | Kind::Declaration if self.said.number == self.step => {
+                SaidKind::Done | SaidKind::Declaration if self.said.number == self.step => {
                     let limit = u64::from(self.limits.cpu_seconds) * u64::from(self.lanes.max(1)) * 1_000_000;
                     if self.report.cpu_micros > limit { Attribution::Again(Doubt::Late) } else { Attribution::Answered }
                 }
@@ -100,19 +100,21 @@ impl Case<'_> {
     fn told(&self) -> Attribution {
         let number = self.said.number;
         match self.said.kind {
-            Kind::Config => self.fail(Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
-            Kind::Refused => self.fail(self.memory_or(Rule::Refused), "an error"),
-            Kind::Shape => self.fail(Rule::WrongShape, "a tensor of another shape"),
-            Kind::TooLong => self.fail(Rule::Declaration, &format!("a declaration of {number} bytes")),
-            Kind::Load => self.fail(self.memory_or(Rule::Loads), "the loader refuses the object"),
-            Kind::Call => self.fail(Rule::ForbiddenCall, &call(number)),
-            Kind::Waits => self.fail(Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there"),
-            Kind::Clock => self.fail(Rule::ForbiddenCall, "reading the clock"),
-            Kind::WroteInput => self.fail(Rule::Signalled, &self.written_input()),
-            Kind::Stack => self.fail(Rule::Signalled, "the stack ran out (SIGSEGV)"),
-            Kind::Fault => self.fail(Rule::Signalled, "memory that is not its own (SIGSEGV)"),
-            Kind::Raised => self.fail(self.memory_or(Rule::Signalled), name(i32::try_from(number).unwrap_or(0))),
-            Kind::Nothing | Kind::Done | Kind::Declaration | Kind::Panicked | Kind::Lock => {
+            SaidKind::Config => self.fail(Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
+            SaidKind::Refused => self.fail(self.memory_or(Rule::Refused), "an error"),
+            SaidKind::Shape => self.fail(Rule::WrongShape, "a tensor of another shape"),
+            SaidKind::TooLong => self.fail(Rule::Declaration, &format!("a declaration of {number} bytes")),
+            SaidKind::Load => self.fail(self.memory_or(Rule::Loads), "the loader refuses the object"),
+            SaidKind::Call => self.fail(Rule::ForbiddenCall, &call(number)),
+            SaidKind::Waits => {
+                self.fail(Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there")
+            }
+            SaidKind::Clock => self.fail(Rule::ForbiddenCall, "reading the clock"),
+            SaidKind::WroteInput => self.fail(Rule::Signalled, &self.written_input()),
+            SaidKind::Stack => self.fail(Rule::Signalled, "the stack ran out (SIGSEGV)"),
+            SaidKind::Fault => self.fail(Rule::Signalled, "memory that is not its own (SIGSEGV)"),
+            SaidKind::Raised => self.fail(self.memory_or(Rule::Signalled), name(i32::try_from(number).unwrap_or(0))),
+            SaidKind::Nothing | SaidKind::Done | SaidKind::Declaration | SaidKind::Panicked | SaidKind::Lock => {
                 self.fail(Rule::Protocol, "it ended the process instead of answering")
             }
         }
@@ -160,7 +162,11 @@ impl Case<'_> {
         };
         let text = without_addresses(self.said.text);
         let text = match self.said.kind {
-            Kind::Config | Kind::Refused | Kind::Shape | Kind::Panicked | Kind::Load if !text.is_empty() => text,
+            SaidKind::Config | SaidKind::Refused | SaidKind::Shape | SaidKind::Panicked | SaidKind::Load
+                if !text.is_empty() =>
+            {
+                text
+            }
             _ => self.last_words.bytes(),
         };
         if text.is_empty() { finding } else { finding.attach(&text) }
@@ -216,15 +222,15 @@ mod tests {
 
     const LIMITS: WorkerLimits = WorkerLimits { cpu_seconds: 2, memory_mib: 100, cell_lanes_max: 1 };
 
-    fn judge(status: i32, cpu_micros: u64, kind: Kind, number: u64, words: &str) -> Attribution {
+    fn judge(status: i32, cpu_micros: u64, kind: SaidKind, number: u64, words: &str) -> Attribution {
         let report = Report { sequence: 5, status, cpu_micros, ..Report::default() };
         judge_report(&report, kind, number, words, 1)
     }
 
-    fn judge_report(report: &Report, kind: Kind, number: u64, words: &str, lanes: u32) -> Attribution {
+    fn judge_report(report: &Report, kind: SaidKind, number: u64, words: &str, lanes: u32) -> Attribution {
         let mut last_words = LastWords::default();
         last_words.add(words.as_bytes());
-        let inputs = [Place { name: "image".into(), shape: vec![4], offset: 512 }];
+        let inputs = [TensorPlace { name: "image".into(), shape: vec![4], offset: 512 }];
         let said = Said { kind, number, text: b"" };
         let (place, last_words) = ("step 1", &last_words);
         Case { place, report, step: 5, said, last_words, limits: &LIMITS, lanes, inputs: &inputs }.judge()
@@ -236,13 +242,16 @@ mod tests {
 
     #[test]
     fn an_answer_needs_exit_code_and_word_of_this_question() {
-        assert_eq!(judge(0, 9, Kind::Done, 5, ""), Attribution::Answered);
-        assert_eq!(judge(0, 2_000_001, Kind::Done, 5, ""), Attribution::Again(Doubt::Late));
+        assert_eq!(judge(0, 9, SaidKind::Done, 5, ""), Attribution::Answered);
+        assert_eq!(judge(0, 2_000_001, SaidKind::Done, 5, ""), Attribution::Again(Doubt::Late));
         let report = Report { sequence: 5, cpu_micros: 3_000_000, ..Report::default() };
-        assert_eq!(judge_report(&report, Kind::Done, 5, "", 2), Attribution::Answered);
-        for (status, kind, number) in
-            [(0, Kind::Done, 4), (0, Kind::Nothing, 5), (1 << 8, Kind::Done, 5), (70 << 8, Kind::Lock, 0)]
-        {
+        assert_eq!(judge_report(&report, SaidKind::Done, 5, "", 2), Attribution::Answered);
+        for (status, kind, number) in [
+            (0, SaidKind::Done, 4),
+            (0, SaidKind::Nothing, 5),
+            (1 << 8, SaidKind::Done, 5),
+            (70 << 8, SaidKind::Lock, 0),
+        ] {
             assert_eq!(rule(&judge(status, 9, kind, number, "")).unwrap().0, Rule::Protocol);
         }
     }
@@ -251,27 +260,27 @@ mod tests {
     fn each_end_has_its_rule() {
         let written = "a write to the input `image`, which is read-only (SIGSEGV)";
         for (kind, number, words, expected, found) in [
-            (Kind::Call, 41, "", Rule::ForbiddenCall, "`socket` (41)"),
-            (Kind::WroteInput, 516, "", Rule::Signalled, written),
-            (Kind::Clock, 0, "", Rule::ForbiddenCall, "reading the clock"),
-            (Kind::Waits, 202, "", Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there"),
-            (Kind::Load, 0, "", Rule::Loads, "the loader refuses the object"),
-            (Kind::Raised, 6, "memory allocation of 9 bytes failed", Rule::OutOfMemory, "SIGABRT"),
-            (Kind::Raised, 6, "", Rule::Signalled, "SIGABRT"),
-            (Kind::Config, 0, "", Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
+            (SaidKind::Call, 41, "", Rule::ForbiddenCall, "`socket` (41)"),
+            (SaidKind::WroteInput, 516, "", Rule::Signalled, written),
+            (SaidKind::Clock, 0, "", Rule::ForbiddenCall, "reading the clock"),
+            (SaidKind::Waits, 202, "", Rule::ForbiddenCall, "`futex` (202): a wait for a thread that cannot be there"),
+            (SaidKind::Load, 0, "", Rule::Loads, "the loader refuses the object"),
+            (SaidKind::Raised, 6, "memory allocation of 9 bytes failed", Rule::OutOfMemory, "SIGABRT"),
+            (SaidKind::Raised, 6, "", Rule::Signalled, "SIGABRT"),
+            (SaidKind::Config, 0, "", Rule::ConfigKey, "the configuration does not fit the algorithm's `Config`"),
         ] {
             assert_eq!(rule(&judge(exit::SAID << 8, 9, kind, number, words)), Some((expected, found)));
         }
-        assert_eq!(rule(&judge(101 << 8, 9, Kind::Panicked, 0, "")), Some((Rule::Panicked, "a panic")));
-        assert_eq!(rule(&judge(SIGSYS, 9, Kind::Nothing, 0, "")).unwrap().0, Rule::ForbiddenCall);
-        assert_eq!(rule(&judge(SIGILL, 9, Kind::Nothing, 0, "")), Some((Rule::Signalled, "SIGILL")));
+        assert_eq!(rule(&judge(101 << 8, 9, SaidKind::Panicked, 0, "")), Some((Rule::Panicked, "a panic")));
+        assert_eq!(rule(&judge(SIGSYS, 9, SaidKind::Nothing, 0, "")).unwrap().0, Rule::ForbiddenCall);
+        assert_eq!(rule(&judge(SIGILL, 9, SaidKind::Nothing, 0, "")), Some((Rule::Signalled, "SIGILL")));
     }
 
     /// `exit_group(152)` once looked like SIGXCPU, and 137 like SIGKILL.
     #[test]
     fn no_exit_code_poses_as_a_signal_or_as_our_own_failure() {
         for code in 2..256 {
-            for kind in Kind::ALL {
+            for kind in SaidKind::ALL {
                 let attribution = judge(code << 8, u64::MAX / 2, kind, 0, "");
                 assert!(matches!(attribution, Attribution::Failed(_)), "{code} {kind:?}: {attribution:?}");
             }
@@ -280,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_a_cell_cannot_do_to_itself_is_asked_again() {
-        let doubt = |status, cpu| match judge(status, cpu, Kind::Nothing, 0, "") {
+        let doubt = |status, cpu| match judge(status, cpu, SaidKind::Nothing, 0, "") {
             Attribution::Again(doubt) => doubt,
             other => panic!("{other:?}"),
         };
@@ -289,8 +298,8 @@ mod tests {
         assert_eq!(doubt(SIGKILL, 5_999_999), Doubt::Killed);
         assert_eq!(doubt(SIGUSR2, 0), Doubt::Unlocked);
         let report = Report { sequence: 5, status: SIGKILL, stalled: true, ..Report::default() };
-        assert_eq!(judge_report(&report, Kind::Done, 5, "", 1), Attribution::Again(Doubt::Stalled));
+        assert_eq!(judge_report(&report, SaidKind::Done, 5, "", 1), Attribution::Again(Doubt::Stalled));
         let starved = Report { cpu_micros: 1_800_000, ..report };
-        assert_eq!(judge_report(&starved, Kind::Done, 5, "", 1), Attribution::Again(Doubt::Starved));
+        assert_eq!(judge_report(&starved, SaidKind::Done, 5, "", 1), Attribution::Again(Doubt::Starved));
     }
 }

@@ -22,4 +22,4 @@ mod walls;
 mod worker;
 
 pub use error::HostError;
-pub use worker::{Answer, Launch, Usage, Worker};
+pub use worker::{Answer, AnswerCost, Launch, Worker};

@@ -20,9 +20,9 @@ use rustix::{
     pipe::{PipeFlags, pipe_with},
 };
 use wire::{
-    Layout, Place, Session, layout,
+    Layout, Session, TensorPlace, layout,
     limits::{ENTRY_BYTES_MAX, SERVER_SECONDS, START_SECONDS, wall_seconds},
-    memory::{self, Arena, Empty, Purpose},
+    memory::{self, Arena, ArenaKind, Empty},
     message::{BYTES, Question, Report},
     words,
 };
@@ -96,8 +96,8 @@ impl Process {
             folder: None,
             filter: None,
         };
-        let session = session.map(SESSION_BYTES, Purpose::Inputs).map_err(system("session"))?;
-        let words = words.map(words::BYTES, Purpose::Results).map_err(system("words"))?;
+        let session = session.map(SESSION_BYTES, ArenaKind::Inputs).map_err(system("session"))?;
+        let words = words.map(words::BYTES, ArenaKind::Results).map_err(system("words"))?;
         let started = program.start().map_err(|source| HostError::Start { program: launch.program.clone(), source })?;
         drop(program);
         Ok(Self { started, socket, output, session, words, files, landlock: 0, sequence: 0 })
@@ -140,14 +140,14 @@ impl Process {
     ///
     /// There are results of `loss` for so many lanes, one after the other.
     pub(crate) fn arenas(&self, layout: &Layout, lanes: usize) -> Result<Arenas, HostError> {
-        let arena = |index: usize, places: &[Place], times: usize, purpose| {
-            self.files[index].map(layout::arena_bytes(places) * times, purpose).map_err(system("arena"))
+        let arena = |index: usize, places: &[TensorPlace], times: usize, kind| {
+            self.files[index].map(layout::arena_bytes(places) * times, kind).map_err(system("arena"))
         };
         Ok(Arenas {
-            loss_inputs: arena(0, &layout.loss_inputs, 1, Purpose::Inputs)?,
-            loss_results: arena(1, &layout.loss_results, lanes, Purpose::Results)?,
-            update_inputs: arena(2, &layout.update_inputs, 1, Purpose::Inputs)?,
-            update_results: arena(3, &layout.update_results, 1, Purpose::Results)?,
+            loss_inputs: arena(0, &layout.loss_inputs, 1, ArenaKind::Inputs)?,
+            loss_results: arena(1, &layout.loss_results, lanes, ArenaKind::Results)?,
+            update_inputs: arena(2, &layout.update_inputs, 1, ArenaKind::Inputs)?,
+            update_results: arena(3, &layout.update_results, 1, ArenaKind::Results)?,
         })
     }
 

@@ -6,8 +6,8 @@
 use records::{Reason, Stop};
 use wire::{
     exit,
-    message::{Kind, Question},
-    probe::{self, Attempt, BEHIND, Expected, FILTERED, LANDLOCK},
+    message::{Question, QuestionKind},
+    probe::{self, BEHIND, Expected, FILTERED, LANDLOCK, ProbeAttempt},
     words,
 };
 
@@ -21,7 +21,7 @@ const MEMORY_MIB: u32 = 256;
 pub(crate) fn show(process: &mut Process) -> Result<Vec<String>, Stop> {
     let mut refused = 0;
     for (number, attempt) in FILTERED.iter().enumerate() {
-        if let Some(why) = try_one(process, Kind::Probe, number)? {
+        if let Some(why) = try_one(process, QuestionKind::Probe, number)? {
             let hint = "nothing can be judged here; `maxclip doctor` says what this machine offers".to_owned();
             return Err(Reason { why, hint }.into());
         }
@@ -29,7 +29,7 @@ pub(crate) fn show(process: &mut Process) -> Result<Vec<String>, Stop> {
     }
     let mut shown = vec![format!("{}:{refused}", probe::FILTER)];
     for (number, attempt) in BEHIND.iter().enumerate() {
-        if try_one(process, Kind::ProbeBehind, number)?.is_none() {
+        if try_one(process, QuestionKind::ProbeBehind, number)?.is_none() {
             shown.push(match attempt.name {
                 LANDLOCK => format!("{LANDLOCK}:{}", process.landlock()),
                 name => name.to_owned(),
@@ -41,13 +41,13 @@ pub(crate) fn show(process: &mut Process) -> Result<Vec<String>, Stop> {
 
 /// Whether an honest cell answers now: what tells a machine that stands still from an entry that does.
 pub(crate) fn answers(process: &mut Process) -> Result<bool, HostError> {
-    Ok(try_one(process, Kind::Probe, 0)?.is_none())
+    Ok(try_one(process, QuestionKind::Probe, 0)?.is_none())
 }
 
 /// One attempt; a sentence where something else came of it than should.
-fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<String>, HostError> {
-    let list = if kind == Kind::Probe { FILTERED } else { BEHIND };
-    let Attempt { name, expected } = list[number];
+fn try_one(process: &mut Process, kind: QuestionKind, number: usize) -> Result<Option<String>, HostError> {
+    let list = if kind == QuestionKind::Probe { FILTERED } else { BEHIND };
+    let ProbeAttempt { name, expected } = list[number];
     let question = Question {
         sequence: process.next(),
         cpu_seconds: SECONDS,
@@ -61,14 +61,14 @@ fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<St
     };
     let (status, said) = (report.status, process.said());
     let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
-    let answered = code == Some(exit::ANSWERED) && said.kind == words::Kind::Done && said.number == question.step;
+    let answered = code == Some(exit::ANSWERED) && said.kind == words::SaidKind::Done && said.number == question.step;
     let call = || cell::calls::name(said.number);
     let as_expected = match expected {
         Expected::Answer => answered,
         Expected::Call(expected) => {
-            code == Some(exit::SAID) && said.kind == words::Kind::Call && call() == Some(expected)
+            code == Some(exit::SAID) && said.kind == words::SaidKind::Call && call() == Some(expected)
         }
-        Expected::Clock => code == Some(exit::SAID) && said.kind == words::Kind::Clock,
+        Expected::Clock => code == Some(exit::SAID) && said.kind == words::SaidKind::Clock,
         Expected::Killed => libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS,
     };
     if as_expected {
@@ -76,7 +76,7 @@ fn try_one(process: &mut Process, kind: Kind, number: usize) -> Result<Option<St
     }
     let text = records::verdict::escape(&String::from_utf8_lossy(&without_addresses(said.text)));
     Ok(Some(match (expected, said.kind) {
-        (Expected::Answer, words::Kind::Call) => {
+        (Expected::Answer, words::SaidKind::Call) => {
             format!("a cell on this machine needs the call `{}` to {name}", call().unwrap_or("unknown"))
         }
         (Expected::Answer, kind) => format!("a cell on this machine does not {name}: {kind:?} {text}"),

@@ -11,11 +11,11 @@ use records::{
     v1::protocol::{StateLimits, WorkerLimits},
 };
 use wire::{
-    Declaration, Layout, Place, Session, Setup,
+    Declaration, Layout, Session, Setup, TensorPlace,
     layout::arena_bytes,
     limits::cpu_seconds,
     memory::Arena,
-    message::{Kind, Question, Report},
+    message::{Question, QuestionKind, Report},
     session::NAMES_MAX,
 };
 
@@ -43,7 +43,7 @@ pub struct Launch {
 
 /// What an answer cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Usage {
+pub struct AnswerCost {
     /// CPU time of the answering process, in microseconds.
     pub cpu_micros: u64,
     /// Its largest resident set, in KiB.
@@ -70,9 +70,9 @@ pub struct Answer<'a> {
     results: &'a Arena,
     /// Where this answer's results begin.
     start: usize,
-    places: &'a [Place],
+    places: &'a [TensorPlace],
     place: String,
-    usage: Usage,
+    usage: AnswerCost,
 }
 
 impl Worker {
@@ -209,17 +209,17 @@ impl Worker {
     /// Where there are none, or more than [`Worker::lanes_max`].
     pub fn ask_loss(&mut self, step: u64, epoch: u64, lanes: Range<usize>) -> Result<Vec<Answer<'_>>, Stop> {
         assert!((1..=self.lanes_max()).contains(&lanes.len()), "{lanes:?} of a worker for {}", self.lanes_max());
-        self.ask(Kind::Loss, step, epoch, lanes)
+        self.ask(QuestionKind::Loss, step, epoch, lanes)
     }
 
     /// Asks for new parameters and state.
     pub fn ask_update(&mut self, step: u64, epoch: u64) -> Result<Answer<'_>, Stop> {
-        Ok(self.ask(Kind::Update, step, epoch, 0..1)?.remove(0))
+        Ok(self.ask(QuestionKind::Update, step, epoch, 0..1)?.remove(0))
     }
 
     /// Asks for the parameters to evaluate.
     pub fn ask_publish(&mut self, step: u64, epoch: u64) -> Result<Answer<'_>, Stop> {
-        Ok(self.ask(Kind::Publish, step, epoch, 0..1)?.remove(0))
+        Ok(self.ask(QuestionKind::Publish, step, epoch, 0..1)?.remove(0))
     }
 
     /// Ends the worker and starts it again with new memory; what stood in the inputs stands there again.
@@ -240,7 +240,7 @@ impl Worker {
 
     /// Asks until there is an answer, a broken rule, or the same doubt twice. A cell has no memory, so the same
     /// question has the same answer.
-    fn ask(&mut self, kind: Kind, step: u64, epoch: u64, lanes: Range<usize>) -> Result<Vec<Answer<'_>>, Stop> {
+    fn ask(&mut self, kind: QuestionKind, step: u64, epoch: u64, lanes: Range<usize>) -> Result<Vec<Answer<'_>>, Stop> {
         let place = place(kind, step, &lanes);
         let mut doubts = Vec::new();
         loop {
@@ -262,13 +262,13 @@ impl Worker {
 
     fn ask_once(
         &mut self,
-        kind: Kind,
+        kind: QuestionKind,
         step: u64,
         epoch: u64,
         lanes: &Range<usize>,
         place: &str,
-    ) -> Result<(Attribution, Usage), HostError> {
-        let loss = kind == Kind::Loss;
+    ) -> Result<(Attribution, AnswerCost), HostError> {
+        let loss = kind == QuestionKind::Loss;
         let count = lanes.len() as u32;
         let (inputs, results) = if loss {
             (&self.layout.loss_inputs, (&mut self.arenas.loss_results, arena_bytes(&self.layout.loss_results)))
@@ -295,13 +295,13 @@ impl Worker {
     }
 
     /// The answers of a question whose cell is gone.
-    fn answers(&self, kind: Kind, step: u64, lanes: &Range<usize>, usage: Usage) -> Vec<Answer<'_>> {
-        let (places, results) = if kind == Kind::Loss {
+    fn answers(&self, kind: QuestionKind, step: u64, lanes: &Range<usize>, usage: AnswerCost) -> Vec<Answer<'_>> {
+        let (places, results) = if kind == QuestionKind::Loss {
             (&self.layout.loss_results, &self.arenas.loss_results)
         } else {
             (&self.layout.update_results, &self.arenas.update_results)
         };
-        let usage = Usage { cpu_micros: usage.cpu_micros / lanes.len() as u64, ..usage };
+        let usage = AnswerCost { cpu_micros: usage.cpu_micros / lanes.len() as u64, ..usage };
         let answer = |(index, lane): (usize, usize)| Answer {
             results,
             start: index * arena_bytes(places),
@@ -341,16 +341,16 @@ fn decide<T>(process: &mut Process, doubt: Doubt, place: &str, limits: &WorkerLi
 }
 
 /// Where a question stands in a run.
-fn place(kind: Kind, step: u64, lanes: &Range<usize>) -> String {
+fn place(kind: QuestionKind, step: u64, lanes: &Range<usize>) -> String {
     match kind {
-        Kind::Loss if lanes.len() == 1 => format!("step {step}, loss, lane {}", lanes.start),
-        Kind::Loss => format!("step {step}, loss, lanes {} to {}", lanes.start, lanes.end - 1),
+        QuestionKind::Loss if lanes.len() == 1 => format!("step {step}, loss, lane {}", lanes.start),
+        QuestionKind::Loss => format!("step {step}, loss, lanes {} to {}", lanes.start, lanes.end - 1),
         _ => format!("step {step}, {}", kind.name()),
     }
 }
 
 /// A question with nothing but its kind and its limits.
-fn limited(kind: Kind, limits: &WorkerLimits, lanes: u32) -> Question {
+fn limited(kind: QuestionKind, limits: &WorkerLimits, lanes: u32) -> Question {
     let cpu_seconds = u32::try_from(cpu_seconds(limits, lanes)).unwrap_or(u32::MAX);
     Question { cpu_seconds, memory_mib: limits.memory_mib, ..Question::of(kind) }
 }
@@ -374,12 +374,12 @@ impl Answer<'_> {
 
     /// What the answer cost.
     #[must_use]
-    pub fn usage(&self) -> Usage {
+    pub fn usage(&self) -> AnswerCost {
         self.usage
     }
 
     /// Every result's name and place, in the order of the layout.
-    pub fn places(&self) -> &[Place] {
+    pub fn places(&self) -> &[TensorPlace] {
         self.places
     }
 }
@@ -391,7 +391,8 @@ fn declare(process: &mut Process, session: &Session, launch: &Launch) -> Result<
     let mut doubts = Vec::new();
     loop {
         let session_bytes = process.write_session(session)?;
-        let question = Question { sequence: process.next(), session_bytes, ..limited(Kind::Declare, limits, 1) };
+        let question =
+            Question { sequence: process.next(), session_bytes, ..limited(QuestionKind::Declare, limits, 1) };
         let reply = process.ask(&question)?;
         let doubt = match judge(process, reply, PLACE, 0, limits, 1, &[]).0 {
             // It is asked once a run: late is early enough.
@@ -418,15 +419,15 @@ fn judge(
     step: u64,
     limits: &WorkerLimits,
     lanes: u32,
-    inputs: &[Place],
-) -> (Attribution, Usage) {
+    inputs: &[TensorPlace],
+) -> (Attribution, AnswerCost) {
     let Some(report) = reply.report else {
-        return (Attribution::Again(Doubt::Lost), Usage { cpu_micros: 0, max_rss_kib: 0 });
+        return (Attribution::Again(Doubt::Lost), AnswerCost { cpu_micros: 0, max_rss_kib: 0 });
     };
     let Report { cpu_micros, max_rss_kib, .. } = report;
     let (said, last_words) = (process.said(), &reply.last_words);
     let case = Case { place, report: &report, step, said, last_words, limits, lanes, inputs };
-    (case.judge(), Usage { cpu_micros, max_rss_kib })
+    (case.judge(), AnswerCost { cpu_micros, max_rss_kib })
 }
 
 fn unread(declaration: &Declaration) -> Vec<Finding> {
@@ -437,13 +438,13 @@ fn unread(declaration: &Declaration) -> Vec<Finding> {
     declaration.unused_config_keys.iter().take(NAMES_MAX).map(finding).collect()
 }
 
-fn find<'a>(places: &'a [Place], name: &str) -> &'a Place {
+fn find<'a>(places: &'a [TensorPlace], name: &str) -> &'a TensorPlace {
     let found = places.iter().find(|place| place.name == name);
     assert!(found.is_some(), "no tensor `{name}`; there are: {:?}", names(places));
     #[expect(clippy::unwrap_used, reason = "asserted by the line above")]
     found.unwrap()
 }
 
-fn names(places: &[Place]) -> Vec<&str> {
+fn names(places: &[TensorPlace]) -> Vec<&str> {
     places.iter().map(|place| &*place.name).collect()
 }

@@ -12,8 +12,8 @@ use stamp as _;
 use wire::{
     abi::Ask,
     exit,
-    message::{self, Kind, Question},
-    probe::{self, Attempt, BEHIND, FILTERED},
+    message::{self, Question, QuestionKind},
+    probe::{self, BEHIND, FILTERED, ProbeAttempt},
     words,
 };
 
@@ -31,14 +31,14 @@ pub unsafe extern "C" fn maxclip_answer(ask: *const Ask) -> i32 {
         (bytes.try_into().map(Question::decode), slice::from_raw_parts_mut(ask.words, ask.words_bytes))
     };
     let Ok(Ok(question)) = question else { return exit::SAID };
-    let list = if question.kind == Kind::ProbeBehind { BEHIND } else { FILTERED };
-    let Some(Attempt { name, .. }) = list.get(question.probe as usize) else { return exit::SAID };
-    let stands = if question.kind == Kind::ProbeBehind { stands(name) } else { attempt(name) };
+    let list = if question.kind == QuestionKind::ProbeBehind { BEHIND } else { FILTERED };
+    let Some(ProbeAttempt { name, .. }) = list.get(question.probe as usize) else { return exit::SAID };
+    let stands = if question.kind == QuestionKind::ProbeBehind { stands(name) } else { attempt(name) };
     if stands {
-        words::write(words, words::Kind::Done, question.step, b"");
+        words::write(words, words::SaidKind::Done, question.step, b"");
         return exit::ANSWERED;
     }
-    words::write(words, words::Kind::Refused, 0, name.as_bytes());
+    words::write(words, words::SaidKind::Refused, 0, name.as_bytes());
     exit::SAID
 }
 

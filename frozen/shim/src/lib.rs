@@ -15,4 +15,4 @@ pub use adamw::{AdamW, adamw_in_place};
 pub use error::{ShimError, plain_errors, without_backtrace};
 pub use memory::{values, values_mut, view, view_mut};
 pub use signal::{end_with_parent, ignore_file_size_signal};
-pub use switches::{Fill, Reading, cpu_capability, one_thread, pin, read};
+pub use switches::{Fill, Switches, cpu_capability, one_thread, pin, read};

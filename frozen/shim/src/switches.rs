@@ -9,7 +9,7 @@ use crate::{ShimError, error::check};
 
 unsafe extern "C" {
     fn shim_set_switches(fill_uninitialised: u8) -> c_int;
-    fn shim_read_switches(reading: *mut Reading) -> c_int;
+    fn shim_read_switches(reading: *mut Switches) -> c_int;
     fn shim_one_thread() -> c_int;
     fn shim_capability(text: *mut c_char, capacity: usize) -> c_int;
 }
@@ -30,7 +30,7 @@ pub enum Fill {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "each is libtorch's switch of nearly that name")]
-pub struct Reading {
+pub struct Switches {
     pub deterministic: u8,
     pub warn_only: u8,
     pub fill_uninitialised: u8,
@@ -51,7 +51,7 @@ pub struct Reading {
     pub interop_threads: i64,
 }
 
-impl Reading {
+impl Switches {
     /// Each switch by name, in libtorch's order of appearance.
     #[must_use]
     pub fn entries(&self) -> [(&'static str, i64); 18] {
@@ -99,11 +99,11 @@ impl Reading {
 /// Deterministic algorithms (an operator without one raises an error), no TF32 and no reduced-precision
 /// sums, cuDNN without its benchmark, matrix products in full precision. One thread must hold already:
 /// see [`one_thread`].
-pub fn pin(fill: Fill) -> Result<Reading, ShimError> {
+pub fn pin(fill: Fill) -> Result<Switches, ShimError> {
     // SAFETY: a plain value; the C++ side catches every exception.
     check(unsafe { shim_set_switches((fill == Fill::Nan).into()) })?;
     let found = read()?;
-    let expected = Reading::pinned(fill);
+    let expected = Switches::pinned(fill);
     for ((name, expected), (_, found)) in expected.entries().into_iter().zip(found.entries()) {
         if expected != found {
             return Err(ShimError::Switch { name, expected, found });
@@ -113,8 +113,8 @@ pub fn pin(fill: Fill) -> Result<Reading, ShimError> {
 }
 
 /// The switches as they stand.
-pub fn read() -> Result<Reading, ShimError> {
-    let mut reading = Reading::default();
+pub fn read() -> Result<Switches, ShimError> {
+    let mut reading = Switches::default();
     // SAFETY: the struct has the layout of its C++ twin and outlives the call.
     check(unsafe { shim_read_switches(&raw mut reading) })?;
     Ok(reading)
@@ -147,10 +147,10 @@ mod tests {
         one_thread().unwrap();
         one_thread().unwrap();
         for fill in [Fill::Nan, Fill::Nothing] {
-            assert_eq!(pin(fill).unwrap(), Reading::pinned(fill));
-            assert_eq!(read().unwrap(), Reading::pinned(fill));
+            assert_eq!(pin(fill).unwrap(), Switches::pinned(fill));
+            assert_eq!(read().unwrap(), Switches::pinned(fill));
         }
-        assert_ne!(Reading::pinned(Fill::Nan), Reading::pinned(Fill::Nothing));
+        assert_ne!(Switches::pinned(Fill::Nan), Switches::pinned(Fill::Nothing));
         // An operator without a deterministic form errs instead of warning.
         let x = tch::Tensor::zeros([4], (tch::Kind::Float, tch::Device::Cpu));
         let index = tch::Tensor::from_slice(&[0i64, 0]);

@@ -2,7 +2,7 @@
 
 use records::v1::evaluation::Score;
 
-use crate::list::{DATACOMP, Group};
+use crate::list::{DATACOMP, TaskGroup};
 
 /// The unweighted mean of some scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,12 +21,12 @@ pub struct Aggregate {
 #[must_use]
 pub fn aggregates(scores: &[Score]) -> Vec<Aggregate> {
     let groups = [
-        ("ImageNet", Group::ImageNet),
-        ("ImageNet shifts", Group::Shifts),
-        ("VTAB", Group::Vtab),
-        ("retrieval", Group::Retrieval),
+        ("ImageNet", TaskGroup::ImageNet),
+        ("ImageNet shifts", TaskGroup::Shifts),
+        ("VTAB", TaskGroup::Vtab),
+        ("retrieval", TaskGroup::Retrieval),
     ];
-    let of_group = |(name, group): (&'static str, Group)| {
+    let of_group = |(name, group): (&'static str, TaskGroup)| {
         let keys = DATACOMP.iter().filter(|task| task.group == group).map(|task| task.key);
         let members = keys.map(|key| scores.iter().find(|score| score.key == key)).collect::<Option<Vec<_>>>()?;
         mean(name, &members)

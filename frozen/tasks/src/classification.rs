@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     features::{Features, dot},
-    inputs::{Inputs, Standing},
+    inputs::{AnswerStanding, Inputs},
     score::{Metrics, ScoreError, same_width},
-    scored::Scored,
+    scored::ScoredMetric,
 };
 
 /// Scores zero-shot classification.
@@ -36,20 +36,20 @@ pub fn classification(images: &Features, labels: &[u32], classes: &Inputs) -> Re
     ]))
 }
 
-fn standing(image: &[f32], label: u32, classes: &Inputs) -> Option<Standing> {
+fn standing(image: &[f32], label: u32, classes: &Inputs) -> Option<AnswerStanding> {
     let label = usize::try_from(label).ok().filter(|&label| label < classes.len())?;
     Some(classes.standing(label, 0..classes.len(), |class| dot(image, classes.row(class))))
 }
 
 /// The share of hits; an item's influence is its hit.
-fn share(hits: &[bool], ties: u64) -> Scored {
+fn share(hits: &[bool], ties: u64) -> ScoredMetric {
     let influences: Vec<_> = hits.iter().map(|&hit| f64::from(u8::from(hit))).collect();
     let value = influences.iter().sum::<f64>() / hits.len() as f64;
-    Scored { value, influences, strata: Vec::new(), ties }
+    ScoredMetric { value, influences, strata: Vec::new(), ties }
 }
 
 /// The mean over classes of each one's share of hits; an item's influence is `N / (S n_s)` a hit.
-fn mean_over_classes(hits: &[bool], labels: &[u32], ties: u64) -> Scored {
+fn mean_over_classes(hits: &[bool], labels: &[u32], ties: u64) -> ScoredMetric {
     let mut classes = BTreeMap::<u32, (u64, u64)>::new();
     for (&hit, &label) in hits.iter().zip(labels) {
         let (found, images) = classes.entry(label).or_default();
@@ -61,7 +61,7 @@ fn mean_over_classes(hits: &[bool], labels: &[u32], ties: u64) -> Scored {
         let images = classes.get(label).map_or(1, |&(_, images)| images);
         if hit { hits.len() as f64 / (classes.len() as f64 * images as f64) } else { 0.0 }
     };
-    Scored {
+    ScoredMetric {
         value: recalls / classes.len() as f64,
         influences: hits.iter().zip(labels).map(influence).collect(),
         strata: labels.to_vec(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{score::ScoreError, scored::Scored};
+use crate::{score::ScoreError, scored::ScoredMetric};
 
 /// What was counted of a class that occurs.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,7 +28,7 @@ impl Counts {
 ///
 /// - Shapes: `labels`, `called` `[N]`. `ties` are those of the similarities that the calls were made by.
 /// - Errors: [`ScoreError::Empty`], [`ScoreError::Count`].
-pub fn macro_f1(labels: &[u32], called: &[u32], ties: u64) -> Result<Scored, ScoreError> {
+pub fn macro_f1(labels: &[u32], called: &[u32], ties: u64) -> Result<ScoredMetric, ScoreError> {
     if labels.is_empty() {
         return Err(ScoreError::Empty("images"));
     }
@@ -57,7 +57,7 @@ pub fn macro_f1(labels: &[u32], called: &[u32], ties: u64) -> Result<Scored, Sco
             if label == called { part(label, 1.0, 2.0) } else { part(label, 0.0, 1.0) + part(called, 0.0, 1.0) };
         value + scale * parts
     };
-    Ok(Scored { value, influences: labels.iter().zip(called).map(influence).collect(), strata: Vec::new(), ties })
+    Ok(ScoredMetric { value, influences: labels.iter().zip(called).map(influence).collect(), strata: Vec::new(), ties })
 }
 
 #[cfg(test)]

@@ -76,9 +76,9 @@ impl Inputs {
         own: usize,
         rivals: impl Iterator<Item = usize>,
         similarity: impl Fn(usize) -> f64,
-    ) -> Standing {
+    ) -> AnswerStanding {
         let threshold = similarity(own);
-        let mut standing = Standing { before: 0, ties: 0 };
+        let mut standing = AnswerStanding { before: 0, ties: 0 };
         for rival in rivals.filter(|&rival| rival != own) {
             if self.same(rival, own) {
                 standing.before += usize::from(rival < own);
@@ -94,7 +94,7 @@ impl Inputs {
 
 /// How many stand before an answer, and how many of them are only equal to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Standing {
+pub(crate) struct AnswerStanding {
     pub before: usize,
     pub ties: u64,
 }

@@ -1,6 +1,6 @@
 //! The mean Jaccard index of choices, WinoGAViL's main metric.
 
-use crate::{score::ScoreError, scored::Scored};
+use crate::{score::ScoreError, scored::ScoredMetric};
 
 /// What was chosen of some candidates, and what should have been.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Choice {
 ///
 /// - Shapes: a choice's two lists are equally long, and at least one candidate is right. `ties` are those of the similarities that were chosen by.
 /// - Errors: [`ScoreError::Empty`], [`ScoreError::Count`].
-pub fn mean_jaccard(choices: &[Choice], ties: u64) -> Result<Scored, ScoreError> {
+pub fn mean_jaccard(choices: &[Choice], ties: u64) -> Result<ScoredMetric, ScoreError> {
     if choices.is_empty() {
         return Err(ScoreError::Empty("choices"));
     }
@@ -38,7 +38,7 @@ pub fn mean_jaccard(choices: &[Choice], ties: u64) -> Result<Scored, ScoreError>
     }
     let influences: Vec<f64> = choices.iter().map(Choice::index).collect();
     let value = influences.iter().sum::<f64>() / choices.len() as f64;
-    Ok(Scored { value, influences, strata: Vec::new(), ties })
+    Ok(ScoredMetric { value, influences, strata: Vec::new(), ties })
 }
 
 #[cfg(test)]

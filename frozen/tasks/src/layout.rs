@@ -81,14 +81,14 @@ impl LayoutError {
 
 /// How a task is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum TaskKind {
     /// One of its classes for each image.
     Classification,
     /// Images by captions and captions by images.
     Retrieval,
 }
 
-impl Kind {
+impl TaskKind {
     /// The word for it in the identity of a task's data: another word is another task.
     const fn stated(self) -> &'static str {
         match self {
@@ -106,7 +106,7 @@ pub struct About {
     /// The name for people.
     pub name: String,
     /// How it is evaluated.
-    pub kind: Kind,
+    pub kind: TaskKind,
     /// The metric that counts.
     pub main_metric: String,
 }
@@ -114,10 +114,10 @@ pub struct About {
 impl About {
     /// The names of a task of our own: key and name are the folder's.
     #[must_use]
-    pub fn own(folder: &str, kind: Kind) -> Self {
+    pub fn own(folder: &str, kind: TaskKind) -> Self {
         let main_metric = match kind {
-            Kind::Classification => "acc1",
-            Kind::Retrieval => "mean_recall@1",
+            TaskKind::Classification => "acc1",
+            TaskKind::Retrieval => "mean_recall@1",
         };
         Self { key: folder.to_owned(), name: folder.to_owned(), kind, main_metric: main_metric.to_owned() }
     }
@@ -125,7 +125,7 @@ impl About {
 
 /// A task whose text has been read; its samples are visited one by one.
 #[derive(Debug, Clone)]
-pub struct Task {
+pub struct TaskData {
     folder: PathBuf,
     /// Its names.
     pub about: About,
@@ -147,7 +147,7 @@ pub enum Target {
 
 /// One sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
+pub struct TaskSample {
     /// Its key: the members' name up to the first dot.
     pub key: String,
     /// The image's file.
@@ -156,7 +156,7 @@ pub struct Sample {
     pub target: Target,
 }
 
-impl Task {
+impl TaskData {
     /// Reads the text files of `HOME/NAME`.
     ///
     /// - Errors: [`LayoutError`]; [`LayoutError::Unsupported`] for a listed task whose routine is not here.
@@ -167,16 +167,16 @@ impl Task {
             None => About::own(name, kind),
             Some(listed) => {
                 let main_metric = match (listed.routine, kind, listed.main_metric) {
-                    (Routine::Classification, Kind::Classification, Some(main_metric))
-                    | (Routine::Retrieval, Kind::Retrieval, Some(main_metric)) => main_metric.to_owned(),
+                    (Routine::Classification, TaskKind::Classification, Some(main_metric))
+                    | (Routine::Retrieval, TaskKind::Retrieval, Some(main_metric)) => main_metric.to_owned(),
                     (routine, ..) => return Err(LayoutError::Unsupported { folder, form: format!("{routine:?}") }),
                 };
                 About { key: listed.key.to_owned(), name: listed.name.to_owned(), kind, main_metric }
             }
         };
         let (classes, templates) = match kind {
-            Kind::Retrieval => (Vec::new(), Vec::new()),
-            Kind::Classification => (
+            TaskKind::Retrieval => (Vec::new(), Vec::new()),
+            TaskKind::Classification => (
                 filled_lines(&folder.join("classnames.txt"))?,
                 filled_lines(&folder.join("zeroshot_classification_templates.txt"))?,
             ),
@@ -198,7 +198,10 @@ impl Task {
     /// Reads every sample once, in the order of the shards, and gives the identity of what was read.
     ///
     /// - Errors: [`LayoutError`] as `E`, and whatever `each` answers; damage is named by shard and key.
-    pub fn visit<E: From<LayoutError>>(&self, mut each: impl FnMut(Sample) -> Result<(), E>) -> Result<DataRoot, E> {
+    pub fn visit<E: From<LayoutError>>(
+        &self,
+        mut each: impl FnMut(TaskSample) -> Result<(), E>,
+    ) -> Result<DataRoot, E> {
         let mut leaves = BTreeMap::new();
         for shard in 0..self.shards {
             let path = self.folder.join(format!("test/{shard}.tar"));
@@ -223,8 +226,8 @@ impl Task {
     /// Counts the samples by their labels, without reading them.
     pub fn count(&self) -> Result<u64, LayoutError> {
         let label = match self.about.kind {
-            Kind::Classification => "cls",
-            Kind::Retrieval => "txt",
+            TaskKind::Classification => "cls",
+            TaskKind::Retrieval => "txt",
         };
         let mut count = 0;
         for shard in 0..self.shards {
@@ -244,7 +247,7 @@ impl Task {
         self.visit(|_| Ok(()))
     }
 
-    /// `kind \0 classes \0 templates`: [`Kind::stated`], and each list as its number of lines and the lines with their line breaks.
+    /// `kind \0 classes \0 templates`: [`TaskKind::stated`], and each list as its number of lines and the lines with their line breaks.
     fn text_leaf(&self) -> Blake3 {
         let list = |lines: &[String]| format!("{}\n{}\n", lines.len(), lines.join("\n"));
         let kind = self.about.kind.stated();
@@ -252,10 +255,10 @@ impl Task {
     }
 }
 
-type Members = BTreeMap<String, Vec<u8>>;
+type MemberBytes = BTreeMap<String, Vec<u8>>;
 
 /// `key \0` and for each member that counts, by suffix, `suffix \0 length \0 blake3 \n`.
-fn sample_leaf(key: &str, members: &Members) -> Blake3 {
+fn sample_leaf(key: &str, members: &MemberBytes) -> Blake3 {
     let mut text = format!("{key}\0");
     for (suffix, bytes) in members {
         text.push_str(&format!("{suffix}\0{}\0{}\n", bytes.len(), Blake3::of(bytes)));
@@ -263,7 +266,7 @@ fn sample_leaf(key: &str, members: &Members) -> Blake3 {
     merkle::leaf(text.as_bytes())
 }
 
-fn kind(folder: &Path) -> Result<Kind, LayoutError> {
+fn kind(folder: &Path) -> Result<TaskKind, LayoutError> {
     let path = folder.join("dataset_type.txt");
     let form = match read_text(&path) {
         Ok(text) => text.trim().to_owned(),
@@ -273,8 +276,8 @@ fn kind(folder: &Path) -> Result<Kind, LayoutError> {
         Err(error) => return Err(error),
     };
     match form.as_str() {
-        "classification" => Ok(Kind::Classification),
-        "retrieval" => Ok(Kind::Retrieval),
+        "classification" => Ok(TaskKind::Classification),
+        "retrieval" => Ok(TaskKind::Retrieval),
         _ => Err(LayoutError::Unsupported { folder: folder.to_owned(), form }),
     }
 }
@@ -296,12 +299,12 @@ fn filled_lines(path: &Path) -> Result<Vec<String>, LayoutError> {
 /// Groups the members of a tar by key and hands each group on as soon as the next one starts.
 fn read_shard<E: From<LayoutError>>(
     shard: &Path,
-    mut each: impl FnMut(String, Members) -> Result<(), E>,
+    mut each: impl FnMut(String, MemberBytes) -> Result<(), E>,
 ) -> Result<(), E> {
     let broken =
         |place: &str, why: String| LayoutError::Shard { shard: shard.to_owned(), place: place.to_owned(), why };
     let mut archive = tar::Archive::new(BufReader::new(whole_tar(shard)?));
-    let mut open: Option<(String, Members)> = None;
+    let mut open: Option<(String, MemberBytes)> = None;
     let entries = archive.entries().map_err(|error| broken("start", error.to_string()))?;
     for entry in entries {
         let last = open.as_ref().map_or("start", |(key, _)| key.as_str());
@@ -325,7 +328,7 @@ fn read_shard<E: From<LayoutError>>(
         {
             each(key, members)?;
         }
-        let (_, members) = open.get_or_insert_with(|| (key, Members::new()));
+        let (_, members) = open.get_or_insert_with(|| (key, MemberBytes::new()));
         if counts(&suffix) && members.insert(suffix, bytes).is_some() {
             return Err(broken(&name, "a second member of this suffix".to_owned()).into());
         }
@@ -362,21 +365,21 @@ fn counts(suffix: &str) -> bool {
     IMAGE_SUFFIXES.contains(&suffix) || matches!(suffix, "cls" | "txt")
 }
 
-fn sample(shard: &Path, key: String, mut members: Members, kind: Kind) -> Result<Sample, LayoutError> {
+fn sample(shard: &Path, key: String, mut members: MemberBytes, kind: TaskKind) -> Result<TaskSample, LayoutError> {
     let broken = |why: String| LayoutError::Shard { shard: shard.to_owned(), place: key.clone(), why };
     let images: BTreeSet<_> = IMAGE_SUFFIXES.into_iter().filter(|suffix| members.contains_key(*suffix)).collect();
     let (Some(suffix), 1) = (images.first(), images.len()) else {
         return Err(broken(format!("{} images, expected one of webp, png, jpg, jpeg", images.len())));
     };
     let image = members.remove(*suffix).unwrap_or_default();
-    let suffix = if kind == Kind::Classification { "cls" } else { "txt" };
+    let suffix = if kind == TaskKind::Classification { "cls" } else { "txt" };
     let label = members.remove(suffix).ok_or_else(|| broken(format!("no .{suffix}")))?;
     let label = String::from_utf8(label).map_err(|_| broken(format!(".{suffix} is not UTF-8")))?;
     let target = match kind {
-        Kind::Classification => {
+        TaskKind::Classification => {
             Target::Class(label.trim().parse().map_err(|_| broken(format!("`{}` is not a label", label.trim())))?)
         }
-        Kind::Retrieval => {
+        TaskKind::Retrieval => {
             let captions: Vec<_> = label.lines().map(|line| line.replace("\\n", "\n")).collect();
             if captions.iter().all(|caption| caption.trim().is_empty()) {
                 return Err(broken("no caption".to_owned()));
@@ -384,7 +387,7 @@ fn sample(shard: &Path, key: String, mut members: Members, kind: Kind) -> Result
             Target::Captions(captions)
         }
     };
-    Ok(Sample { key, image, target })
+    Ok(TaskSample { key, image, target })
 }
 
 #[cfg(test)]
@@ -418,9 +421,9 @@ mod tests {
         home
     }
 
-    fn visit(home: &tempfile::TempDir) -> Result<(Vec<Sample>, DataRoot), LayoutError> {
+    fn visit(home: &tempfile::TempDir) -> Result<(Vec<TaskSample>, DataRoot), LayoutError> {
         let mut samples = Vec::new();
-        let root = Task::open(home.path(), "pets")?.visit(|sample| {
+        let root = TaskData::open(home.path(), "pets")?.visit(|sample| {
             samples.push(sample);
             Ok::<_, LayoutError>(())
         })?;
@@ -435,7 +438,7 @@ mod tests {
     #[test]
     fn a_classification_task_is_read() {
         let home = write(&TWO, None);
-        let task = Task::open(home.path(), "pets").unwrap();
+        let task = TaskData::open(home.path(), "pets").unwrap();
         assert_eq!(task.classes, ["cat", "dog"]);
         assert_eq!(task.prompts().collect::<Vec<_>>(), ["a cat.", "many cats", "a dog.", "many dogs"]);
         assert_eq!((task.about.key.as_str(), task.about.main_metric.as_str()), ("pets", "acc1"));
@@ -445,8 +448,8 @@ mod tests {
         assert_eq!(
             samples,
             [
-                Sample { key: "s0000000".to_owned(), image: image("image 0"), target: Target::Class(1) },
-                Sample { key: "s0000001".to_owned(), image: image("image 1"), target: Target::Class(0) },
+                TaskSample { key: "s0000000".to_owned(), image: image("image 0"), target: Target::Class(1) },
+                TaskSample { key: "s0000001".to_owned(), image: image("image 1"), target: Target::Class(0) },
             ]
         );
     }
@@ -456,14 +459,14 @@ mod tests {
         let home = write(&[&[("s0.webp", "i"), ("s0.txt", "one\\ntwo\nthree\n")]], Some("retrieval\n"));
         let (samples, _) = visit(&home).unwrap();
         assert_eq!(samples[0].target, Target::Captions(vec!["one\ntwo".to_owned(), "three".to_owned()]));
-        assert_eq!(Task::open(home.path(), "pets").unwrap().about.main_metric, "mean_recall@1");
+        assert_eq!(TaskData::open(home.path(), "pets").unwrap().about.main_metric, "mean_recall@1");
     }
 
     /// As Python's `blake3` gives them for the bytes that the doc comments say.
     #[test]
     fn the_leaves_of_a_root_are_those_of_another_implementation() {
         let known = |digest: Blake3| digest.to_string();
-        let task = |form| Task::open(write(&TWO, form).path(), "pets").unwrap();
+        let task = |form| TaskData::open(write(&TWO, form).path(), "pets").unwrap();
         assert_eq!(
             [None, Some("retrieval")].map(|form| known(task(form).text_leaf())),
             [
@@ -534,12 +537,12 @@ mod tests {
     #[test]
     fn what_is_missing_or_unknown_is_named() {
         let home = write(&TWO, None);
-        assert!(Task::open(home.path(), "dogs").unwrap_err().to_string().contains("dogs"));
+        assert!(TaskData::open(home.path(), "dogs").unwrap_err().to_string().contains("dogs"));
         fs::remove_file(home.path().join("pets/test/1.tar")).unwrap();
         assert!(visit(&home).unwrap_err().to_string().contains("1.tar"));
         let other = write(&TWO, Some("multilabel"));
-        assert!(matches!(Task::open(other.path(), "pets"), Err(LayoutError::Unsupported { .. })));
+        assert!(matches!(TaskData::open(other.path(), "pets"), Err(LayoutError::Unsupported { .. })));
         fs::rename(home.path().join("pets"), home.path().join("wds_wilds-fmow_test")).unwrap();
-        assert!(matches!(Task::open(home.path(), "wds_wilds-fmow_test"), Err(LayoutError::Unsupported { .. })));
+        assert!(matches!(TaskData::open(home.path(), "wds_wilds-fmow_test"), Err(LayoutError::Unsupported { .. })));
     }
 }

@@ -1,6 +1,6 @@
 //! The evaluation tasks: how their data lie on disk, how features become scores, how scores become means.
 //!
-//! A metric is a [`Scored`]: its value and what each independent item says of it, from which one place makes
+//! A metric is a [`ScoredMetric`]: its value and what each independent item says of it, from which one place makes
 //! the variance and the blocks that a certificate states. Equal similarities of different inputs count against
 //! the model, so constant features score nothing; those of identical inputs go to the first, as in the
 //! reference. Links no libtorch: whoever has the features can compute the scores again. Sees no model, no run
@@ -30,8 +30,8 @@ pub use f1::macro_f1;
 pub use features::{FeatureError, Features};
 pub use inputs::Inputs;
 pub use jaccard::{Choice, mean_jaccard};
-pub use layout::{About, FETCH_AGAIN, Kind, LayoutError, Sample, Target, Task};
-pub use list::{DATACOMP, Group, Listed, Routine};
+pub use layout::{About, FETCH_AGAIN, LayoutError, Target, TaskData, TaskKind, TaskSample};
+pub use list::{DATACOMP, Listed, Routine, TaskGroup};
 pub use retrieval::retrieval;
 pub use score::{Metrics, ScoreError};
-pub use scored::Scored;
+pub use scored::ScoredMetric;

@@ -21,7 +21,7 @@ pub enum Routine {
 
 /// The published mean that a task belongs to beside the average.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Group {
+pub enum TaskGroup {
     /// ImageNet 1k alone.
     ImageNet,
     /// Six shifted versions of ImageNet.
@@ -52,7 +52,7 @@ pub struct Listed {
     /// How it is evaluated.
     pub routine: Routine,
     /// Where it counts.
-    pub group: Group,
+    pub group: TaskGroup,
 }
 
 impl Listed {
@@ -65,7 +65,7 @@ impl Listed {
     /// Whether it counts in the average over 38.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.group != Group::Outside
+        self.group != TaskGroup::Outside
     }
 }
 
@@ -88,7 +88,7 @@ const fn row(
     classes: Option<u32>,
     main_metric: Option<&'static str>,
     routine: Routine,
-    group: Group,
+    group: TaskGroup,
 ) -> Listed {
     Listed { key, name, images, classes, main_metric, routine, group }
 }
@@ -98,46 +98,46 @@ const fn row(
 /// Source: DataComp's `tasklist.yml` at commit 4a8df19.
 #[rustfmt::skip]
 pub const DATACOMP: [Listed; 40] = [
-    row("vtab/caltech101", "Caltech-101", 6_085, Some(102), Some("mean_per_class_recall"), Routine::Classification, Group::Vtab),
-    row("cifar10", "CIFAR-10", 10_000, Some(10), Some("acc1"), Routine::Classification, Group::Other),
-    row("vtab/cifar100", "CIFAR-100", 10_000, Some(100), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("vtab/clevr_count_all", "CLEVR Counts", 15_000, Some(8), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("vtab/clevr_closest_object_distance", "CLEVR Distance", 15_000, Some(6), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("country211", "Country211", 21_100, Some(211), Some("acc1"), Routine::Classification, Group::Other),
-    row("vtab/dtd", "Describable Textures", 1_880, Some(47), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("vtab/eurosat", "EuroSAT", 5_400, Some(10), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("fgvc_aircraft", "FGVC Aircraft", 3_333, Some(100), Some("mean_per_class_recall"), Routine::Classification, Group::Other),
-    row("food101", "Food-101", 25_250, Some(101), Some("acc1"), Routine::Classification, Group::Other),
-    row("gtsrb", "GTSRB", 12_630, Some(43), Some("acc1"), Routine::Classification, Group::Other),
-    row("imagenet1k", "ImageNet 1k", 50_000, Some(1000), Some("acc1"), Routine::Classification, Group::ImageNet),
-    row("imagenet_sketch", "ImageNet Sketch", 50_889, Some(1000), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("imagenetv2", "ImageNet v2", 10_000, Some(1000), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("imagenet-a", "ImageNet-A", 7_500, Some(200), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("imagenet-o", "ImageNet-O", 2_000, Some(200), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("imagenet-r", "ImageNet-R", 30_000, Some(200), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("vtab/kitti_closest_vehicle_distance", "KITTI Vehicle Distance", 711, Some(4), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("mnist", "MNIST", 10_000, Some(10), Some("acc1"), Routine::Classification, Group::Other),
-    row("objectnet", "ObjectNet", 18_574, Some(113), Some("acc1"), Routine::Classification, Group::Shifts),
-    row("vtab/flowers", "Oxford Flowers-102", 6_149, Some(102), Some("mean_per_class_recall"), Routine::Classification, Group::Vtab),
-    row("vtab/pets", "Oxford-IIIT Pet", 3_669, Some(37), Some("mean_per_class_recall"), Routine::Classification, Group::Vtab),
-    row("voc2007", "Pascal VOC 2007", 14_976, Some(20), Some("acc1"), Routine::Classification, Group::Other),
-    row("vtab/pcam", "PatchCamelyon", 32_768, Some(2), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("renderedsst2", "Rendered SST2", 1_821, Some(2), Some("acc1"), Routine::Classification, Group::Other),
-    row("vtab/resisc45", "RESISC45", 6_300, Some(45), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("cars", "Stanford Cars", 8_041, Some(196), Some("acc1"), Routine::Classification, Group::Other),
-    row("stl10", "STL-10", 8_000, Some(10), Some("acc1"), Routine::Classification, Group::Other),
-    row("sun397", "SUN397", 108_754, Some(397), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("vtab/svhn", "SVHN", 26_032, Some(10), Some("acc1"), Routine::Classification, Group::Vtab),
-    row("retrieval/flickr_1k_test_image_text_retrieval", "Flickr", 1_000, None, Some("mean_recall@1"), Routine::Retrieval, Group::Retrieval),
-    row("retrieval/mscoco_2014_5k_test_image_text_retrieval", "MSCOCO", 5_000, None, Some("mean_recall@1"), Routine::Retrieval, Group::Retrieval),
-    row("misc/winogavil", "WinoGAViL", 3_563, None, Some("jaccard_score_10-12"), Routine::Winogavil, Group::Retrieval),
-    row("wilds/iwildcam", "iWildCam", 42_791, Some(182), Some("F1-macro_all"), Routine::Wilds, Group::Other),
-    row("wilds/camelyon17", "Camelyon17", 85_054, Some(2), Some("acc1"), Routine::Wilds, Group::Other),
-    row("wilds/fmow", "FMoW", 22_108, Some(62), Some("acc_worst_region"), Routine::Wilds, Group::Other),
-    row("fairness/dollar_street", "Dollar Street", 3_503, Some(58), Some("acc_top5_wg"), Routine::DollarStreet, Group::Other),
-    row("fairness/geode", "GeoDE", 12_488, Some(40), Some("acc_wg"), Routine::Geode, Group::Other),
-    row("fairness/fairface", "FairFace", 10_954, None, None, Routine::Faces, Group::Outside),
-    row("fairness/utkface", "UTKFace", 23_703, None, None, Routine::Faces, Group::Outside),
+    row("vtab/caltech101", "Caltech-101", 6_085, Some(102), Some("mean_per_class_recall"), Routine::Classification, TaskGroup::Vtab),
+    row("cifar10", "CIFAR-10", 10_000, Some(10), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("vtab/cifar100", "CIFAR-100", 10_000, Some(100), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("vtab/clevr_count_all", "CLEVR Counts", 15_000, Some(8), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("vtab/clevr_closest_object_distance", "CLEVR Distance", 15_000, Some(6), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("country211", "Country211", 21_100, Some(211), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("vtab/dtd", "Describable Textures", 1_880, Some(47), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("vtab/eurosat", "EuroSAT", 5_400, Some(10), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("fgvc_aircraft", "FGVC Aircraft", 3_333, Some(100), Some("mean_per_class_recall"), Routine::Classification, TaskGroup::Other),
+    row("food101", "Food-101", 25_250, Some(101), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("gtsrb", "GTSRB", 12_630, Some(43), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("imagenet1k", "ImageNet 1k", 50_000, Some(1000), Some("acc1"), Routine::Classification, TaskGroup::ImageNet),
+    row("imagenet_sketch", "ImageNet Sketch", 50_889, Some(1000), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("imagenetv2", "ImageNet v2", 10_000, Some(1000), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("imagenet-a", "ImageNet-A", 7_500, Some(200), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("imagenet-o", "ImageNet-O", 2_000, Some(200), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("imagenet-r", "ImageNet-R", 30_000, Some(200), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("vtab/kitti_closest_vehicle_distance", "KITTI Vehicle Distance", 711, Some(4), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("mnist", "MNIST", 10_000, Some(10), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("objectnet", "ObjectNet", 18_574, Some(113), Some("acc1"), Routine::Classification, TaskGroup::Shifts),
+    row("vtab/flowers", "Oxford Flowers-102", 6_149, Some(102), Some("mean_per_class_recall"), Routine::Classification, TaskGroup::Vtab),
+    row("vtab/pets", "Oxford-IIIT Pet", 3_669, Some(37), Some("mean_per_class_recall"), Routine::Classification, TaskGroup::Vtab),
+    row("voc2007", "Pascal VOC 2007", 14_976, Some(20), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("vtab/pcam", "PatchCamelyon", 32_768, Some(2), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("renderedsst2", "Rendered SST2", 1_821, Some(2), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("vtab/resisc45", "RESISC45", 6_300, Some(45), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("cars", "Stanford Cars", 8_041, Some(196), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("stl10", "STL-10", 8_000, Some(10), Some("acc1"), Routine::Classification, TaskGroup::Other),
+    row("sun397", "SUN397", 108_754, Some(397), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("vtab/svhn", "SVHN", 26_032, Some(10), Some("acc1"), Routine::Classification, TaskGroup::Vtab),
+    row("retrieval/flickr_1k_test_image_text_retrieval", "Flickr", 1_000, None, Some("mean_recall@1"), Routine::Retrieval, TaskGroup::Retrieval),
+    row("retrieval/mscoco_2014_5k_test_image_text_retrieval", "MSCOCO", 5_000, None, Some("mean_recall@1"), Routine::Retrieval, TaskGroup::Retrieval),
+    row("misc/winogavil", "WinoGAViL", 3_563, None, Some("jaccard_score_10-12"), Routine::Winogavil, TaskGroup::Retrieval),
+    row("wilds/iwildcam", "iWildCam", 42_791, Some(182), Some("F1-macro_all"), Routine::Wilds, TaskGroup::Other),
+    row("wilds/camelyon17", "Camelyon17", 85_054, Some(2), Some("acc1"), Routine::Wilds, TaskGroup::Other),
+    row("wilds/fmow", "FMoW", 22_108, Some(62), Some("acc_worst_region"), Routine::Wilds, TaskGroup::Other),
+    row("fairness/dollar_street", "Dollar Street", 3_503, Some(58), Some("acc_top5_wg"), Routine::DollarStreet, TaskGroup::Other),
+    row("fairness/geode", "GeoDE", 12_488, Some(40), Some("acc_wg"), Routine::Geode, TaskGroup::Other),
+    row("fairness/fairface", "FairFace", 10_954, None, None, Routine::Faces, TaskGroup::Outside),
+    row("fairness/utkface", "UTKFace", 23_703, None, None, Routine::Faces, TaskGroup::Outside),
 ];
 
 #[cfg(test)]
@@ -151,12 +151,12 @@ mod tests {
         let mut sizes = BTreeMap::new();
         DATACOMP.iter().for_each(|task| *sizes.entry(task.group).or_insert(0) += 1);
         let expected = [
-            (Group::ImageNet, 1),
-            (Group::Shifts, 6),
-            (Group::Vtab, 13),
-            (Group::Retrieval, 3),
-            (Group::Other, 15),
-            (Group::Outside, 2),
+            (TaskGroup::ImageNet, 1),
+            (TaskGroup::Shifts, 6),
+            (TaskGroup::Vtab, 13),
+            (TaskGroup::Retrieval, 3),
+            (TaskGroup::Other, 15),
+            (TaskGroup::Outside, 2),
         ];
         assert_eq!(sizes, BTreeMap::from(expected));
     }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     features::dot,
-    inputs::{Inputs, Standing},
+    inputs::{AnswerStanding, Inputs},
     score::{Metrics, ScoreError, same_width},
-    scored::Scored,
+    scored::ScoredMetric,
 };
 
 /// The ranks at which retrieval is measured.
@@ -46,12 +46,12 @@ pub fn retrieval(images: &Inputs, texts: &Inputs, image_of_text: &[usize]) -> Re
 }
 
 /// Where a caption's image stands among all images.
-fn standing_of_image(images: &Inputs, texts: &Inputs, text: usize, own: usize) -> Standing {
+fn standing_of_image(images: &Inputs, texts: &Inputs, text: usize, own: usize) -> AnswerStanding {
     images.standing(own, 0..images.len(), |image| dot(images.row(image), texts.row(text)))
 }
 
 /// Where the best of an image's captions stands among those of other images.
-fn standing_of_captions(images: &Inputs, texts: &Inputs, image: usize, own: &[usize]) -> Standing {
+fn standing_of_captions(images: &Inputs, texts: &Inputs, image: usize, own: &[usize]) -> AnswerStanding {
     let similarities: Vec<f64> = (0..texts.len()).map(|text| dot(images.row(image), texts.row(text))).collect();
     let best = own.iter().map(|&at| similarities[at]).fold(f64::NEG_INFINITY, f64::max);
     let mut is_own = vec![false; texts.len()];
@@ -60,34 +60,34 @@ fn standing_of_captions(images: &Inputs, texts: &Inputs, image: usize, own: &[us
     let best_own = own.iter().filter(|&&at| similarities[at] >= best);
     let standings = best_own.map(|&at| texts.standing(at, others(), |text| similarities[text]));
     // Two equally good captions of one image: the one that fewer stand before is found first.
-    standings.min().unwrap_or(Standing { before: texts.len(), ties: 0 })
+    standings.min().unwrap_or(AnswerStanding { before: texts.len(), ties: 0 })
 }
 
 /// The share of captions whose image is among the first.
 ///
 /// A ratio of sums over images, `sum a_i / sum m_i` with `a_i` of the `m_i` captions of image `i` found; its
 /// linearised influence is `R + (a_i - R m_i) N / sum m`.
-fn image_recall(of_captions: &[Standing], captions: &[Vec<usize>], rank: usize) -> Scored {
+fn image_recall(of_captions: &[AnswerStanding], captions: &[Vec<usize>], rank: usize) -> ScoredMetric {
     let found = |own: &Vec<usize>| own.iter().filter(|&&at| of_captions[at].before < rank).count() as f64;
     let all = of_captions.len() as f64;
     let value = captions.iter().map(found).sum::<f64>() / all;
     let scale = captions.len() as f64 / all;
     let influence = |own: &Vec<usize>| value + (found(own) - value * own.len() as f64) * scale;
     let ties = of_captions.iter().map(|standing| standing.ties).sum();
-    Scored { value, influences: captions.iter().map(influence).collect(), strata: Vec::new(), ties }
+    ScoredMetric { value, influences: captions.iter().map(influence).collect(), strata: Vec::new(), ties }
 }
 
 /// The share of images one of whose captions is among the first.
-fn text_recall(of_images: &[Standing], rank: usize) -> Scored {
+fn text_recall(of_images: &[AnswerStanding], rank: usize) -> ScoredMetric {
     let influences: Vec<_> = of_images.iter().map(|at| f64::from(u8::from(at.before < rank))).collect();
     let value = influences.iter().sum::<f64>() / of_images.len() as f64;
     let ties = of_images.iter().map(|standing| standing.ties).sum();
-    Scored { value, influences, strata: Vec::new(), ties }
+    ScoredMetric { value, influences, strata: Vec::new(), ties }
 }
 
-fn mean_of_both([left, right]: &[Scored; 2]) -> Scored {
+fn mean_of_both([left, right]: &[ScoredMetric; 2]) -> ScoredMetric {
     let influences = left.influences.iter().zip(&right.influences).map(|(left, right)| (left + right) / 2.0);
-    Scored {
+    ScoredMetric {
         value: (left.value + right.value) / 2.0,
         influences: influences.collect(),
         strata: Vec::new(),

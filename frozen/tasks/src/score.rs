@@ -8,7 +8,7 @@ use records::{
 };
 use serde_json::{Map, Value};
 
-use crate::{layout::About, scored::Scored};
+use crate::{layout::About, scored::ScoredMetric};
 
 /// Features that do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,10 +60,10 @@ pub enum ScoreError {
 
 /// Every metric of a task by its name; none where it is not defined.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Metrics(pub BTreeMap<String, Option<Scored>>);
+pub struct Metrics(pub BTreeMap<String, Option<ScoredMetric>>);
 
 impl Metrics {
-    pub(crate) fn of<const N: usize>(metrics: [(&str, Option<Scored>); N]) -> Self {
+    pub(crate) fn of<const N: usize>(metrics: [(&str, Option<ScoredMetric>); N]) -> Self {
         Self(metrics.into_iter().map(|(name, scored)| (name.to_owned(), scored)).collect())
     }
 
@@ -79,7 +79,7 @@ impl Metrics {
         for (block, value) in blocks.iter_mut().zip(main.blocks()) {
             *block = real(value)?;
         }
-        let number = |scored: &Option<Scored>| scored.as_ref().map_or(Value::Null, |scored| scored.value.into());
+        let number = |scored: &Option<ScoredMetric>| scored.as_ref().map_or(Value::Null, |scored| scored.value.into());
         let mut metrics: BTreeMap<_, _> = self.0.iter().map(|(name, scored)| (name.clone(), number(scored))).collect();
         metrics.insert("main_metric".to_owned(), main.value.into());
         // In sorted order: whether a map of `serde_json` sorts is a feature that any crate can switch.

@@ -12,7 +12,7 @@ use records::v1::evaluation::BLOCKS;
 
 /// A metric's value and what each item says of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scored {
+pub struct ScoredMetric {
     /// The value.
     pub value: f64,
     /// One an item, in the order of the items' keys; their mean is the value.
@@ -24,7 +24,7 @@ pub struct Scored {
     pub ties: u64,
 }
 
-impl Scored {
+impl ScoredMetric {
     /// Independent items.
     #[must_use]
     pub fn items(&self) -> u64 {
@@ -72,9 +72,9 @@ fn variance_of_sum(parts: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    fn scored(influences: &[f64], strata: &[u32]) -> Scored {
+    fn scored(influences: &[f64], strata: &[u32]) -> ScoredMetric {
         let value = influences.iter().sum::<f64>() / influences.len() as f64;
-        Scored { value, influences: influences.to_vec(), strata: strata.to_vec(), ties: 0 }
+        ScoredMetric { value, influences: influences.to_vec(), strata: strata.to_vec(), ties: 0 }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tch::{Kind, TchError, Tensor};
 
 /// The samples of a step, decoded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
+pub struct DecodedBatch {
     /// From 0.
     pub step: u64,
     /// From 0.
@@ -40,7 +40,7 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// The tokens of a batch, padding included.
-    pub fn of(batch: &Batch) -> Self {
+    pub fn of(batch: &DecodedBatch) -> Self {
         let ids: BTreeSet<i64> = batch.tokens.iter().flatten().map(|&id| i64::from(id)).collect();
         Self { ids: ids.into_iter().collect() }
     }
@@ -51,7 +51,7 @@ impl Vocabulary {
     }
 }
 
-impl Batch {
+impl DecodedBatch {
     /// Cuts a micro-batch; its text is as long as its longest caption, rounded up.
     pub fn micro(&self, rows: Range<usize>, config: &ModelConfig, vocabulary: &Vocabulary) -> Result<Micro, TchError> {
         let side = config.vision_cfg.image_size;
@@ -88,11 +88,11 @@ mod tests {
         ModelConfig::parse(include_str!("../../protocols/models/mini.json")).unwrap()
     }
 
-    fn batch() -> Batch {
+    fn batch() -> DecodedBatch {
         let row = |ids: &[u32]| ids.iter().copied().chain(std::iter::repeat_n(0, 16 - ids.len())).collect::<Vec<_>>();
         let pixels = (0..2 * 32 * 32 * 3).map(|i| (i % 251) as u8).collect();
         let tokens = vec![row(&[49406, 320, 49407]), row(&[49406, 1, 2, 3, 4, 5, 6, 7, 49407])];
-        Batch { step: 0, epoch: 0, ids: vec![4, 2], pixels, tokens }
+        DecodedBatch { step: 0, epoch: 0, ids: vec![4, 2], pixels, tokens }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use records::{
 };
 
 use crate::{
-    state::{State, parameter_values},
+    state::{RunState, parameter_values},
     transcript::ResumePoint,
 };
 
@@ -34,7 +34,7 @@ fn checkpoints(folder: &Path) -> PathBuf {
 }
 
 /// Writes the checkpoint after so many steps.
-pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<(), Stop> {
+pub fn write(folder: &Path, state: &RunState, steps: u64, chain: Blake3) -> Result<(), Stop> {
     let target = checkpoints(folder).join(steps.to_string());
     let model = model_tensors(parameter_values(state.model.parameters())?, state);
     let logit_scale = [state.logit_scale()];
@@ -45,7 +45,7 @@ pub fn write(folder: &Path, state: &State, steps: u64, chain: Blake3) -> Result<
 /// Writes the weights to evaluate: `values` are what `publish` answered, in the model's order.
 pub fn publish(
     folder: &Path,
-    state: &State,
+    state: &RunState,
     values: &[Vec<f32>],
     logit_scale: f32,
     chain: Blake3,
@@ -57,7 +57,7 @@ pub fn publish(
     write_folder(&folder.join(PUBLISHED), steps, chain, &files)
 }
 
-fn model_tensors<'a>(values: Vec<(&String, &'a [f32])>, state: &'a State) -> Vec<Tensor<'a>> {
+fn model_tensors<'a>(values: Vec<(&String, &'a [f32])>, state: &'a RunState) -> Vec<Tensor<'a>> {
     // Trained parameters start with the model's, in the same order.
     values.into_iter().zip(&state.trained).map(|((name, data), (_, shape))| (name.clone(), &**shape, data)).collect()
 }
@@ -158,7 +158,7 @@ impl Checkpoint {
     }
 
     /// Puts it in place of a state.
-    pub fn restore(mut self, config: &ModelConfig, state: &mut State) -> Result<(), Stop> {
+    pub fn restore(mut self, config: &ModelConfig, state: &mut RunState) -> Result<(), Stop> {
         self.model.remove(LOGIT_SCALE);
         let model = Clip::from_values(config, self.model)?;
         let steps = self.steps;

@@ -13,7 +13,7 @@ use records::{
 
 use crate::{
     forward::Graphs,
-    plan::Plan,
+    plan::RunPlan,
     probe, room,
     run::{Options, train},
 };
@@ -100,7 +100,7 @@ fn dispatch(command: Command) -> Result<(), Stop> {
         Command::Class => println!("{}", probe::class()?),
         Command::Room { folders } => {
             for folder in folders {
-                println!("{}", serde_json::json!(room::room(&Plan::read(&folder)?)));
+                println!("{}", serde_json::json!(room::room(&RunPlan::read(&folder)?)));
             }
         }
         Command::Train {

@@ -14,7 +14,7 @@ use records::{Problem, Stop, v1::protocol::LANES};
 use tch::{Kind, TchError, Tensor, no_grad};
 
 use crate::{
-    batch::{Batch, Vocabulary},
+    batch::{DecodedBatch, Vocabulary},
     lanes::{LaneTree, add_tensors, shares, side_by_side},
 };
 
@@ -28,7 +28,7 @@ pub enum Graphs {
 }
 
 /// The two embeddings of the same rows.
-pub struct Pair<T> {
+pub struct EmbeddingPair<T> {
     /// Of the images.
     pub image: T,
     /// Of the captions.
@@ -48,12 +48,12 @@ pub struct Execution {
 
 /// The forward pass of a step, waiting for gradients.
 pub struct Forward<'a> {
-    batch: &'a Batch,
+    batch: &'a DecodedBatch,
     vocabulary: Vocabulary,
     micro: usize,
     threads: Vec<LaneThread>,
     /// `[B, D]` each, row-major.
-    pub embeddings: Pair<Vec<f32>>,
+    pub embeddings: EmbeddingPair<Vec<f32>>,
 }
 
 /// Gradients of the model's parameters.
@@ -70,20 +70,20 @@ struct LaneThread {
     model: Clip,
     table: Tensor,
     lanes: Range<usize>,
-    kept: Vec<Pair<Tensor>>,
+    kept: Vec<EmbeddingPair<Tensor>>,
 }
 
 /// What all threads read.
 #[derive(Clone, Copy)]
 struct Shared<'a> {
-    batch: &'a Batch,
+    batch: &'a DecodedBatch,
     vocabulary: &'a Vocabulary,
     micro: usize,
 }
 
 impl<'a> Forward<'a> {
     /// Computes the embeddings of a batch.
-    pub fn run(model: &Clip, batch: &'a Batch, execution: Execution) -> Result<Self, Stop> {
+    pub fn run(model: &Clip, batch: &'a DecodedBatch, execution: Execution) -> Result<Self, Stop> {
         let vocabulary = Vocabulary::of(batch);
         let rows = Tensor::f_from_slice(&vocabulary.ids)?;
         let table =
@@ -94,7 +94,7 @@ impl<'a> Forward<'a> {
         let mut threads = shares(execution.threads).map(thread).collect::<Result<Vec<_>, _>>()?;
         let shared = Shared { batch, vocabulary: &vocabulary, micro: execution.micro };
         let parts = side_by_side(threads.iter_mut().collect(), |thread| thread.embed_all(shared, execution.graphs))?;
-        let embeddings = Pair {
+        let embeddings = EmbeddingPair {
             image: parts.iter().flat_map(|part| &part.image).copied().collect(),
             text: parts.iter().flat_map(|part| &part.text).copied().collect(),
         };
@@ -102,7 +102,7 @@ impl<'a> Forward<'a> {
     }
 
     /// Takes the gradient of every parameter, given those of the embeddings (`[B, D]`, row-major).
-    pub fn backward(mut self, gradients: &Pair<Vec<f32>>) -> Result<Gradients, Stop> {
+    pub fn backward(mut self, gradients: &EmbeddingPair<Vec<f32>>) -> Result<Gradients, Stop> {
         let threads = std::mem::take(&mut self.threads);
         let shared = Shared { batch: self.batch, vocabulary: &self.vocabulary, micro: self.micro };
         let first = &self.embeddings;
@@ -118,8 +118,8 @@ impl<'a> Forward<'a> {
 }
 
 impl LaneThread {
-    fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<Pair<Vec<f32>>, Stop> {
-        let mut embeddings = Pair { image: Vec::new(), text: Vec::new() };
+    fn embed_all(&mut self, shared: Shared, graphs: Graphs) -> Result<EmbeddingPair<Vec<f32>>, Stop> {
+        let mut embeddings = EmbeddingPair { image: Vec::new(), text: Vec::new() };
         for rows in shared.cut(self.lanes.clone()) {
             let pair = match graphs {
                 Graphs::Keep => self.embed(shared, rows)?,
@@ -137,8 +137,8 @@ impl LaneThread {
     fn differentiate_all(
         mut self,
         shared: Shared,
-        first: &Pair<Vec<f32>>,
-        gradients: &Pair<Vec<f32>>,
+        first: &EmbeddingPair<Vec<f32>>,
+        gradients: &EmbeddingPair<Vec<f32>>,
     ) -> Result<Vec<Tensor>, Stop> {
         let mut kept = std::mem::take(&mut self.kept).into_iter();
         let mut tree = LaneTree::new(add_tensors);
@@ -167,11 +167,11 @@ impl LaneThread {
         self.model.parameters().iter().map(|(name, tensor)| leaf((name.as_str(), tensor))).collect()
     }
 
-    fn embed(&self, shared: Shared, rows: Range<usize>) -> Result<Pair<Tensor>, Stop> {
+    fn embed(&self, shared: Shared, rows: Range<usize>) -> Result<EmbeddingPair<Tensor>, Stop> {
         let micro = shared.batch.micro(rows, self.model.config(), shared.vocabulary)?;
         let image = self.model.encode_image(&micro.images)?;
         let text = self.model.encode_text_with(&self.table, &micro.tokens)?;
-        Ok(Pair { image, text })
+        Ok(EmbeddingPair { image, text })
     }
 
     /// Computes a micro-batch a second time and holds it against the first.
@@ -180,8 +180,8 @@ impl LaneThread {
         shared: Shared,
         rows: Range<usize>,
         lane: usize,
-        embeddings: &Pair<Vec<f32>>,
-    ) -> Result<Pair<Tensor>, Stop> {
+        embeddings: &EmbeddingPair<Vec<f32>>,
+    ) -> Result<EmbeddingPair<Tensor>, Stop> {
         let pair = self.embed(shared, rows.clone())?;
         let width = self.model.config().embed_dim;
         for (tower, second, first) in
@@ -199,9 +199,9 @@ impl LaneThread {
     /// The product with a constant has exactly that constant as its gradient, so this is backward "from" it.
     fn differentiate(
         &self,
-        pair: &Pair<Tensor>,
+        pair: &EmbeddingPair<Tensor>,
         rows: Range<usize>,
-        gradients: &Pair<Vec<f32>>,
+        gradients: &EmbeddingPair<Vec<f32>>,
     ) -> Result<Vec<Tensor>, TchError> {
         let width = self.model.config().embed_dim;
         let part = |gradients: &[f32], tensor: &Tensor| {
@@ -245,7 +245,7 @@ mod tests {
         model
     }
 
-    fn batch() -> Batch {
+    fn batch() -> DecodedBatch {
         let mut stream = SEED.stream("batch", &[]);
         let pixels = (0..16 * 32 * 32 * 3).map(|_| stream.below(256) as u8).collect();
         let mut caption = || {
@@ -257,13 +257,13 @@ mod tests {
             row
         };
         let tokens = (0..16).map(|_| caption()).collect();
-        Batch { step: 3, epoch: 0, ids: (0..16).collect(), pixels, tokens }
+        DecodedBatch { step: 3, epoch: 0, ids: (0..16).collect(), pixels, tokens }
     }
 
-    fn upstream() -> Pair<Vec<f32>> {
+    fn upstream() -> EmbeddingPair<Vec<f32>> {
         let mut stream = SEED.stream("upstream", &[]);
         let mut draw = || (0..16 * 64).map(|_| stream.normal() as f32).collect();
-        Pair { image: draw(), text: draw() }
+        EmbeddingPair { image: draw(), text: draw() }
     }
 
     fn bits(tensor: &Tensor) -> Vec<u32> {

@@ -12,13 +12,13 @@ use std::{
 };
 
 use data::{
-    Dataset, Order, Tokenizer, Uid,
+    Dataset, SampleOrder, Tokenizer, Uid,
     pixels::{self, PixelError},
 };
 use numerics::Seed;
 use records::{Problem, Reason, Stop, v1::protocol::Augmentation};
 
-use crate::{batch::Batch, plan::Plan};
+use crate::{batch::DecodedBatch, plan::RunPlan};
 
 /// Batches that one thread may be ahead.
 const AHEAD: usize = 2;
@@ -31,14 +31,14 @@ fn undecoded(uid: Uid, rank: u64, error: &PixelError) -> Reason {
 
 /// Where batches come from.
 pub struct Loader {
-    threads: Vec<Receiver<Result<Batch, Reason>>>,
+    threads: Vec<Receiver<Result<DecodedBatch, Reason>>>,
     first: u64,
 }
 
 /// All that a batch is a function of, besides its step.
-struct Source {
+struct BatchSource {
     data: Dataset,
-    order: Order,
+    order: SampleOrder,
     tokenizer: Tokenizer,
     law: Augmentation,
     seed: Seed,
@@ -48,8 +48,8 @@ struct Source {
 
 impl Loader {
     /// Starts to load from a step on.
-    pub fn start(plan: &Plan, data: Dataset, first: u64, threads: usize) -> Result<Self, Stop> {
-        let source = Arc::new(Source {
+    pub fn start(plan: &RunPlan, data: Dataset, first: u64, threads: usize) -> Result<Self, Stop> {
+        let source = Arc::new(BatchSource {
             data,
             order: plan.order()?,
             tokenizer: Tokenizer::new(),
@@ -69,7 +69,7 @@ impl Loader {
     }
 
     /// The batch of a step; steps are asked for in order, from the first on.
-    pub fn batch(&self, step: u64) -> Result<Batch, Stop> {
+    pub fn batch(&self, step: u64) -> Result<DecodedBatch, Stop> {
         let thread = (step - self.first) as usize % self.threads.len();
         Ok(self.threads[thread]
             .recv()
@@ -77,7 +77,7 @@ impl Loader {
     }
 }
 
-fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSender<Result<Batch, Reason>>) {
+fn deliver(source: &BatchSource, steps: impl Iterator<Item = u64>, sender: &SyncSender<Result<DecodedBatch, Reason>>) {
     for step in steps {
         let batch = source.batch(step);
         let failed = batch.is_err();
@@ -88,8 +88,8 @@ fn deliver(source: &Source, steps: impl Iterator<Item = u64>, sender: &SyncSende
     }
 }
 
-impl Source {
-    fn batch(&self, step: u64) -> Result<Batch, Reason> {
+impl BatchSource {
+    fn batch(&self, step: u64) -> Result<DecodedBatch, Reason> {
         let (epoch, ids) = (self.order.epoch(step), self.order.batch(step));
         let side = self.side as usize;
         let mut pixels = Vec::with_capacity(ids.len() * side * side * 3);
@@ -101,7 +101,7 @@ impl Source {
             pixels.extend(pixels::augment(&image, self.side, &self.law, &mut stream));
             tokens.push(self.tokenizer.encode(&sample.caption, self.context));
         }
-        Ok(Batch { step, epoch, ids, pixels, tokens })
+        Ok(DecodedBatch { step, epoch, ids, pixels, tokens })
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(folder: &std::path::Path) -> Plan {
+    fn plan(folder: &std::path::Path) -> RunPlan {
         let text = include_str!("../../protocols/mini.toml");
         let (protocol, protocol_digest) = Protocol::parse(text).unwrap();
         let run = ResolvedRun {
@@ -137,7 +137,7 @@ mod tests {
             class: NumericsClass([0; 32]),
         };
         std::fs::write(folder.join(RUN), canonical::to_file(&run).unwrap()).unwrap();
-        Plan::read(folder).unwrap()
+        RunPlan::read(folder).unwrap()
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         generate(home.path(), &Spec::mini()).unwrap();
         let plan = plan(home.path());
-        let batches = |first: u64, threads: usize| -> Vec<Batch> {
+        let batches = |first: u64, threads: usize| -> Vec<DecodedBatch> {
             let data = Dataset::open(&home.path().join("shapes-small")).unwrap();
             let loader = Loader::start(&plan, data, first, threads).unwrap();
             (first..7).map(|step| loader.batch(step).unwrap()).collect()
@@ -157,7 +157,7 @@ mod tests {
         // A later epoch shows a sample again, cropped otherwise.
         let at = one[4].ids.iter().position(|id| one[0].ids.contains(id)).unwrap();
         let before = one[0].ids.iter().position(|id| *id == one[4].ids[at]).unwrap();
-        let image = |batch: &Batch, at: usize| batch.pixels[at * 3072..(at + 1) * 3072].to_vec();
+        let image = |batch: &DecodedBatch, at: usize| batch.pixels[at * 3072..(at + 1) * 3072].to_vec();
         assert_eq!(one[4].tokens[at], one[0].tokens[before]);
         assert_ne!(image(&one[4], at), image(&one[0], before));
     }

@@ -12,10 +12,10 @@ use records::{
 };
 
 use crate::{
-    batch::Batch,
-    forward::Pair,
+    batch::DecodedBatch,
+    forward::EmbeddingPair,
     lanes::{LaneTree, add_values, shares, side_by_side},
-    state::State,
+    state::RunState,
     step::{AnswerReader, note},
 };
 
@@ -28,7 +28,7 @@ pub struct Losses {
     /// `[B, ..]` a column.
     pub rows: Vec<Vec<f32>>,
     /// `[B, D]` each.
-    pub gradients: Pair<Vec<f32>>,
+    pub gradients: EmbeddingPair<Vec<f32>>,
     /// As the learnables.
     pub learnables: Vec<Vec<f32>>,
 }
@@ -39,7 +39,7 @@ struct Answered {
     rows: Vec<Vec<f32>>,
     /// Of the whole batch's embeddings, then of the learnables: the lanes' sum.
     gradients: Vec<Vec<f32>>,
-    usage: Vec<host::Usage>,
+    usage: Vec<host::AnswerCost>,
 }
 
 /// Names and lengths of what an answer holds.
@@ -54,10 +54,10 @@ struct Form {
 /// Asks for the losses of a batch.
 pub fn ask(
     workers: &mut [Worker],
-    state: &State,
+    state: &RunState,
     usage: &mut TrainerUsage,
-    batch: &Batch,
-    embeddings: &Pair<Vec<f32>>,
+    batch: &DecodedBatch,
+    embeddings: &EmbeddingPair<Vec<f32>>,
 ) -> Result<Losses, Stop> {
     for worker in &mut *workers {
         write_inputs(worker, state, batch, embeddings);
@@ -75,7 +75,7 @@ pub fn ask(
     }
     // The number of workers is a power of two, so there is a sum.
     let mut sums = tree.finish().unwrap_or_default().into_iter();
-    let gradients = Pair { image: sums.next().unwrap_or_default(), text: sums.next().unwrap_or_default() };
+    let gradients = EmbeddingPair { image: sums.next().unwrap_or_default(), text: sums.next().unwrap_or_default() };
     let mut rows = rows.into_iter();
     Ok(Losses {
         loss: rows.next().unwrap_or_default(),
@@ -87,7 +87,7 @@ pub fn ask(
 }
 
 impl Form {
-    fn new(state: &State, diagnostics: &[String], batch: &Batch) -> Self {
+    fn new(state: &RunState, diagnostics: &[String], batch: &DecodedBatch) -> Self {
         let lane = batch.ids.len() / LANES;
         let whole = batch.ids.len() * state.model.config().embed_dim;
         let columns = state.columns.iter().map(|column| (format!("rows/{}", column.name), lane * column.width));
@@ -102,7 +102,7 @@ impl Form {
         }
     }
 
-    fn ask(&self, worker: &mut Worker, batch: &Batch, lanes: Range<usize>) -> Result<Answered, Stop> {
+    fn ask(&self, worker: &mut Worker, batch: &DecodedBatch, lanes: Range<usize>) -> Result<Answered, Stop> {
         let mut rows = vec![Vec::new(); self.rows.len()];
         let mut usage = Vec::new();
         let mut tree = LaneTree::new(add_values);
@@ -137,7 +137,7 @@ impl Form {
     }
 }
 
-fn write_inputs(worker: &mut Worker, state: &State, batch: &Batch, embeddings: &Pair<Vec<f32>>) {
+fn write_inputs(worker: &mut Worker, state: &RunState, batch: &DecodedBatch, embeddings: &EmbeddingPair<Vec<f32>>) {
     worker.loss_input("image").copy_from_slice(&embeddings.image);
     worker.loss_input("text").copy_from_slice(&embeddings.text);
     for learnable in &state.learnables {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clip::ModelConfig;
-use data::Order;
+use data::SampleOrder;
 use numerics::Seed;
 use records::{
     Problem, Reason, RunDigest, Stop, canonical, file,
@@ -18,7 +18,7 @@ use wire::session::{ParameterKind, ParameterShape, Setup};
 use crate::tree;
 
 /// A run with nothing left to decide.
-pub struct Plan {
+pub struct RunPlan {
     /// The run folder.
     pub folder: PathBuf,
     /// `run.json`.
@@ -37,7 +37,7 @@ pub struct Plan {
     pub setup: Setup,
 }
 
-impl Plan {
+impl RunPlan {
     /// Reads the run of a folder.
     pub fn read(folder: &Path) -> Result<Self, Stop> {
         let path = folder.join(RUN);
@@ -78,9 +78,9 @@ impl Plan {
     }
 
     /// The order in which samples are visited.
-    pub fn order(&self) -> Result<Order, Stop> {
+    pub fn order(&self) -> Result<SampleOrder, Stop> {
         let (samples, batch) = (self.scale.samples, u64::from(self.protocol.batch.global));
-        Order::new(samples, batch, self.protocol.order.block_samples, &self.seed)
+        SampleOrder::new(samples, batch, self.protocol.order.block_samples, &self.seed)
             .map_err(|error| Reason { why: error.to_string(), hint: "choose a larger data set".to_owned() }.into())
     }
 
@@ -99,10 +99,10 @@ fn setup(protocol: &Protocol, scale: &Scale, model: &ModelConfig) -> Setup {
     let parameters = clip::shapes(model).into_iter().map(|tensor| ParameterShape {
         name: tensor.name,
         kind: match tensor.kind {
-            clip::shapes::Kind::Matrix => ParameterKind::Matrix,
-            clip::shapes::Kind::Bias => ParameterKind::Bias,
-            clip::shapes::Kind::Norm => ParameterKind::Norm,
-            clip::shapes::Kind::Embedding => ParameterKind::Embedding,
+            clip::shapes::WeightKind::Matrix => ParameterKind::Matrix,
+            clip::shapes::WeightKind::Bias => ParameterKind::Bias,
+            clip::shapes::WeightKind::Norm => ParameterKind::Norm,
+            clip::shapes::WeightKind::Embedding => ParameterKind::Embedding,
         },
         shape: tensor.shape,
     });

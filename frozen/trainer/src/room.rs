@@ -6,7 +6,7 @@
 use records::v1::room::Room;
 use wire::session::{NAME_LENGTH_MAX, NAMES_MAX, ParameterShape, RANK_MAX};
 
-use crate::plan::Plan;
+use crate::plan::RunPlan;
 
 /// Text about a tensor in a header and in a manifest, besides its name and lengths: keys, a leaf, two offsets.
 const TENSOR_TEXT: u64 = 256;
@@ -35,7 +35,7 @@ struct Most {
 }
 
 /// What a run writes at most.
-pub fn room(plan: &Plan) -> Room {
+pub fn room(plan: &RunPlan) -> Room {
     let limits = &plan.protocol.state;
     let names = |values: u32| u64::from(values).min(NAMES_MAX as u64);
     let most = Most {

@@ -25,9 +25,9 @@ use crate::{
     checkpoint::{self, Checkpoint},
     forward::{Execution, Graphs},
     loader::Loader,
-    plan::Plan,
+    plan::RunPlan,
     probe,
-    state::{State, track_gradients},
+    state::{RunState, track_gradients},
     step::{Stepper, ask_publish, fingerprint_columns},
     transcript::{Log, Trusted},
     tree,
@@ -62,7 +62,7 @@ pub struct Options {
 
 /// Trains; writes `outcome.json` however it ends, unless by a fault.
 pub fn train(options: &Options, usage: &mut TrainerUsage) -> Result<Ending, Stop> {
-    let plan = Plan::read(&options.folder)?;
+    let plan = RunPlan::read(&options.folder)?;
     let _alone = alone::hold(&options.folder)?;
     let path = plan.folder.join(OUTCOME);
     // An earlier start's outcome must not stand for this one's, should it end by a fault.
@@ -86,9 +86,9 @@ pub fn train(options: &Options, usage: &mut TrainerUsage) -> Result<Ending, Stop
 
 /// A training on its way.
 struct Training<'a> {
-    plan: &'a Plan,
+    plan: &'a RunPlan,
     workers: Vec<Worker>,
-    state: State,
+    state: RunState,
     columns: Vec<String>,
     log: Log,
     loader: Loader,
@@ -96,7 +96,7 @@ struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    fn start(plan: &'a Plan, options: &Options) -> Result<Self, Stop> {
+    fn start(plan: &'a RunPlan, options: &Options) -> Result<Self, Stop> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
         tree::require_program("worker", &options.worker, plan.run.frozen)?;
@@ -104,7 +104,7 @@ impl<'a> Training<'a> {
         let workers = start_workers(plan, options)?;
         file::write(&plan.folder.join(CONTAINMENT), &canonical::to_file(&containment(&workers))?)?;
         let model = Clip::initialise(&plan.model, &plan.seed)?;
-        let mut state = State::initial(model, &plan.setup, workers[0].declaration());
+        let mut state = RunState::initial(model, &plan.setup, workers[0].declaration());
         let columns = fingerprint_columns(&state);
         let header = Header { format: TRANSCRIPT_FORMAT.to_owned(), run: plan.digest, columns: columns.clone() };
         let (log, steps) = match resume(plan, &header, &mut state)? {
@@ -175,7 +175,7 @@ impl<'a> Training<'a> {
 }
 
 /// Goes back to the latest checkpoint that the transcript leads to.
-fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log, u64)>, Stop> {
+fn resume(plan: &RunPlan, header: &Header, state: &mut RunState) -> Result<Option<(Log, u64)>, Stop> {
     let listed = checkpoint::listed(&plan.folder)?;
     let Some(trusted) = Trusted::read(&plan.folder, header, &listed)? else { return Ok(None) };
     let say = |why: String| eprintln!("trainer: {why}");
@@ -188,7 +188,7 @@ fn resume(plan: &Plan, header: &Header, state: &mut State) -> Result<Option<(Log
     Ok(Some((Log::resume(&plan.folder, header, place)?, place.steps)))
 }
 
-fn require_class(plan: &Plan) -> Result<(), Stop> {
+fn require_class(plan: &RunPlan) -> Result<(), Stop> {
     let found = probe::class()?;
     if found == plan.run.class {
         return Ok(());
@@ -198,7 +198,7 @@ fn require_class(plan: &Plan) -> Result<(), Stop> {
     Err(Reason { why, hint }.into())
 }
 
-fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Stop> {
+fn open_data(plan: &RunPlan, folder: &Path) -> Result<Dataset, Stop> {
     let data = Dataset::open(folder).map_err(|error| error.reason())?;
     let hint = format!("give the folder of data set `{}`", plan.scale.data);
     let refuse = |why: String| Err(Reason { why, hint: hint.clone() }.into());
@@ -219,7 +219,7 @@ fn open_data(plan: &Plan, folder: &Path) -> Result<Dataset, Stop> {
 }
 
 /// A worker for each thread.
-fn start_workers(plan: &Plan, options: &Options) -> Result<Vec<Worker>, Stop> {
+fn start_workers(plan: &RunPlan, options: &Options) -> Result<Vec<Worker>, Stop> {
     let launch = Launch {
         program: options.worker.clone(),
         entry: options.entry.clone(),

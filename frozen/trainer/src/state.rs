@@ -14,7 +14,7 @@ const LOG_SCALE: &str = "log_scale";
 
 /// A tensor with a name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Named {
+pub struct DeclaredValues {
     /// Its declared name.
     pub name: String,
     /// Its lengths and numbers.
@@ -37,27 +37,27 @@ pub struct ColumnValues {
 pub struct SlotTensors {
     /// Its declared name.
     pub name: String,
-    /// In the order of [`State::trained`].
+    /// In the order of [`RunState::trained`].
     pub tensors: Vec<Vec<f32>>,
 }
 
 /// The state of a run.
-pub struct State {
+pub struct RunState {
     /// The model and its weights.
     pub model: Clip,
     /// Tensors trained beside it.
-    pub learnables: Vec<Named>,
+    pub learnables: Vec<DeclaredValues>,
     /// One tensor a parameter and slot.
     pub slots: Vec<SlotTensors>,
     /// What is remembered of each sample.
     pub columns: Vec<ColumnValues>,
     /// Tensors that `update` writes.
-    pub globals: Vec<Named>,
+    pub globals: Vec<DeclaredValues>,
     /// Names and shapes of what is trained: the model's, then `learnables.x`.
     pub trained: Vec<(String, Vec<usize>)>,
 }
 
-impl State {
+impl RunState {
     /// The state before the first step.
     pub fn initial(model: Clip, setup: &Setup, declared: &Declaration) -> Self {
         let trained: Vec<_> = setup.trained(declared).into_iter().map(|p| (p.name, p.shape)).collect();
@@ -119,7 +119,7 @@ impl State {
             Ok(())
         };
         for (prefix, list) in [("learnables", &mut self.learnables), ("globals", &mut self.globals)] {
-            for Named { name, values } in list {
+            for DeclaredValues { name, values } in list {
                 take(format!("{prefix}/{name}"), &values.shape, &mut values.data)?;
             }
         }
@@ -139,8 +139,8 @@ impl State {
     }
 }
 
-fn named(name: &str, shape: &[usize], data: Vec<f32>) -> Named {
-    Named { name: name.to_owned(), values: Values { shape: shape.to_vec(), data } }
+fn named(name: &str, shape: &[usize], data: Vec<f32>) -> DeclaredValues {
+    DeclaredValues { name: name.to_owned(), values: Values { shape: shape.to_vec(), data } }
 }
 
 /// The values of a model's parameters, for a checkpoint.
@@ -163,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    fn state(scale: f32) -> State {
+    fn state(scale: f32) -> RunState {
         let config = ModelConfig::parse(include_str!("../../protocols/models/mini.json")).unwrap();
         let model = Clip::initialise(&config, &Seed([1; 32])).unwrap();
         let setup = Setup {
@@ -183,10 +183,10 @@ mod tests {
             globals: vec![session::Global { name: "g".into(), shape: vec![3], initial: 1.0 }],
             ..Declaration::default()
         };
-        State::initial(model, &setup, &declared)
+        RunState::initial(model, &setup, &declared)
     }
 
-    fn values(state: &State) -> NamedValues {
+    fn values(state: &RunState) -> NamedValues {
         state
             .tensors()
             .into_iter()

@@ -17,16 +17,16 @@ use records::{
 use tch::Tensor;
 
 use crate::{
-    batch::Batch,
-    forward::{Execution, Forward, Gradients, Pair},
+    batch::DecodedBatch,
+    forward::{EmbeddingPair, Execution, Forward, Gradients},
     losses,
-    state::State,
+    state::RunState,
 };
 
 /// Everything a step works on.
 pub struct Stepper<'a> {
     /// The state that the step moves.
-    pub state: &'a mut State,
+    pub state: &'a mut RunState,
     /// Who is asked: all of them about losses, the first about the update.
     pub workers: &'a mut [Worker],
     /// What has been used so far.
@@ -41,7 +41,7 @@ pub struct Stepper<'a> {
 type Row = BTreeMap<String, u64>;
 
 /// Names of the columns of `fingerprints.bin`, in their order.
-pub fn fingerprint_columns(state: &State) -> Vec<String> {
+pub fn fingerprint_columns(state: &RunState) -> Vec<String> {
     let mut names =
         ["embeddings/image", "embeddings/text", "gradients/image", "gradients/text"].map(String::from).to_vec();
     names.extend(state.trained.iter().map(|(name, _)| format!("gradients/{name}")));
@@ -57,7 +57,7 @@ pub fn fingerprint_columns(state: &State) -> Vec<String> {
 
 impl Stepper<'_> {
     /// Does one step; the line has neither chain nor digest of fingerprints yet.
-    pub fn step(&mut self, batch: &Batch) -> Result<(Line, Vec<u64>), Stop> {
+    pub fn step(&mut self, batch: &DecodedBatch) -> Result<(Line, Vec<u64>), Stop> {
         let mut row = Row::new();
         let forward = Forward::run(&self.state.model, batch, self.execution)?;
         record_pair(&mut row, "embeddings", &forward.embeddings, batch.step)?;
@@ -107,7 +107,7 @@ impl Stepper<'_> {
     /// Asks for the update and takes it over.
     fn take_update(
         &mut self,
-        batch: &Batch,
+        batch: &DecodedBatch,
         row: &mut Row,
         diagnostics: &mut BTreeMap<String, f32>,
     ) -> Result<(), Stop> {
@@ -131,7 +131,7 @@ impl Stepper<'_> {
     }
 
     /// Writes what was remembered of the batch's samples; no batch holds a sample twice.
-    fn commit_rows(&mut self, batch: &Batch, rows: &[Vec<f32>], row: &mut Row) {
+    fn commit_rows(&mut self, batch: &DecodedBatch, rows: &[Vec<f32>], row: &mut Row) {
         for (column, values) in self.state.columns.iter_mut().zip(rows) {
             let width = column.width;
             for (at, &id) in batch.ids.iter().enumerate() {
@@ -150,7 +150,7 @@ impl Stepper<'_> {
 /// Asks for the weights to evaluate: the model's parameters in order, and `logit_scale`.
 pub fn ask_publish(
     worker: &mut Worker,
-    state: &State,
+    state: &RunState,
     usage: &mut TrainerUsage,
     step: u64,
     epoch: u64,
@@ -198,7 +198,7 @@ impl AnswerReader<'_, '_> {
     }
 
     /// Parameters, learnables and slots of an answer to `update`.
-    fn trained(&self, state: &mut State, row: &mut Row) -> Result<(), Stop> {
+    fn trained(&self, state: &mut RunState, row: &mut Row) -> Result<(), Stop> {
         for (name, tensor) in state.model.parameters_mut() {
             let fingerprint = self.copy(&format!("value/{name}"), shim::values_mut(tensor)?)?;
             row.insert(format!("parameters/{name}"), fingerprint);
@@ -217,12 +217,12 @@ impl AnswerReader<'_, '_> {
     }
 }
 
-fn write_embeddings(worker: &mut Worker, embeddings: &Pair<Vec<f32>>) {
+fn write_embeddings(worker: &mut Worker, embeddings: &EmbeddingPair<Vec<f32>>) {
     worker.update_input("image").copy_from_slice(&embeddings.image);
     worker.update_input("text").copy_from_slice(&embeddings.text);
 }
 
-fn write_slots_and_globals(worker: &mut Worker, state: &State) {
+fn write_slots_and_globals(worker: &mut Worker, state: &RunState) {
     for slot in &state.slots {
         for ((name, _), values) in state.trained.iter().zip(&slot.tensors) {
             worker.update_input(&format!("slot/{}/{name}", slot.name)).copy_from_slice(values);
@@ -244,7 +244,7 @@ fn scatter(gradient: &Tensor, rows: &[i64], width: usize, to: &mut [f32]) -> Res
     Ok(Pass { fingerprint: fingerprint(to), finite })
 }
 
-fn record_pair(row: &mut Row, prefix: &str, pair: &Pair<Vec<f32>>, step: u64) -> Result<(), Stop> {
+fn record_pair(row: &mut Row, prefix: &str, pair: &EmbeddingPair<Vec<f32>>, step: u64) -> Result<(), Stop> {
     for (tower, values) in [("image", &pair.image), ("text", &pair.text)] {
         let place = format!("{prefix}/{tower}");
         let found = Pass { fingerprint: fingerprint(values), finite: first_non_finite(values).is_none() };
@@ -268,7 +268,7 @@ fn require(found: Pass, values: &[f32], rule: Rule, step: u64, place: &str) -> R
 }
 
 /// Adds up what an answer cost.
-pub fn note(usage: &mut TrainerUsage, used: host::Usage, question: impl Fn(&mut TrainerUsage) -> &mut u64) {
+pub fn note(usage: &mut TrainerUsage, used: host::AnswerCost, question: impl Fn(&mut TrainerUsage) -> &mut u64) {
     usage.questions += 1;
     usage.worker_cpu_micros += used.cpu_micros;
     usage.worker_max_rss_kib = usage.worker_max_rss_kib.max(used.max_rss_kib);
@@ -285,7 +285,7 @@ fn means(diagnostics: &BTreeMap<String, Vec<f32>>) -> BTreeMap<String, f32> {
     diagnostics.iter().map(|(name, values)| (name.clone(), mean(values))).collect()
 }
 
-fn line(batch: &Batch, loss: f32, diagnostics: BTreeMap<String, f32>) -> Line {
+fn line(batch: &DecodedBatch, loss: f32, diagnostics: BTreeMap<String, f32>) -> Line {
     let ids: Vec<u8> = batch.ids.iter().flat_map(|id| id.to_le_bytes()).collect();
     let unset = Blake3([0; 32]);
     Line {

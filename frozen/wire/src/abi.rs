@@ -1,6 +1,6 @@
 //! How a cell calls an entry that is a shared object: one function, one argument.
 //!
-//! The object exports [`SYMBOL`] with the C signature [`Answer`]. It is loaded with `RTLD_NOW | RTLD_LOCAL` after
+//! The object exports [`SYMBOL`] with the C signature [`AnswerFunction`]. It is loaded with `RTLD_NOW | RTLD_LOCAL` after
 //! the lock; constructors run inside the load, in the same cell. Its result is the cell's exit code
 //! ([`crate::exit`]). Everything it needs lies behind the pointers, everything it says goes there.
 
@@ -37,4 +37,4 @@ pub struct Ask {
 }
 
 /// The function that an object exports.
-pub type Answer = unsafe extern "C" fn(*const Ask) -> i32;
+pub type AnswerFunction = unsafe extern "C" fn(*const Ask) -> i32;

@@ -16,7 +16,7 @@ pub const PANICKED: i32 = 101;
 pub const FAULT: i32 = 70;
 
 /// Ends a cell that could not be locked, before any byte of an entry was looked at: ours, and so a signal that a
-/// locked cell cannot raise. The words hold the step ([`crate::words::Kind::Lock`]).
+/// locked cell cannot raise. The words hold the step ([`crate::words::SaidKind::Lock`]).
 pub const UNLOCKED_SIGNAL: i32 = SIGUSR2;
 /// The limit of CPU time, from the kernel.
 pub const TIME_SIGNAL: i32 = SIGXCPU;

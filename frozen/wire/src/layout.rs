@@ -15,7 +15,7 @@ const PAGE: usize = 4096;
 /// A tensor in an arena.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub struct TensorPlace {
     /// Its name: see [`Layout`].
     pub name: String,
     /// Lengths of its dimensions; none is a single value.
@@ -24,7 +24,7 @@ pub struct Place {
     pub offset: usize,
 }
 
-impl Place {
+impl TensorPlace {
     /// How many values it holds.
     #[must_use]
     pub fn values(&self) -> usize {
@@ -49,13 +49,13 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layout {
     /// What `loss` reads.
-    pub loss_inputs: Vec<Place>,
+    pub loss_inputs: Vec<TensorPlace>,
     /// What `loss` writes.
-    pub loss_results: Vec<Place>,
+    pub loss_results: Vec<TensorPlace>,
     /// What `update` and `publish` read.
-    pub update_inputs: Vec<Place>,
+    pub update_inputs: Vec<TensorPlace>,
     /// What `update` and `publish` write.
-    pub update_results: Vec<Place>,
+    pub update_results: Vec<TensorPlace>,
 }
 
 /// A layout that no machine could hold.
@@ -115,11 +115,11 @@ impl Layout {
 
 /// The size of the arena that holds these tensors: whole pages, one at least.
 #[must_use]
-pub fn arena_bytes(places: &[Place]) -> usize {
-    places.iter().map(Place::end).max().unwrap_or(0).next_multiple_of(PAGE).max(PAGE)
+pub fn arena_bytes(places: &[TensorPlace]) -> usize {
+    places.iter().map(TensorPlace::end).max().unwrap_or(0).next_multiple_of(PAGE).max(PAGE)
 }
 
-fn place(tensors: impl Iterator<Item = (String, Vec<usize>)>) -> Result<Vec<Place>, TooLarge> {
+fn place(tensors: impl Iterator<Item = (String, Vec<usize>)>) -> Result<Vec<TensorPlace>, TooLarge> {
     let mut offset = 0usize;
     tensors
         .map(|(name, shape)| {
@@ -128,7 +128,7 @@ fn place(tensors: impl Iterator<Item = (String, Vec<usize>)>) -> Result<Vec<Plac
             let bytes = count(&shape).and_then(|values| values.checked_mul(size_of::<f32>())).ok_or_else(refuse)?;
             let end = start.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(ALIGNMENT));
             offset = end.filter(|end| *end <= isize::MAX as usize / 2).ok_or_else(refuse)?;
-            Ok(Place { name, shape, offset: start })
+            Ok(TensorPlace { name, shape, offset: start })
         })
         .collect()
 }
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    fn names(places: &[Place]) -> Vec<&str> {
+    fn names(places: &[TensorPlace]) -> Vec<&str> {
         places.iter().map(|place| &*place.name).collect()
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let mut setup = setup();
         setup.parameters[0].shape = vec![300, 7];
         let layout = Layout::new(&setup, &declaration()).unwrap();
-        let offsets = |places: &[Place]| places.iter().map(|place| place.offset).collect::<Vec<_>>();
+        let offsets = |places: &[TensorPlace]| places.iter().map(|place| place.offset).collect::<Vec<_>>();
         assert_eq!(offsets(&layout.loss_inputs), [0, 512, 1024, 1536, 2048]);
         assert_eq!(offsets(&layout.loss_results), [0, 512, 1024, 1536, 2048, 2560]);
         assert_eq!(offsets(&layout.update_inputs), [0, 512, 1024, 9728, 10240, 18944, 19456, 28160, 28672]);

@@ -19,7 +19,7 @@
 //! 1. The host fills the inputs, zeroes results and words, and sends a [`message::Question`].
 //! 2. The server forks a cell. The cell maps the session, the question's inputs (read-only), its results and the
 //!    words; locks itself; loads the entry from [`descriptor::ENTRY`]; answers in memory; says so in the words
-//!    ([`words::Kind::Done`] or [`words::Kind::Declaration`], with the question's step); exits as [`exit`] says.
+//!    ([`words::SaidKind::Done`] or [`words::SaidKind::Declaration`], with the question's step); exits as [`exit`] says.
 //! 3. The server reaps it and sends a [`message::Report`]. Only then, when nobody is left who could write, does
 //!    the host look at results and words, and it copies what it uses.
 //!
@@ -39,7 +39,7 @@ pub mod probe;
 pub mod session;
 pub mod words;
 
-pub use layout::{Layout, Place};
+pub use layout::{Layout, TensorPlace};
 pub use session::{Declaration, ParameterKind, ParameterShape, Session, Setup};
 
 /// The descriptors that a worker program starts with.
@@ -66,6 +66,6 @@ pub mod descriptor {
     pub const WORDS: i32 = 9;
     /// The entry, sealed against every change: a shared object, or whatever the kind of worker loads.
     pub const ENTRY: i32 = 10;
-    /// The frozen probe in the entry's form: [`crate::message::Kind::Probe`] loads it in the entry's place.
+    /// The frozen probe in the entry's form: [`crate::message::QuestionKind::Probe`] loads it in the entry's place.
     pub const PROBE: i32 = 11;
 }

@@ -28,18 +28,18 @@ use rustix::{
     mm::{MapFlags, ProtFlags, mmap, munmap},
 };
 
-use crate::layout::Place;
+use crate::layout::TensorPlace;
 
 /// What a memfd is for, and so how it is sealed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum ArenaKind {
     /// Written by whoever has mapped it before the seal, read by everybody.
     Inputs,
     /// Written by whoever maps it; never resized.
     Results,
 }
 
-impl Purpose {
+impl ArenaKind {
     fn seals(self) -> SealFlags {
         let size = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
         match self {
@@ -82,11 +82,11 @@ impl Empty {
     }
 
     /// Gives it its size, maps it here and seals it. The pages are zero.
-    pub fn map(&self, bytes: usize, purpose: Purpose) -> io::Result<Arena> {
+    pub fn map(&self, bytes: usize, kind: ArenaKind) -> io::Result<Arena> {
         ftruncate(&self.file, bytes as u64)?;
         let start = map(self.file.as_fd(), bytes, ProtFlags::READ | ProtFlags::WRITE, MapFlags::empty())?;
         let mapping = Mapping { start, bytes };
-        fcntl_add_seals(&self.file, purpose.seals())?;
+        fcntl_add_seals(&self.file, kind.seals())?;
         Ok(Arena { mapping })
     }
 
@@ -119,7 +119,7 @@ impl Arena {
 
     /// The values of a tensor in the part of the arena that starts at `start`. Panics where it is not inside.
     #[must_use]
-    pub fn floats(&self, start: usize, place: &Place) -> &[f32] {
+    pub fn floats(&self, start: usize, place: &TensorPlace) -> &[f32] {
         floats(&self.mapping.bytes()[start..], place)
     }
 }
@@ -146,7 +146,7 @@ impl Mapping {
     }
 
     /// The values of a tensor, to write. Panics where the place is not inside.
-    pub fn floats_mut(&mut self, place: &Place) -> &mut [f32] {
+    pub fn floats_mut(&mut self, place: &TensorPlace) -> &mut [f32] {
         as_floats(&mut self.bytes_mut()[place.offset..place.end()], place)
     }
 
@@ -170,8 +170,8 @@ impl Drop for Mapping {
 
 /// Every tensor by name in memory that belongs to them alone. Panics where places overlap or are not inside.
 #[must_use]
-pub fn into_floats<'a>(bytes: &'a mut [u8], places: &[Place]) -> BTreeMap<String, &'a mut [f32]> {
-    let mut order: Vec<&Place> = places.iter().collect();
+pub fn into_floats<'a>(bytes: &'a mut [u8], places: &[TensorPlace]) -> BTreeMap<String, &'a mut [f32]> {
+    let mut order: Vec<&TensorPlace> = places.iter().collect();
     order.sort_by_key(|place| place.offset);
     let (mut rest, mut start) = (bytes, 0);
     let mut tensors = BTreeMap::new();
@@ -199,14 +199,14 @@ pub fn view(file: BorrowedFd<'_>, bytes: usize) -> io::Result<&'static [u8]> {
 
 /// The values of a tensor in mapped bytes. Panics where the place is not inside.
 #[must_use]
-pub fn floats<'a>(bytes: &'a [u8], place: &Place) -> &'a [f32] {
+pub fn floats<'a>(bytes: &'a [u8], place: &TensorPlace) -> &'a [f32] {
     // SAFETY: every bit pattern is an f32, and the whole slice is returned only where it is aligned.
     let (before, floats, after) = unsafe { bytes[place.offset..place.end()].align_to::<f32>() };
     assert!(before.is_empty() && after.is_empty(), "`{}` is not aligned", place.name);
     floats
 }
 
-fn as_floats<'a>(bytes: &'a mut [u8], place: &Place) -> &'a mut [f32] {
+fn as_floats<'a>(bytes: &'a mut [u8], place: &TensorPlace) -> &'a mut [f32] {
     // SAFETY: every bit pattern is an f32, and the whole slice is returned only where it is aligned.
     let (before, floats, after) = unsafe { bytes.align_to_mut::<f32>() };
     assert!(before.is_empty() && after.is_empty(), "`{}` is not aligned", place.name);
@@ -236,9 +236,9 @@ mod tests {
     #[test]
     fn inputs_are_written_here_and_seen_there() {
         let memory = Empty::new("inputs").unwrap();
-        let mut arena = memory.map(4096, Purpose::Inputs).unwrap();
+        let mut arena = memory.map(4096, ArenaKind::Inputs).unwrap();
         let seen = view(memory.file(), 4096).unwrap();
-        let place = Place { name: "x".into(), shape: vec![3], offset: 512 };
+        let place = TensorPlace { name: "x".into(), shape: vec![3], offset: 512 };
         arena.mapping().floats_mut(&place).copy_from_slice(&[1.0, 2.0, 3.0]);
         assert_eq!(floats(seen, &place), [1.0, 2.0, 3.0]);
     }
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn sealed_inputs_cannot_be_written_in_any_other_way() {
         let memory = Empty::new("inputs").unwrap();
-        let _arena = memory.map(4096, Purpose::Inputs).unwrap();
+        let _arena = memory.map(4096, ArenaKind::Inputs).unwrap();
         assert!(Mapping::new(memory.file(), 4096).is_err());
         assert!(ftruncate(memory.file(), 0).is_err());
         assert!(ftruncate(memory.file(), 8192).is_err());
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn results_cannot_be_resized() {
         let memory = Empty::new("results").unwrap();
-        let arena = memory.map(4096, Purpose::Results).unwrap();
+        let arena = memory.map(4096, ArenaKind::Results).unwrap();
         Mapping::new(memory.file(), 4096).unwrap().bytes_mut()[7] = 9;
         assert_eq!(arena.mapping.bytes()[7], 9);
         assert!(ftruncate(memory.file(), 0).is_err());

@@ -40,7 +40,7 @@ pub enum MessageError {
 
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum QuestionKind {
     /// Build the algorithm and say what it remembers.
     Declare = 1,
     /// One loss an anchor, and what follows from it.
@@ -55,7 +55,7 @@ pub enum Kind {
     ProbeBehind = 6,
 }
 
-impl Kind {
+impl QuestionKind {
     /// The word in findings and stream keys.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -76,7 +76,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question {
     /// What is asked.
-    pub kind: Kind,
+    pub kind: QuestionKind,
     /// Counts questions of a server from 1; the report repeats it. A cell is shown 0: a count would be a memory.
     pub sequence: u32,
     /// Step of the run, from 0.
@@ -125,7 +125,7 @@ pub struct Report {
 impl Question {
     /// A question of a kind with nothing else in it.
     #[must_use]
-    pub fn of(kind: Kind) -> Self {
+    pub fn of(kind: QuestionKind) -> Self {
         Self {
             kind,
             sequence: 0,
@@ -174,7 +174,8 @@ impl Question {
     /// Reads a message.
     pub fn decode(bytes: &[u8; BYTES]) -> Result<Self, MessageError> {
         let word = read(bytes, QUESTION)?;
-        let kind = Kind::ALL.into_iter().find(|kind| *kind as u32 == word[2]).ok_or(MessageError::Kind(word[2]))?;
+        let kind =
+            QuestionKind::ALL.into_iter().find(|kind| *kind as u32 == word[2]).ok_or(MessageError::Kind(word[2]))?;
         Ok(Self {
             kind,
             sequence: word[3],
@@ -257,7 +258,7 @@ mod tests {
 
     #[test]
     fn both_messages_round_trip() {
-        for kind in Kind::ALL {
+        for kind in QuestionKind::ALL {
             let question = Question {
                 kind,
                 sequence: 7,

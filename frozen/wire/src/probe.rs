@@ -2,8 +2,8 @@
 //!
 //! A certificate states what a cell showed, not what was intended. So before a worker is asked anything, the frozen
 //! probe is loaded into cells exactly as an entry is, and tries each forbidden thing, one a cell. The question's
-//! `probe` is the place in [`FILTERED`] ([`crate::message::Kind::Probe`]) or [`BEHIND`]
-//! ([`crate::message::Kind::ProbeBehind`], where the filter of calls is left out to see what stands behind it).
+//! `probe` is the place in [`FILTERED`] ([`crate::message::QuestionKind::Probe`]) or [`BEHIND`]
+//! ([`crate::message::QuestionKind::ProbeBehind`], where the filter of calls is left out to see what stands behind it).
 //! A probe of another kind of worker tries the same list.
 
 /// What must become of an attempt.
@@ -21,24 +21,24 @@ pub enum Expected {
 
 /// A forbidden thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Attempt {
+pub struct ProbeAttempt {
     /// The word by which a probe knows it, and a person reads it.
     pub name: &'static str,
     /// What must become of it.
     pub expected: Expected,
 }
 
-const fn call(name: &'static str, call: &'static str) -> Attempt {
-    Attempt { name, expected: Expected::Call(call) }
+const fn call(name: &'static str, call: &'static str) -> ProbeAttempt {
+    ProbeAttempt { name, expected: Expected::Call(call) }
 }
 
-const fn answer(name: &'static str) -> Attempt {
-    Attempt { name, expected: Expected::Answer }
+const fn answer(name: &'static str) -> ProbeAttempt {
+    ProbeAttempt { name, expected: Expected::Answer }
 }
 
 /// With the filter. The first is no attempt but the load itself: where it does not answer, this machine's loader makes
 /// calls that a cell has not, and no entry could be judged here.
-pub const FILTERED: &[Attempt] = &[
+pub const FILTERED: &[ProbeAttempt] = &[
     answer("load"),
     answer("ids"),
     call("open a file", "openat"),
@@ -63,13 +63,13 @@ pub const FILTERED: &[Attempt] = &[
     call("turn the clock on", "prctl"),
     call("use io_uring", "io_uring_setup"),
     call("handle page faults", "userfaultfd"),
-    Attempt { name: "read the counter of the processor", expected: Expected::Clock },
-    Attempt { name: "read the clock without a call", expected: Expected::Clock },
-    Attempt { name: "call as a 32-bit program", expected: Expected::Killed },
+    ProbeAttempt { name: "read the counter of the processor", expected: Expected::Clock },
+    ProbeAttempt { name: "read the clock without a call", expected: Expected::Clock },
+    ProbeAttempt { name: "call as a 32-bit program", expected: Expected::Killed },
 ];
 
 /// Without the filter: what is there besides. An answer shows the wall; anything else shows that it is not there.
-pub const BEHIND: &[Attempt] = &[
+pub const BEHIND: &[ProbeAttempt] = &[
     answer(NO_NEW_PRIVILEGES),
     answer(LIMITS),
     answer(DESCRIPTORS),

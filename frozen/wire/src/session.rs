@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use records::{Finding, Rule, v1::protocol::StateLimits};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::Place;
+use crate::layout::TensorPlace;
 
 /// Everything that a worker knows besides the tensors of a question.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,13 +27,13 @@ pub struct Session {
     /// What the algorithm declared; none before it was asked.
     pub declaration: Option<Declaration>,
     /// Tensors that `loss` reads.
-    pub loss_inputs: Vec<Place>,
+    pub loss_inputs: Vec<TensorPlace>,
     /// Tensors that `loss` writes.
-    pub loss_results: Vec<Place>,
+    pub loss_results: Vec<TensorPlace>,
     /// Tensors that `update` and `publish` read.
-    pub update_inputs: Vec<Place>,
+    pub update_inputs: Vec<TensorPlace>,
     /// Tensors that `update` and `publish` write.
-    pub update_results: Vec<Place>,
+    pub update_results: Vec<TensorPlace>,
 }
 
 /// The sizes of a run, as an algorithm may know them.
@@ -344,7 +344,7 @@ mod tests {
             steps_per_epoch: 4,
             parameters: vec![ParameterShape { name: "w".into(), kind: ParameterKind::Matrix, shape: vec![3, 7] }],
         };
-        let place = Place { name: "image".into(), shape: vec![64, 16], offset: 512 };
+        let place = TensorPlace { name: "image".into(), shape: vec![64, 16], offset: 512 };
         let session = Session {
             config: r#"{"rho":6.5}"#.into(),
             setup,

@@ -2,8 +2,8 @@
 //!
 //! Form: `kind (u32) ‖ length of the text (u32) ‖ number (u64) ‖ text`, little-endian, zeroed before each
 //! question. Untrusted: it is read when the cell is dead, and a claim in it can only be to the entry's own
-//! disadvantage, but for [`Kind::Done`] and [`Kind::Declaration`], which are also judged by exit status, and
-//! [`Kind::Lock`], which counts only beside the signal that a locked cell cannot raise.
+//! disadvantage, but for [`SaidKind::Done`] and [`SaidKind::Declaration`], which are also judged by exit status, and
+//! [`SaidKind::Lock`], which counts only beside the signal that a locked cell cannot raise.
 
 /// Bytes of the whole memory.
 pub const BYTES: usize = 64 * 1024;
@@ -14,7 +14,7 @@ const HEADER: usize = 16;
 
 /// What is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SaidKind {
     /// Nothing was said.
     Nothing = 0,
     /// The results are there; the number is the question's step. (How many were asked before is nothing that a cell knows.)
@@ -51,7 +51,7 @@ pub enum Kind {
     Waits = 16,
 }
 
-impl Kind {
+impl SaidKind {
     /// Every kind.
     pub const ALL: [Self; 17] = [
         Self::Nothing,
@@ -78,17 +78,17 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Said<'a> {
     /// What is said; an unknown kind is `Nothing`.
-    pub kind: Kind,
-    /// See [`Kind`].
+    pub kind: SaidKind,
+    /// See [`SaidKind`].
     pub number: u64,
-    /// See [`Kind`].
+    /// See [`SaidKind`].
     pub text: &'a [u8],
 }
 
 /// Writes, cutting a text that is too long. Does nothing but copy: a signal handler may call it.
 ///
 /// Panics where there are fewer than [`BYTES`] bytes.
-pub fn write(bytes: &mut [u8], kind: Kind, number: u64, text: &[u8]) {
+pub fn write(bytes: &mut [u8], kind: SaidKind, number: u64, text: &[u8]) {
     let text = &text[..text.len().min(TEXT_BYTES)];
     bytes[4..8].copy_from_slice(&(text.len() as u32).to_le_bytes());
     bytes[8..HEADER].copy_from_slice(&number.to_le_bytes());
@@ -100,7 +100,7 @@ pub fn write(bytes: &mut [u8], kind: Kind, number: u64, text: &[u8]) {
 #[must_use]
 pub fn read(bytes: &[u8]) -> Said<'_> {
     let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
-    let kind = Kind::ALL.into_iter().find(|kind| *kind as u32 == word(0)).unwrap_or(Kind::Nothing);
+    let kind = SaidKind::ALL.into_iter().find(|kind| *kind as u32 == word(0)).unwrap_or(SaidKind::Nothing);
     let number = u64::from(word(12)) << 32 | u64::from(word(8));
     let text = bytes.get(HEADER..).unwrap_or_default();
     Said { kind, number, text: &text[..text.len().min(word(4) as usize)] }
@@ -113,11 +113,11 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut bytes = vec![0; BYTES];
-        for kind in Kind::ALL {
+        for kind in SaidKind::ALL {
             write(&mut bytes, kind, 1 << 40, b"why");
             assert_eq!(read(&bytes), Said { kind, number: 1 << 40, text: b"why" });
         }
-        write(&mut bytes, Kind::Refused, 0, &[b'x'; 2 * BYTES]);
+        write(&mut bytes, SaidKind::Refused, 0, &[b'x'; 2 * BYTES]);
         assert_eq!(read(&bytes).text.len(), TEXT_BYTES);
     }
 
@@ -125,7 +125,7 @@ mod tests {
     fn a_length_beyond_the_memory_is_cut() {
         let mut bytes = vec![0xff; 40];
         assert_eq!(read(&bytes).text.len(), 24);
-        assert_eq!(read(&bytes).kind, Kind::Nothing);
+        assert_eq!(read(&bytes).kind, SaidKind::Nothing);
         bytes.truncate(3);
         assert_eq!(read(&bytes).text, b"");
     }

@@ -16,13 +16,13 @@ use std::{
 use anyhow::Result;
 use data::{
     pixels,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use records::{
     Blake3, DataRoot,
     file::{self, FileError, read_named},
 };
-use tasks::{Target, Task};
+use tasks::{Target, TaskData};
 
 use super::{
     all_right, begin,
@@ -71,7 +71,7 @@ pub fn summary(folder: &Path) -> Result<Summary> {
     let (Some(home), Some(name)) = (whole.parent(), whole.file_name()) else {
         return Err(Problem::usage(format!("{} is no task's folder", folder.display())).into());
     };
-    let task = Task::open(home, &name.to_string_lossy())?;
+    let task = TaskData::open(home, &name.to_string_lossy())?;
     let (mut samples, mut captions) = (0, 0);
     let root = task.visit(|sample| {
         samples += 1;
@@ -109,7 +109,7 @@ pub fn pack(folder: &Path, out: &Path) -> Result<(Summary, Vec<PathBuf>)> {
     }
     // A picture that stands twice asks one question twice, or contradicts itself.
     let mut seen = BTreeMap::<Blake3, &Path>::new();
-    let mut writer = Writer::new(&part.path().join("test"), Naming::Plain, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(&part.path().join("test"), Naming::Plain, ShardLimits::USUAL);
     for (number, (picture, suffix, label)) in samples.labelled.iter().enumerate() {
         match picture.read() {
             Err(why) => wrong.push(why),

@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use data::{
     Uid,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use rayon::prelude::*;
 
@@ -54,7 +54,7 @@ pub fn pack(folder: &Path, out: &Path, samples: Option<u64>, watch: &mut dyn FnM
         return Err(problem.hint("a set of fewer samples: --samples N").into());
     }
     named.truncate(samples.unwrap_or(whole) as usize);
-    let mut writer = Writer::new(part.path(), Naming::Padded, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(part.path(), Naming::Padded, ShardLimits::USUAL);
     for (number, (uid, picture)) in named.iter().enumerate() {
         let (image, caption) = read(picture).map_err(Problem::usage)?;
         if Uid::of(&image, &caption) != *uid {

@@ -130,7 +130,7 @@ fn exit(code: i32) -> ! {
 }
 
 /// Writes words as the frozen half would.
-fn say(kind: words::Kind, text: &[u8]) {
+fn say(kind: words::SaidKind, text: &[u8]) {
     unsafe {
         let ask = &*crate::ASK.load(Ordering::Relaxed);
         words::write(std::slice::from_raw_parts_mut(ask.words, ask.words_bytes), kind, 0, text);
@@ -154,11 +154,11 @@ fn ends(attack: &str) {
         "exit-152" => exit(152),
         "exit-159" => exit(159),
         "claim-unlocked" => {
-            say(words::Kind::Lock, b"this machine cannot lock a cell");
+            say(words::SaidKind::Lock, b"this machine cannot lock a cell");
             exit(1);
         }
         "claim" => {
-            say(words::Kind::Lock, b"this machine is at fault");
+            say(words::SaidKind::Lock, b"this machine is at fault");
             exit(70);
         }
         "kill" => unsafe {

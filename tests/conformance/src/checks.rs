@@ -7,7 +7,7 @@ use wire::{
     exit,
     layout::arena_bytes,
     limits::wall_seconds,
-    message::{BYTES, Kind, Question},
+    message::{BYTES, Question, QuestionKind},
     probe::{BEHIND, Expected, FILTERED},
     words,
 };
@@ -48,20 +48,20 @@ fn code(ended: &Ended) -> Option<i32> {
 }
 
 fn answered(ended: &Ended) -> Result<()> {
-    let said = ended.kind == words::Kind::Done && ended.number == ended.step;
+    let said = ended.kind == words::SaidKind::Done && ended.number == ended.step;
     ensure!(code(ended) == Some(exit::ANSWERED) && said, "{ended:?}");
     Ok(())
 }
 
 fn loss(host: &mut Host, step: u64, lane: u32) -> Result<Vec<u8>> {
-    answered(&host.ask(Kind::Loss, step, lane..lane + 1)?)?;
+    answered(&host.ask(QuestionKind::Loss, step, lane..lane + 1)?)?;
     let bytes = arena_bytes(&host.layout.loss_results);
-    Ok(host.results(Kind::Loss)[..bytes].to_vec())
+    Ok(host.results(QuestionKind::Loss)[..bytes].to_vec())
 }
 
 /// Asks the specimen for something that it does not do, and holds its end against what it should be.
-fn ends(launch: &Launch, attack: &str, expected: i32, kind: words::Kind) -> Result<Ended> {
-    let ended = launch.ready(attack)?.ask(Kind::Loss, 3, 1..2)?;
+fn ends(launch: &Launch, attack: &str, expected: i32, kind: words::SaidKind) -> Result<Ended> {
+    let ended = launch.ready(attack)?.ask(QuestionKind::Loss, 3, 1..2)?;
     ensure!(code(&ended) == Some(expected) && ended.kind == kind, "{ended:?}");
     Ok(ended)
 }
@@ -75,7 +75,7 @@ fn first_report(launch: &Launch) -> Result<()> {
 fn declaration(launch: &Launch) -> Result<()> {
     let mut host = launch.start(&launch.entry)?;
     let ended = host.declare("none")?;
-    let said = (ended.kind, ended.number) == (words::Kind::Declaration, 0);
+    let said = (ended.kind, ended.number) == (words::SaidKind::Declaration, 0);
     ensure!(said && code(&ended) == Some(exit::ANSWERED), "{ended:?}");
     let declared: wire::Declaration = serde_json::from_slice(&ended.text).context("not a declaration")?;
     ensure!(declared.columns.iter().any(|column| column.name == "pair" && column.shape == [2]), "{declared:?}");
@@ -85,7 +85,7 @@ fn declaration(launch: &Launch) -> Result<()> {
 fn report(launch: &Launch) -> Result<()> {
     let mut host = launch.ready("none")?;
     for _ in 0..3 {
-        let ended = host.ask(Kind::Loss, 1, 0..1)?;
+        let ended = host.ask(QuestionKind::Loss, 1, 0..1)?;
         answered(&ended)?;
         ensure!(ended.report.cpu_micros > 0 && ended.report.max_rss_kib > 0 && !ended.report.stalled, "{ended:?}");
     }
@@ -110,15 +110,15 @@ fn another_server(launch: &Launch) -> Result<()> {
 fn lanes(launch: &Launch) -> Result<()> {
     let mut host = launch.ready("none")?;
     let apart = [loss(&mut host, 3, 4)?, loss(&mut host, 3, 5)?].concat();
-    answered(&host.ask(Kind::Loss, 3, 4..6)?)?;
-    ensure!(host.results(Kind::Loss) == apart, "other bytes");
+    answered(&host.ask(QuestionKind::Loss, 3, 4..6)?)?;
+    ensure!(host.results(QuestionKind::Loss) == apart, "other bytes");
     Ok(())
 }
 
 fn update(launch: &Launch) -> Result<()> {
     let mut host = launch.ready("none")?;
     let mut results = Vec::new();
-    for kind in [Kind::Update, Kind::Update, Kind::Publish] {
+    for kind in [QuestionKind::Update, QuestionKind::Update, QuestionKind::Publish] {
         answered(&host.ask(kind, 3, 0..0)?)?;
         results.push(host.results(kind));
     }
@@ -144,59 +144,59 @@ fn nothing_stays(launch: &Launch) -> Result<()> {
 
 fn written_input(launch: &Launch) -> Result<()> {
     let mut host = launch.ready("write-input")?;
-    let ended = host.ask(Kind::Loss, 3, 1..2)?;
-    ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::Kind::WroteInput, "{ended:?}");
+    let ended = host.ask(QuestionKind::Loss, 3, 1..2)?;
+    ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::SaidKind::WroteInput, "{ended:?}");
     let text = host.layout.loss_inputs.iter().find(|place| place.name == "text").context("no input `text`")?;
     ensure!((text.offset..text.end()).contains(&(ended.number as usize)), "{} is not in {text:?}", ended.number);
     Ok(())
 }
 
 fn panics(launch: &Launch) -> Result<()> {
-    let ended = ends(launch, "panic", exit::PANICKED, words::Kind::Panicked)?;
+    let ended = ends(launch, "panic", exit::PANICKED, words::SaidKind::Panicked)?;
     ensure!(!ended.text.is_empty(), "a panic without its message");
     Ok(())
 }
 
 fn errors(launch: &Launch) -> Result<()> {
-    let ended = ends(launch, "error", exit::SAID, words::Kind::Refused)?;
+    let ended = ends(launch, "error", exit::SAID, words::SaidKind::Refused)?;
     ensure!(String::from_utf8_lossy(&ended.text).contains("an error of its own"), "{ended:?}");
     Ok(())
 }
 
 fn shapes(launch: &Launch) -> Result<()> {
-    ends(launch, "shape", exit::SAID, words::Kind::Shape).map(drop)
+    ends(launch, "shape", exit::SAID, words::SaidKind::Shape).map(drop)
 }
 
 fn configuration(launch: &Launch) -> Result<()> {
     let ended = launch.start(&launch.entry)?.declare("none\",\"rate\":\"fast")?;
-    ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::Kind::Config, "{ended:?}");
+    ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::SaidKind::Config, "{ended:?}");
     Ok(())
 }
 
 fn exit_codes(launch: &Launch) -> Result<()> {
     for expected in [70, 137, 152, 159] {
-        let ended = launch.ready(&format!("exit-{expected}"))?.ask(Kind::Loss, 3, 1..2)?;
+        let ended = launch.ready(&format!("exit-{expected}"))?.ask(QuestionKind::Loss, 3, 1..2)?;
         ensure!(code(&ended) == Some(expected), "{ended:?}");
     }
     Ok(())
 }
 
 fn forbidden_call(launch: &Launch) -> Result<()> {
-    let ended = ends(launch, "open", exit::SAID, words::Kind::Call)?;
+    let ended = ends(launch, "open", exit::SAID, words::SaidKind::Call)?;
     ensure!(cell::calls::name(ended.number) == Some("openat"), "{ended:?}");
     Ok(())
 }
 
 fn clock(launch: &Launch) -> Result<()> {
-    ends(launch, "clock", exit::SAID, words::Kind::Clock).map(drop)
+    ends(launch, "clock", exit::SAID, words::SaidKind::Clock).map(drop)
 }
 
 fn waits(launch: &Launch) -> Result<()> {
-    ends(launch, "stall", exit::SAID, words::Kind::Waits).map(drop)
+    ends(launch, "stall", exit::SAID, words::SaidKind::Waits).map(drop)
 }
 
 fn endless(launch: &Launch) -> Result<()> {
-    let ended = launch.ready("hang")?.ask(Kind::Loss, 3, 1..2)?;
+    let ended = launch.ready("hang")?.ask(QuestionKind::Loss, 3, 1..2)?;
     let signal = libc::WIFSIGNALED(ended.report.status).then(|| libc::WTERMSIG(ended.report.status));
     let limited = signal == Some(exit::TIME_SIGNAL) || signal == Some(exit::OUTSIDE_SIGNAL);
     // The kernel counts towards the limit by its ticks, and what it reports is scaled: on a busy machine they differ.
@@ -208,18 +208,20 @@ fn endless(launch: &Launch) -> Result<()> {
 fn probes(launch: &Launch) -> Result<()> {
     let mut host = launch.start(&launch.entry)?;
     for (number, attempt) in FILTERED.iter().enumerate() {
-        let ended = host.ask(Kind::Probe, 0, number as u32..number as u32)?;
+        let ended = host.ask(QuestionKind::Probe, 0, number as u32..number as u32)?;
         let holds = match attempt.expected {
             Expected::Answer => answered(&ended).is_ok(),
-            Expected::Call(name) => ended.kind == words::Kind::Call && cell::calls::name(ended.number) == Some(name),
-            Expected::Clock => ended.kind == words::Kind::Clock,
+            Expected::Call(name) => {
+                ended.kind == words::SaidKind::Call && cell::calls::name(ended.number) == Some(name)
+            }
+            Expected::Clock => ended.kind == words::SaidKind::Clock,
             Expected::Killed => libc::WIFSIGNALED(ended.report.status),
         };
         ensure!(holds, "{}: {ended:?}", attempt.name);
     }
     // What stands behind the filter depends on the kernel; limits and privileges do not.
     for (number, attempt) in BEHIND.iter().enumerate().take(4) {
-        let ended = host.ask(Kind::ProbeBehind, 0, number as u32..number as u32)?;
+        let ended = host.ask(QuestionKind::ProbeBehind, 0, number as u32..number as u32)?;
         answered(&ended).with_context(|| attempt.name)?;
     }
     Ok(())
@@ -230,8 +232,8 @@ fn no_entry(launch: &Launch) -> Result<()> {
         let mut host = launch.start(Path::new(path))?;
         ensure!((host.first.threads, host.first.status) == (1, 0), "{:?}", host.first);
         let ended = host.declare("none")?;
-        ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::Kind::Load, "{path}: {ended:?}");
-        answered(&host.ask(Kind::Probe, 0, 0..0)?).context("a probe afterwards")?;
+        ensure!(code(&ended) == Some(exit::SAID) && ended.kind == words::SaidKind::Load, "{path}: {ended:?}");
+        answered(&host.ask(QuestionKind::Probe, 0, 0..0)?).context("a probe afterwards")?;
     }
     Ok(())
 }

@@ -14,10 +14,10 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
 };
 use wire::{
-    Declaration, Layout, ParameterKind, ParameterShape, Place, Session, Setup,
+    Declaration, Layout, ParameterKind, ParameterShape, Session, Setup, TensorPlace,
     layout::arena_bytes,
-    memory::{self, Arena, Empty, Purpose},
-    message::{BYTES, Kind, Question, Report},
+    memory::{self, Arena, ArenaKind, Empty},
+    message::{BYTES, Question, QuestionKind, Report},
     words,
 };
 
@@ -56,7 +56,7 @@ pub struct Host {
 pub struct Ended {
     pub step: u64,
     pub report: Report,
-    pub kind: words::Kind,
+    pub kind: words::SaidKind,
     pub number: u64,
     pub text: Vec<u8>,
 }
@@ -66,7 +66,7 @@ impl Launch {
     pub fn ready(&self, attack: &str) -> Result<Host> {
         let mut host = self.start(&self.entry)?;
         let declared = host.declare(attack)?;
-        ensure!(declared.kind == words::Kind::Declaration, "no declaration: {declared:?}");
+        ensure!(declared.kind == words::SaidKind::Declaration, "no declaration: {declared:?}");
         host.lay_out(attack, serde_json::from_slice(&declared.text).context("the declaration")?)?;
         Ok(host)
     }
@@ -111,8 +111,8 @@ impl Launch {
         let mut host = Host {
             started,
             socket: Some(socket),
-            session: session.map(SESSION_BYTES, Purpose::Inputs)?,
-            words: words.map(words::BYTES, Purpose::Results)?,
+            session: session.map(SESSION_BYTES, ArenaKind::Inputs)?,
+            words: words.map(words::BYTES, ArenaKind::Results)?,
             files,
             arenas: None,
             layout: Layout::default(),
@@ -129,18 +129,18 @@ impl Host {
     /// Asks what the specimen declares.
     pub fn declare(&mut self, attack: &str) -> Result<Ended> {
         self.write_session(&format!(r#"{{"attack":"{attack}","rate":0.1}}"#), None)?;
-        self.ask(Kind::Declare, 0, 0..1)
+        self.ask(QuestionKind::Declare, 0, 0..1)
     }
 
     fn lay_out(&mut self, attack: &str, declaration: Declaration) -> Result<()> {
         self.layout = Layout::new(&setup(), &declaration)?;
-        let size = |places: &[Place], times: usize| arena_bytes(places) * times;
+        let size = |places: &[TensorPlace], times: usize| arena_bytes(places) * times;
         let Layout { loss_inputs, loss_results, update_inputs, update_results } = &self.layout;
         let mut arenas = [
-            self.files[0].map(size(loss_inputs, 1), Purpose::Inputs)?,
-            self.files[1].map(size(loss_results, LANES), Purpose::Results)?,
-            self.files[2].map(size(update_inputs, 1), Purpose::Inputs)?,
-            self.files[3].map(size(update_results, 1), Purpose::Results)?,
+            self.files[0].map(size(loss_inputs, 1), ArenaKind::Inputs)?,
+            self.files[1].map(size(loss_results, LANES), ArenaKind::Results)?,
+            self.files[2].map(size(update_inputs, 1), ArenaKind::Inputs)?,
+            self.files[3].map(size(update_results, 1), ArenaKind::Results)?,
         ];
         for (arena, places) in [(0, loss_inputs), (2, update_inputs)] {
             for place in places {
@@ -173,13 +173,13 @@ impl Host {
     }
 
     /// Asks, and waits for the report.
-    pub fn ask(&mut self, kind: Kind, step: u64, lanes: std::ops::Range<u32>) -> Result<Ended> {
-        let probe = if matches!(kind, Kind::Probe | Kind::ProbeBehind) { lanes.start } else { 0 };
+    pub fn ask(&mut self, kind: QuestionKind, step: u64, lanes: std::ops::Range<u32>) -> Result<Ended> {
+        let probe = if matches!(kind, QuestionKind::Probe | QuestionKind::ProbeBehind) { lanes.start } else { 0 };
         let (inputs, results, index) = match kind {
-            Kind::Loss => {
+            QuestionKind::Loss => {
                 (arena_bytes(&self.layout.loss_inputs), arena_bytes(&self.layout.loss_results) * lanes.len(), 1)
             }
-            Kind::Update | Kind::Publish => {
+            QuestionKind::Update | QuestionKind::Publish => {
                 (arena_bytes(&self.layout.update_inputs), arena_bytes(&self.layout.update_results), 3)
             }
             _ => (0, 0, 1),
@@ -237,8 +237,8 @@ impl Host {
     }
 
     /// The bytes of the results of `loss`, or of `update`.
-    pub fn results(&mut self, kind: Kind) -> Vec<u8> {
-        let index = if kind == Kind::Loss { 1 } else { 3 };
+    pub fn results(&mut self, kind: QuestionKind) -> Vec<u8> {
+        let index = if kind == QuestionKind::Loss { 1 } else { 3 };
         self.arenas.as_mut().map(|arenas| arenas[index].mapping().bytes().to_vec()).unwrap_or_default()
     }
 

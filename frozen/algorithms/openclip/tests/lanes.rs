@@ -4,7 +4,7 @@
 
 use contract::{
     Algorithm, Kind, Setup, Tensor,
-    harness::{Declaration, LossInputs, Moment, Named, Seed, whole},
+    harness::{Declaration, LossInputs, Moment, NamedTensors, Seed, whole},
 };
 use openclip::{Config, Entry};
 
@@ -57,9 +57,9 @@ fn lanes_are_the_whole_batch() {
     let inputs = LossInputs {
         image,
         text,
-        learnables: Named::from([("log_scale".into(), log_scale)]),
-        columns: Named::new(),
-        globals: Named::new(),
+        learnables: NamedTensors::from([("log_scale".into(), log_scale)]),
+        columns: NamedTensors::new(),
+        globals: NamedTensors::new(),
     };
     for lanes in [1, 2, 4, 8] {
         let setup = setup(lanes);

@@ -13,10 +13,10 @@ use records::{
 };
 
 use super::{
-    Entry, FILE, MAGIC, chunks, file_name,
-    merge::{self, List},
+    FILE, IndexEntry, MAGIC, chunks, file_name,
+    merge::{self, EntryList},
     read::seal,
-    scan::{self, Record},
+    scan::{self, ShardRecord},
     shard_paths,
 };
 use crate::{DataError, sample::leaf};
@@ -81,7 +81,7 @@ fn scan_all(
     paths: &[PathBuf],
     scans: &Path,
     watch: &mut dyn FnMut(Scanned),
-) -> Result<Vec<Record>, DataError> {
+) -> Result<Vec<ShardRecord>, DataError> {
     let length =
         |path: &PathBuf| fs::metadata(path).map(|metadata| metadata.len()).map_err(FileError::at("read", path));
     let total = paths.iter().map(length).sum::<Result<u64, _>>()?;
@@ -103,7 +103,7 @@ fn scan_all(
 /// What the index is made of: shards, their records, and where their names stand.
 struct Plan<'a> {
     paths: &'a [PathBuf],
-    records: &'a [Record],
+    records: &'a [ShardRecord],
     /// Where a shard's own name starts, and where its samples' keys do, which follow it.
     names: Vec<(u64, u64)>,
     /// Bytes of all names.
@@ -111,7 +111,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(paths: &'a [PathBuf], records: &'a [Record]) -> Self {
+    fn new(paths: &'a [PathBuf], records: &'a [ShardRecord]) -> Self {
         let mut length = 0;
         let mut names = Vec::new();
         for (path, record) in paths.iter().zip(records) {
@@ -129,11 +129,11 @@ impl<'a> Plan<'a> {
     }
 
     /// Writes entries, shards and names; gives the samples' identity and the entries whose uids are not theirs alone.
-    fn body(&self, scans: &Path, body: &mut chunks::Writer) -> io::Result<(DataRoot, Vec<[Entry; 2]>)> {
+    fn body(&self, scans: &Path, body: &mut chunks::ChunkWriter) -> io::Result<(DataRoot, Vec<[IndexEntry; 2]>)> {
         let mut tree = merkle::Peaks::default();
-        let (mut last, mut doubles) = (None::<Entry>, Vec::new());
+        let (mut last, mut doubles) = (None::<IndexEntry>, Vec::new());
         let lists = self.records.iter().zip(&self.names).enumerate();
-        let lists = lists.map(|(number, (record, (_, keys)))| List::of_record(record, number as u32, *keys));
+        let lists = lists.map(|(number, (record, (_, keys)))| EntryList::of_record(record, number as u32, *keys));
         let merged = merge::merge(lists, scans, &mut |entry| {
             doubles.extend(last.replace(entry).filter(|last| last.uid == entry.uid).map(|last| [last, entry]));
             tree.push(leaf(entry.uid, entry.content));
@@ -153,8 +153,8 @@ impl<'a> Plan<'a> {
     }
 
     /// The shard and key of each of two entries with one uid.
-    fn doubled(&self, pair: &[Entry; 2]) -> Result<DataError, FileError> {
-        let place = |entry: &Entry| -> Result<String, FileError> {
+    fn doubled(&self, pair: &[IndexEntry; 2]) -> Result<DataError, FileError> {
+        let place = |entry: &IndexEntry| -> Result<String, FileError> {
             let shard = entry.shard as usize;
             let path = self.paths[shard].display();
             let key = self.records[shard].key(entry.key_offset - self.names[shard].1, entry.key_length)?;
@@ -169,7 +169,7 @@ fn write(dir: &Path, plan: &Plan, scans: &Path) -> Result<DataRoot, DataError> {
     let written = file::write_with(&dir.join(FILE), |file| {
         let head = plan.head();
         file.write_all(&head)?;
-        let mut body = chunks::Writer::new(file);
+        let mut body = chunks::ChunkWriter::new(file);
         (root, doubles) = plan.body(scans, &mut body)?;
         let digests = body.finish()?;
         digests.iter().try_for_each(|digest| file.write_all(&digest.0))?;

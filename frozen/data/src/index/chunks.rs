@@ -20,13 +20,13 @@ pub fn count(body: u64) -> u64 {
 }
 
 /// Writes a body and remembers the digests of its chunks.
-pub struct Writer<'a> {
+pub struct ChunkWriter<'a> {
     file: &'a mut File,
     chunk: Vec<u8>,
     digests: Vec<Blake3>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ChunkWriter<'a> {
     /// Starts a body where a file stands.
     pub fn new(file: &'a mut File) -> Self {
         Self { file, chunk: Vec::with_capacity(CHUNK as usize), digests: Vec::new() }
@@ -48,7 +48,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl Write for Writer<'_> {
+impl Write for ChunkWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = bytes.len().min(CHUNK as usize - self.chunk.len());
         self.chunk.extend_from_slice(&bytes[..taken]);
@@ -76,7 +76,7 @@ pub struct Reader {
 
 /// What reading a body can meet.
 #[derive(Debug)]
-pub enum ReadError {
+pub enum ChunkError {
     /// The file system refused.
     Io(io::Error),
     /// Bytes from the first to before the second are not those that were written.
@@ -92,8 +92,8 @@ impl Reader {
     }
 
     /// Reads bytes from a place on.
-    pub fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
-        let end = at.checked_add(length).filter(|end| *end <= self.length).ok_or(ReadError::Beyond)?;
+    pub fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, ChunkError> {
+        let end = at.checked_add(length).filter(|end| *end <= self.length).ok_or(ChunkError::Beyond)?;
         let mut out = Vec::with_capacity(length as usize);
         let mut at = at;
         while at < end {
@@ -106,7 +106,7 @@ impl Reader {
         Ok(out)
     }
 
-    fn chunk(&self, number: u64) -> Result<Arc<Vec<u8>>, ReadError> {
+    fn chunk(&self, number: u64) -> Result<Arc<Vec<u8>>, ChunkError> {
         if let Ok(last) = self.last.lock()
             && let Some((_, chunk)) = last.as_ref().filter(|(own, _)| *own == number)
         {
@@ -115,9 +115,9 @@ impl Reader {
         let from = number * CHUNK;
         let to = self.length.min(from + CHUNK);
         let mut bytes = vec![0; (to - from) as usize];
-        self.file.read_exact_at(&mut bytes, self.start + from).map_err(ReadError::Io)?;
+        self.file.read_exact_at(&mut bytes, self.start + from).map_err(ChunkError::Io)?;
         if self.digests.get(number as usize) != Some(&Blake3::of(&bytes)) {
-            return Err(ReadError::Damaged(self.start + from, self.start + to));
+            return Err(ChunkError::Damaged(self.start + from, self.start + to));
         }
         let chunk = Arc::new(bytes);
         if let Ok(mut last) = self.last.lock() {

@@ -10,7 +10,7 @@ use std::{
 
 use records::file::FileError;
 
-use super::{ENTRY, Entry, scan::Record};
+use super::{ENTRY, IndexEntry, scan::ShardRecord};
 use crate::Uid;
 
 /// Bytes that are read of a list at once.
@@ -23,7 +23,7 @@ const LISTS: usize = 256;
 pub const JOINED: &str = ".merge";
 
 /// A sorted list of entries, from its next on.
-pub struct List {
+pub struct EntryList {
     file: BufReader<File>,
     left: u64,
     /// The shard that its entries are of, and where its keys start among the names; none where they say so.
@@ -33,20 +33,20 @@ pub struct List {
 /// What entries are sorted by: uid, then shard and place, so that two of one uid have an order.
 type Key = (Uid, u32, u64);
 
-impl List {
+impl EntryList {
     /// The entries of a shard's record.
-    pub fn of_record(record: &Record, shard: u32, names: u64) -> Result<Self, FileError> {
+    pub fn of_record(record: &ShardRecord, shard: u32, names: u64) -> Result<Self, FileError> {
         Ok(Self { file: record.entries()?, left: record.samples, place: Some((shard, names)) })
     }
 
-    fn next(&mut self) -> io::Result<Option<Entry>> {
+    fn next(&mut self) -> io::Result<Option<IndexEntry>> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
         let mut bytes = [0; ENTRY as usize];
         self.file.read_exact(&mut bytes)?;
-        let mut entry = Entry::from_bytes(&bytes);
+        let mut entry = IndexEntry::from_bytes(&bytes);
         if let Some((shard, names)) = self.place {
             entry.shard = shard;
             entry.key_offset += names;
@@ -57,9 +57,9 @@ impl List {
 
 /// Gives the entries of lists in order. Where there are too many, they are joined in `folder` first.
 pub fn merge(
-    mut lists: impl Iterator<Item = Result<List, FileError>>,
+    mut lists: impl Iterator<Item = Result<EntryList, FileError>>,
     folder: &Path,
-    sink: &mut dyn FnMut(Entry) -> io::Result<()>,
+    sink: &mut dyn FnMut(IndexEntry) -> io::Result<()>,
 ) -> Result<(), FileError> {
     // The lists of a level are those of the level before, joined by the hundred.
     let mut level = 0;
@@ -87,7 +87,7 @@ pub fn merge(
 }
 
 /// Joins lists into a file.
-fn write(lists: Vec<List>, path: &Path) -> Result<List, FileError> {
+fn write(lists: Vec<EntryList>, path: &Path) -> Result<EntryList, FileError> {
     let left = lists.iter().map(|list| list.left).sum();
     let done = || {
         let mut out = BufWriter::new(File::create(path)?);
@@ -96,11 +96,11 @@ fn write(lists: Vec<List>, path: &Path) -> Result<List, FileError> {
         File::open(path)
     };
     let file = done().map_err(FileError::at("write", path))?;
-    Ok(List { file: BufReader::with_capacity(BUFFER, file), left, place: None })
+    Ok(EntryList { file: BufReader::with_capacity(BUFFER, file), left, place: None })
 }
 
-fn join(mut lists: Vec<List>, sink: &mut dyn FnMut(Entry) -> io::Result<()>) -> io::Result<()> {
-    let key = |entry: &Entry| -> Key { (entry.uid, entry.shard, entry.image_offset) };
+fn join(mut lists: Vec<EntryList>, sink: &mut dyn FnMut(IndexEntry) -> io::Result<()>) -> io::Result<()> {
+    let key = |entry: &IndexEntry| -> Key { (entry.uid, entry.shard, entry.image_offset) };
     let mut heads = BinaryHeap::new();
     let mut entries = Vec::new();
     for (number, list) in lists.iter_mut().enumerate() {

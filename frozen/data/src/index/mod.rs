@@ -52,7 +52,7 @@ const TAIL: u64 = 2 * 32;
 
 /// Where a sample lies: 88 bytes, the fields in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
+pub struct IndexEntry {
     /// The sample's uid.
     pub uid: Uid,
     /// What image and caption hash to: see [`content`](crate::sample::content).
@@ -95,7 +95,7 @@ pub fn shard_paths(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-impl Entry {
+impl IndexEntry {
     fn to_bytes(self) -> [u8; ENTRY as usize] {
         let mut bytes = [0; ENTRY as usize];
         bytes[..16].copy_from_slice(&self.uid.0);

@@ -13,8 +13,8 @@ use records::{
 };
 
 use super::{
-    ENTRY, Entry, FILE, HEAD, MAGIC, SHARD, ShardEntry, TAIL, array,
-    chunks::{self, ReadError},
+    ENTRY, FILE, HEAD, IndexEntry, MAGIC, SHARD, ShardEntry, TAIL, array,
+    chunks::{self, ChunkError},
 };
 use crate::DataError;
 
@@ -109,11 +109,11 @@ impl Index {
     /// The entry of a rank: its place in uid order.
     ///
     /// Errors: [`DataError::BadIndex`] where the chunk that holds it is damaged.
-    pub fn entry(&self, rank: u64) -> Result<Entry, DataError> {
+    pub fn entry(&self, rank: u64) -> Result<IndexEntry, DataError> {
         if rank >= self.len {
             return Err(DataError::Rank { rank, len: self.len });
         }
-        let entry = Entry::from_bytes(&array(&self.read(rank * ENTRY, ENTRY)?, 0));
+        let entry = IndexEntry::from_bytes(&array(&self.read(rank * ENTRY, ENTRY)?, 0));
         if entry.shard as usize >= self.shards.len() {
             return Err(self.bad(format!("the sample of rank {rank} lies in a shard that is not listed")));
         }
@@ -121,7 +121,7 @@ impl Index {
     }
 
     /// The key of an entry within its shard.
-    pub fn key(&self, entry: &Entry) -> Result<String, DataError> {
+    pub fn key(&self, entry: &IndexEntry) -> Result<String, DataError> {
         self.name(entry.key_offset, u64::from(entry.key_length))
     }
 
@@ -132,11 +132,11 @@ impl Index {
 
     fn read(&self, at: u64, length: u64) -> Result<Vec<u8>, DataError> {
         self.body.read(at, length).map_err(|error| match error {
-            ReadError::Io(source) => FileError::at("read", self.dir.join(FILE))(source).into(),
-            ReadError::Damaged(from, to) => {
+            ChunkError::Io(source) => FileError::at("read", self.dir.join(FILE))(source).into(),
+            ChunkError::Damaged(from, to) => {
                 self.bad(format!("its bytes {from} to {to} are not those that were written"))
             }
-            ReadError::Beyond => self.bad("a name lies beyond its end".to_owned()),
+            ChunkError::Beyond => self.bad("a name lies beyond its end".to_owned()),
         })
     }
 

@@ -22,11 +22,11 @@ use records::{
     file::{self, FileError, Links},
 };
 
-use super::{ENTRY, Entry, IMAGE_KINDS, array};
+use super::{ENTRY, IMAGE_KINDS, IndexEntry, array};
 use crate::{
     DataError, Uid, pixels,
     sample::content,
-    shard::{Group, Shard},
+    shard::{SampleMembers, Shard},
 };
 
 const MAGIC: [u8; 24] = *b"maxclip.data.scan.v1\n\0\0\0";
@@ -37,7 +37,7 @@ const BATCH: usize = 256;
 
 /// The record of a shard without a bad sample.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct ShardRecord {
     path: PathBuf,
     /// The shard's length in bytes.
     pub length: u64,
@@ -50,16 +50,16 @@ pub struct Record {
 /// The record of a shard: the one that is there, where it is of these bytes, or a new one.
 ///
 /// `watch` is told bytes of the shard as they are done with.
-pub fn record(shard: &Path, path: &Path, watch: &mut dyn FnMut(u64)) -> Result<Record, Vec<DataError>> {
+pub fn record(shard: &Path, path: &Path, watch: &mut dyn FnMut(u64)) -> Result<ShardRecord, Vec<DataError>> {
     let (digest, length) = digest(shard).map_err(|error| vec![error.into()])?;
-    if let Some(record) = Record::open(path, length, digest) {
+    if let Some(record) = ShardRecord::open(path, length, digest) {
         watch(length);
         return Ok(record);
     }
     let opened = Shard::open(shard).map_err(|error| vec![error])?;
     let mut samples = samples(&opened, watch)?;
     samples.sort_unstable_by_key(|(_, entry)| (entry.uid, entry.image_offset));
-    Record::write(path, length, digest, &samples).map_err(|error| vec![error.into()])
+    ShardRecord::write(path, length, digest, &samples).map_err(|error| vec![error.into()])
 }
 
 fn digest(path: &Path) -> Result<(Blake3, u64), FileError> {
@@ -68,7 +68,7 @@ fn digest(path: &Path) -> Result<(Blake3, u64), FileError> {
 }
 
 /// The samples of a shard in its order, or everything that is wrong with it.
-fn samples(shard: &Shard, watch: &mut dyn FnMut(u64)) -> Result<Vec<(String, Entry)>, Vec<DataError>> {
+fn samples(shard: &Shard, watch: &mut dyn FnMut(u64)) -> Result<Vec<(String, IndexEntry)>, Vec<DataError>> {
     let mut groups = shard.groups();
     let (mut samples, mut errors, mut told) = (Vec::new(), Vec::new(), 0);
     loop {
@@ -84,13 +84,13 @@ fn samples(shard: &Shard, watch: &mut dyn FnMut(u64)) -> Result<Vec<(String, Ent
                 Err(error) => errors.push(error),
             }
         }
-        let reached = samples.last().map_or(0, |(_, entry): &(String, Entry)| entry.image_offset);
+        let reached = samples.last().map_or(0, |(_, entry): &(String, IndexEntry)| entry.image_offset);
         watch(reached.saturating_sub(told));
         told = told.max(reached);
     }
 }
 
-fn entry(shard: &Shard, group: Group) -> Result<(String, Entry), DataError> {
+fn entry(shard: &Shard, group: SampleMembers) -> Result<(String, IndexEntry), DataError> {
     let refuse = |why: String| DataError::BadSample { shard: shard.path().to_owned(), key: group.key.clone(), why };
     let mut images = group.members.iter().filter(|(kind, _)| IMAGE_KINDS.contains(&kind.as_str()));
     let (Some((_, image)), None) = (images.next(), images.next()) else {
@@ -101,7 +101,7 @@ fn entry(shard: &Shard, group: Group) -> Result<(String, Entry), DataError> {
     let image_bytes = shard.read(image)?;
     let text = String::from_utf8(shard.read(caption)?).map_err(|error| refuse(format!("its caption: {error}")))?;
     pixels::decode(&image_bytes).map_err(|error| refuse(format!("its image: {error}")))?;
-    let entry = Entry {
+    let entry = IndexEntry {
         uid: uid(&shard.read(json)?).map_err(refuse)?,
         content: content(&image_bytes, &text),
         shard: 0,
@@ -122,7 +122,7 @@ fn uid(json: &[u8]) -> Result<Uid, String> {
     uid.ok_or("its JSON has no text `uid`")?.parse().map_err(|error| format!("its JSON: {error}"))
 }
 
-impl Record {
+impl ShardRecord {
     /// Opens the record of a shard of a length and a digest; none where it is of another, or damaged.
     fn open(path: &Path, length: u64, digest: Blake3) -> Option<Self> {
         let (mut file, size) = file::open_plain(path, Links::Refuse).ok()?;
@@ -139,7 +139,7 @@ impl Record {
         (of_this && unharmed).then(|| Self { path: path.to_owned(), length, samples, keys })
     }
 
-    fn write(path: &Path, length: u64, digest: Blake3, samples: &[(String, Entry)]) -> Result<Self, FileError> {
+    fn write(path: &Path, length: u64, digest: Blake3, samples: &[(String, IndexEntry)]) -> Result<Self, FileError> {
         let keys: u64 = samples.iter().map(|(key, _)| key.len() as u64).sum();
         let count = samples.len() as u64;
         file::write_with(path, |file| {
@@ -151,7 +151,7 @@ impl Record {
             out.write_all(&keys.to_le_bytes())?;
             let mut key_offset = 0;
             for (key, entry) in samples {
-                out.write_all(&Entry { key_offset, ..*entry }.to_bytes())?;
+                out.write_all(&IndexEntry { key_offset, ..*entry }.to_bytes())?;
                 key_offset += key.len() as u64;
             }
             for (key, _) in samples {

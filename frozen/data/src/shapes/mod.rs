@@ -17,7 +17,7 @@ use records::{
 
 use crate::{
     DataError, Uid, index,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use scene::{CLASSES, SCENES, Scene};
 
@@ -63,7 +63,7 @@ pub fn generate(home: &Path, spec: &Spec) -> Result<Vec<(String, DataRoot)>, Dat
 }
 
 fn training(dir: &Path, samples: u64, seed: &Seed) -> Result<DataRoot, DataError> {
-    let mut writer = Writer::new(dir, Naming::Padded, SHARD);
+    let mut writer = ShardWriter::new(dir, Naming::Padded, SHARD);
     for number in 0..samples {
         let mut stream = seed.stream("training", &[number]);
         let uid = Uid(((u128::from(stream.word()) << 64) | u128::from(stream.word())).to_be_bytes());
@@ -76,7 +76,7 @@ fn training(dir: &Path, samples: u64, seed: &Seed) -> Result<DataRoot, DataError
 }
 
 fn classification(dir: &Path, images: u64, seed: &Seed) -> Result<(), DataError> {
-    let mut writer = Writer::new(&dir.join("test"), Naming::Plain, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(&dir.join("test"), Naming::Plain, ShardLimits::USUAL);
     for number in 0..images {
         let mut stream = seed.stream("classification", &[number]);
         let class = number % CLASSES;
@@ -91,7 +91,7 @@ fn classification(dir: &Path, images: u64, seed: &Seed) -> Result<(), DataError>
 }
 
 fn retrieval(dir: &Path, images: u64, seed: &Seed) -> Result<(), DataError> {
-    let mut writer = Writer::new(&dir.join("test"), Naming::Plain, ShardLimits::USUAL);
+    let mut writer = ShardWriter::new(&dir.join("test"), Naming::Plain, ShardLimits::USUAL);
     let scenes = Permutation::new(SCENES, seed, "retrieval.scenes", &[]);
     for number in 0..images.min(SCENES) {
         let mut stream = seed.stream("retrieval", &[number]);
@@ -104,7 +104,7 @@ fn retrieval(dir: &Path, images: u64, seed: &Seed) -> Result<(), DataError> {
     lines(&dir.join("dataset_type.txt"), &["retrieval".to_owned()])
 }
 
-fn finish_task(dir: &Path, writer: Writer) -> Result<(), DataError> {
+fn finish_task(dir: &Path, writer: ShardWriter) -> Result<(), DataError> {
     let shards = writer.finish()?;
     lines(&dir.join("test/nshards.txt"), &[shards.to_string()])
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use data::{
     DataError, Uid, index,
-    writer::{Naming, ShardLimits, Writer},
+    writer::{Naming, ShardLimits, ShardWriter},
 };
 use records::DataRoot;
 use turbojpeg::{PixelFormat, Subsamp};
@@ -44,7 +44,7 @@ pub fn uid(number: u64) -> Uid {
 
 /// Writes samples by number, with whatever image a function gives.
 pub fn write(dir: &Path, numbers: impl IntoIterator<Item = u64>, per_shard: u32, image: impl Fn(u64) -> Vec<u8>) {
-    let mut writer = Writer::new(dir, Naming::Padded, ShardLimits { samples: per_shard, ..ShardLimits::USUAL });
+    let mut writer = ShardWriter::new(dir, Naming::Padded, ShardLimits { samples: per_shard, ..ShardLimits::USUAL });
     for number in numbers {
         writer.pair(&format!("{number:05}"), uid(number), "jpg", &image(number), &format!("picture {number}")).unwrap();
     }

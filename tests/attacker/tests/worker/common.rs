@@ -100,7 +100,7 @@ pub fn attacked(attack: &str) -> Finding {
 
 /// Every result of an answer.
 pub fn copies(answer: &Answer<'_>) -> Vec<(String, Vec<u32>)> {
-    let copy = |place: &wire::Place| {
+    let copy = |place: &wire::TensorPlace| {
         let mut values = vec![0.0; place.values()];
         assert!(answer.copy(&place.name, &mut values).finite, "{}", place.name);
         (place.name.clone(), values.iter().map(|value| value.to_bits()).collect())

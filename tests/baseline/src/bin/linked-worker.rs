@@ -6,7 +6,7 @@
 use cell::{fork::exit_now, object, profile, server};
 use wire::{
     abi::Ask,
-    message::{BYTES, Kind, Question},
+    message::{BYTES, Question, QuestionKind},
 };
 
 fn main() {
@@ -22,7 +22,7 @@ fn answer(ask: &Ask) -> i32 {
         let bytes = std::slice::from_raw_parts(ask.question, BYTES);
         let kind = bytes.try_into().ok().and_then(|bytes| Question::decode(bytes).ok()).map(|question| question.kind);
         match kind {
-            Some(Kind::Probe | Kind::ProbeBehind) => object::answer(ask),
+            Some(QuestionKind::Probe | QuestionKind::ProbeBehind) => object::answer(ask),
             _ => answer::entry::<submission::Entry>(ask),
         }
     }
