@@ -59,7 +59,7 @@ impl Kit {
         };
         let lacks = |why: String| Reason { why, hint: "build the programs first: cargo xtask kit".to_owned() };
         let bytes = file::read(&path).map_err(|error| lacks(error.to_string()))?;
-        let written: kit::Kit =
+        let written: kit::KitFile =
             serde_json::from_slice(&bytes).map_err(|error| lacks(format!("{}: {error}", path.display())))?;
         if written.format != KIT_FORMAT {
             let why =
@@ -82,7 +82,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    fn open(&self, kit: &kit::Kit) -> Result<Kit, Reason> {
+    fn open(&self, kit: &kit::KitFile) -> Result<Kit, Reason> {
         // A program's own word first: what was written down about it is a claim.
         for (name, part) in kit.programs.parts() {
             self.program(name, part)?;
@@ -173,7 +173,7 @@ mod tests {
     /// A folder with a kit of files that say what they should, and nothing else.
     struct Mock {
         folder: TempDir,
-        kit: kit::Kit,
+        kit: kit::KitFile,
     }
 
     fn stamped(tree: FrozenDigest) -> Vec<u8> {
@@ -202,7 +202,7 @@ mod tests {
             };
             let here = ".".to_owned();
             let format = KIT_FORMAT.to_owned();
-            let kit = kit::Kit { format, frozen: own, programs, build, libtorch: here.clone(), checkout: here };
+            let kit = kit::KitFile { format, frozen: own, programs, build, libtorch: here.clone(), checkout: here };
             for path in paths(&kit) {
                 fs::write(folder.path().join(path), stamped(own)).unwrap();
             }
@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    fn paths(kit: &kit::Kit) -> Vec<String> {
+    fn paths(kit: &kit::KitFile) -> Vec<String> {
         kit.programs.parts().into_iter().chain(kit.build.parts()).map(|(_, part)| part.path.clone()).collect()
     }
 

@@ -67,7 +67,7 @@ pub fn build(machine: &Machine) -> Result<BuiltKit> {
         |path: &Path| Ok::<_, anyhow::Error>(KitPart { path: seen(path)?, sha256: Sha256::of(&file::read(path)?) });
     let built = |name: &str| part(find(name)?);
     let (manifest, _) = manifest::pack(&manifest::frozen(checkout)?);
-    let kit = kit::Kit {
+    let kit = kit::KitFile {
         format: KIT_FORMAT.to_owned(),
         frozen: manifest::digest(&manifest).parse()?,
         programs: Programs {

@@ -13,7 +13,7 @@ pub const KIT_FORMAT: &str = "maxclip.kit.v1";
 /// Everything that was built from one frozen tree, and what it was built with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kit {
+pub struct KitFile {
     /// [`KIT_FORMAT`].
     pub format: String,
     /// The frozen tree.
