@@ -46,6 +46,16 @@ impl Folder {
 /// Reads a folder of the layout that `maxclip new` writes. Links are refused: a ZIP holds none.
 pub fn read_folder(root: &Path) -> Result<Folder> {
     let mut folder = Folder::default();
+    if !root.is_dir() {
+        let problem = if root.exists() {
+            let why = format!("{} is no folder", root.display());
+            Problem::usage(why).hint("name the folder that a ZIP is packed from; `maxclip check` takes the ZIP")
+        } else {
+            let why = format!("there is no folder {}", root.display());
+            Problem::usage(why).hint("name the entry's folder; `maxclip new DIR` writes one to start from")
+        };
+        return Err(problem.into());
+    }
     read_below(root, "", &mut folder)?;
     if !folder.files.contains_key(tree::ROOT) {
         let problem = Problem::usage(format!("{} holds no src/lib.rs", root.display()));

@@ -126,7 +126,9 @@ impl Home {
                 Err(TryLockError::Error(error)) => return Err(FileError::at("lock", &path)(error).into()),
             }
             if !told && asked.elapsed() >= PATIENCE {
-                terminal::talk(format_args!("waiting for process {}: it has {what}", said(&mut file)));
+                if let Some(holder) = other(&said(&mut file)) {
+                    terminal::talk(format_args!("waiting for process {holder}: it has {what}"));
+                }
                 told = true;
             }
             signals::check()?;
@@ -144,6 +146,11 @@ fn sign(file: &mut File) -> std::io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
     writeln!(file, "{}", std::process::id())
+}
+
+/// A holder to tell of; another thread of this process is none.
+fn other(holder: &str) -> Option<&str> {
+    (holder != std::process::id().to_string()).then_some(holder)
 }
 
 /// Who says that he holds it.
@@ -182,6 +189,12 @@ mod tests {
         });
         assert_eq!(*log.lock().unwrap(), ["first", "second"]);
         assert_eq!(home.holder("home").unwrap(), None);
+    }
+
+    #[test]
+    fn nobody_waits_for_himself() {
+        assert_eq!(other(&std::process::id().to_string()), None);
+        assert_eq!(other("1"), Some("1"));
     }
 
     #[test]

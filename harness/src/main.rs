@@ -25,6 +25,7 @@ mod locks;
 #[cfg(test)]
 mod mentioned;
 mod number;
+mod outputs;
 mod overrides;
 mod packing;
 mod plain;
@@ -72,7 +73,8 @@ fn main() -> ExitCode {
             let watched =
                 signals::watch(again()).map_err(|error| Problem::fault(format!("no signals: {error}")).into());
             let done = watched.and_then(|()| cli.command.run(&mut terminal));
-            done.unwrap_or_else(|error| problem::tell(&error, &mut terminal))
+            let exit = done.unwrap_or_else(|error| problem::tell(&error, &mut terminal));
+            terminal.cut_off().map_or(exit, |problem| problem::tell(&problem.into(), &mut terminal))
         }
         Err(error) => {
             // What clap prints is help (stdout, 0) or a wrong command line (stderr, 2).

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use records::file::FileError;
 
-use crate::problem::Problem;
+use crate::{problem::Problem, shell::quoted};
 
 /// Says that a file is there and stays as it is.
 pub fn taken(path: &Path) -> Problem {
@@ -23,9 +23,10 @@ pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(taken(path).into()),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let folder = path.parent().unwrap_or(Path::new(".")).display();
-            let problem = Problem::usage(format!("cannot write {}: the folder {folder} is not there", path.display()));
-            return Err(problem.hint(format!("make it first: mkdir -p {folder}")).into());
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let missing = format!("cannot write {}: the folder {} is not there", path.display(), folder.display());
+            let command = format!("mkdir -p {}", quoted(&folder.to_string_lossy()));
+            return Err(Problem::usage(missing).hint(format!("make it first: {command}")).into());
         }
         Err(error) => return Err(FileError::at("write", path)(error).into()),
     };

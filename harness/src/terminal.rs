@@ -1,7 +1,8 @@
 //! The terminal: stdout is data, stderr is talk.
 //!
 //! A reader that went away (`maxclip rules | head`) is not an error and does not change a verdict:
-//! what would be written to it is dropped. Colour and bars appear on a terminal only; every
+//! what would be written to it is dropped. A file that stdout cannot be written into is an error in the end
+//! ([`Terminal::cut_off`]): half a verdict on a full disk must not look like a whole one. Colour and bars appear on a terminal only; every
 //! message reads without them. Everything that is printed goes through [`records::verdict::escape`] here,
 //! line by line, so that no command can forget it: a name with a newline cannot forge a line, and one with
 //! an escape sequence cannot paint. Our own colours travel beside the text and not in it ([`Painted`]).
@@ -19,7 +20,7 @@ use records::{
 };
 use serde::Serialize;
 
-use crate::progress::LiveProgress;
+use crate::{problem::Problem, progress::LiveProgress};
 
 /// Whether colour is welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub struct Terminal {
     colour_out: bool,
     colour_talk: bool,
     bars: bool,
+    /// Why something of stdout is missing.
+    lost: Option<io::Error>,
 }
 
 impl Terminal {
@@ -77,23 +80,24 @@ impl Terminal {
             colour_out: auto && io::stdout().is_terminal(),
             colour_talk: auto && io::stderr().is_terminal(),
             bars: io::stderr().is_terminal(),
+            lost: None,
         }
     }
 
     /// Writes one line of data to stdout; a newline in it is escaped.
     pub fn line(&mut self, text: impl fmt::Display) {
-        put(&one_line(text));
+        self.put(&one_line(text));
     }
 
     /// Writes what a renderer of ours made, line by line. It paints by itself, so that colours in its text pass:
     /// what it was given must have been escaped before.
     pub fn rendered(&mut self, text: &str) {
-        text.lines().for_each(|line| put(&colours_only(line)));
+        text.lines().for_each(|line| self.put(&colours_only(line)));
     }
 
     /// Writes a value to stdout as JSON on one line: canonical, but that what would move a terminal is escaped.
     pub fn json<T: Serialize>(&mut self, value: &T) -> anyhow::Result<()> {
-        put(&ascii_escapes(&String::from_utf8(canonical::to_bytes(value)?)?));
+        self.put(&ascii_escapes(&String::from_utf8(canonical::to_bytes(value)?)?));
         Ok(())
     }
 
@@ -114,6 +118,26 @@ impl Terminal {
     pub fn hint(&mut self, text: &str) {
         let label = Painted { how: Paint::Strong, text: "hint:".to_owned(), colour: self.colour_talk };
         self.say(format_args!("{label} {text}"));
+    }
+
+    /// What went wrong where stdout is not whole, once the command has ended.
+    pub fn cut_off(&mut self) -> Option<Problem> {
+        let why = self.lost.take()?;
+        let problem = Problem::fault(format!("cannot write to stdout: {why}"));
+        Some(problem.hint("what was printed is not whole; files that the command was to write are written"))
+    }
+
+    /// Writes a line to stdout, where nothing before it was lost.
+    fn put(&mut self, line: &str) {
+        if self.lost.is_some() {
+            return;
+        }
+        let mut out = io::stdout().lock();
+        // A reader that went away does not change a verdict.
+        self.lost = match writeln!(out, "{line}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Some(error),
+            _ => None,
+        };
     }
 
     /// Paints a word for a line of stdout, where stdout has colour.
@@ -190,13 +214,6 @@ fn one_line(text: impl fmt::Display) -> String {
 /// Writes one line of talk to stderr, where no [`Terminal`] is at hand.
 pub fn talk(text: impl fmt::Display) {
     writeln!(io::stderr().lock(), "{}", one_line(text)).ok();
-}
-
-/// Writes a line to stdout.
-fn put(line: &str) {
-    let mut out = io::stdout().lock();
-    // A reader that went away does not change a verdict.
-    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
 }
 
 /// JSON whose strings hold nothing that moves a terminal; the same value.

@@ -209,8 +209,16 @@ fn what_cannot_be_meant_is_answered_with_what_could_be() {
     let bench = Bench::new();
     bench.kit();
     fs::create_dir(bench.path("folder")).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, bench.path("folder/fifo"), rustix::fs::Mode::RUSR).unwrap();
+    std::os::unix::fs::symlink("folder/fifo", bench.path("to-fifo")).unwrap();
     let scene = [
         bench.maxclip(&["pack", "kit", "-o", "folder"]),
+        bench.maxclip(&["pack", "kit", "-o", "to-fifo"]),
+        bench.maxclip(&["pack", "nowhere", "-o", "entry.zip"]),
+        bench.maxclip(&["pack", "kit/config.toml", "-o", "entry.zip"]),
+        bench.maxclip(&["report", "kit", "--out", "folder"]),
+        bench.maxclip(&["leaderboard", "kit", "--trust", "kit/config.toml", "--html", "to-fifo"]),
+        bench.maxclip(&["new", "kit/config.toml"]),
         bench.maxclip(&["key", "new", "--name", "x", "--out", "nodir/x"]),
         bench.maxclip(&["certify", "entry.zip", "--protocol", "mini", "--jobs", "0"]),
         bench.maxclip(&["golden", "record", "--reason", " "]),
@@ -220,5 +228,31 @@ fn what_cannot_be_meant_is_answered_with_what_could_be() {
     assert_data_eq!(scene.concat(), file!["scenes/usage.txt"]);
     let mut left: Vec<_> = fs::read_dir(bench.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["folder", "kit"]);
+    assert_eq!(left, ["folder", "kit", "to-fifo"]);
+    assert!(fs::symlink_metadata(bench.path("to-fifo")).unwrap().is_symlink());
+}
+
+#[test]
+fn a_verdict_that_a_full_disk_cut_off_is_none() {
+    let bench = Bench::new();
+    bench.kit();
+    bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_maxclip"));
+    command.args(["check", "entry.zip", "--json"]).current_dir(bench.0.path()).env_clear();
+    let output = command.stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("error: cannot write to stdout: No space left"), "{said}");
+    assert_eq!(output.status.code(), Some(70));
+    // A reader that went away asked for no more.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    assert_eq!(command.stdout(writer).output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn what_new_tells_to_type_can_be_typed() {
+    let bench = Bench::new();
+    let said = bench.maxclip(&["new", "Mein Eintrag"]);
+    assert!(said.contains("maxclip try 'Mein Eintrag'\n") && said.contains("pack 'Mein Eintrag' -o"), "{said}");
 }

@@ -8,7 +8,7 @@ use records::{
     file::{self, FileError},
 };
 
-use crate::{archive, frozen, problem::Problem, terminal::Terminal};
+use crate::{archive, frozen, problem::Problem, shell::quoted, terminal::Terminal};
 
 /// Where to write it.
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,10 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let occupied = match fs::read_dir(&args.folder) {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            let problem = Problem::usage(format!("{} is a file, or below one", args.folder.display()));
+            return Err(problem.hint("name a folder that is not there yet").into());
+        }
         Err(error) => return Err(FileError::at("read", &args.folder)(error).into()),
     };
     if occupied {
@@ -34,8 +38,9 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         file::write(&args.folder.join(path), &bytes)?;
         terminal.line(args.folder.join(path).display());
     }
-    let folder = args.folder.display();
-    terminal.say(format_args!("change the loss     {folder}/src/loss.rs, then   maxclip try {folder}"));
+    let folder = quoted(&args.folder.to_string_lossy());
+    let loss = args.folder.join("src/loss.rs");
+    terminal.say(format_args!("change the loss     {}, then   maxclip try {folder}", loss.display()));
     terminal.say(format_args!("make the ZIP        maxclip pack {folder} -o entry.zip"));
     Ok(Exit::Pass)
 }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use records::{Exit, file};
+use records::Exit;
 use verifier::tree::Tree;
 
 use crate::{
     archive, entry, findings,
-    problem::Problem,
+    outputs::Output,
     protocols,
     terminal::{Paint, Terminal},
 };
@@ -21,7 +21,7 @@ pub struct Args {
     folder: PathBuf,
     /// The ZIP to write.
     #[arg(short, long, value_name = "ZIP")]
-    output: PathBuf,
+    out: PathBuf,
     /// The file of an organizer's own protocol, whose name and scales `config.toml` may then have tables for
     #[arg(long, value_name = "FILE")]
     protocol: Option<String>,
@@ -32,11 +32,7 @@ pub struct Args {
 
 /// Packs it.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    if args.output.is_dir() {
-        let problem = Problem::usage(format!("{} is a folder", args.output.display()));
-        let name = args.output.join("entry.zip");
-        return Err(problem.hint(format!("name the file: -o {}", name.display())).into());
-    }
+    let out = Output::named(&args.out, "entry.zip")?;
     let folder = archive::read_folder(&args.folder)?;
     let bytes = archive::zip(&folder.files)?;
     let pinned = args.protocol.as_deref().map(protocols::chosen).transpose()?;
@@ -52,11 +48,11 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         terminal.line("");
         findings::print(&found, Some(&tree), terminal);
         if !args.anyway {
-            terminal.say(format_args!("{} is not written", args.output.display()));
+            terminal.say(format_args!("{} is not written", args.out.display()));
             return Ok(judgement.exit());
         }
     }
-    file::write(&args.output, &bytes)?;
+    out.write(&bytes)?;
     let (files, kilobytes) = (tree.files.len(), bytes.len().div_ceil(1000));
     let plural = if files == 1 { "" } else { "s" };
     terminal.line(format_args!("{files} file{plural}, {kilobytes} kB  {}", tree.digest().short()));

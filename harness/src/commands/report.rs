@@ -12,7 +12,7 @@ use anyhow::Result;
 use askama::Template;
 use records::{
     Exit, ProtocolDigest, canonical,
-    file::{self, FileError, read_bounded},
+    file::{FileError, read_bounded},
     v1::{
         evaluation::TaskResult,
         names,
@@ -29,6 +29,7 @@ use crate::{
     cut::{LINE, WORD, cut},
     folders::EntryFolder,
     number::decimal,
+    outputs::Output,
     plot::{self, Series},
     problem::Problem,
     terminal::Terminal,
@@ -48,6 +49,8 @@ pub struct Args {
 
 /// Writes the page.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let named = args.out.unwrap_or_else(|| args.runs[0].join("report.html"));
+    let out = Output::named(&named, "report.html")?;
     let (mut runs, mut entries) = (Vec::new(), Entries::default());
     for path in &args.runs {
         for folder in run_folders(path)? {
@@ -56,9 +59,9 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     }
     // Scales in the protocol's order, an entry's runs together, as far as the runs say what they are.
     runs.sort_by(|a, b| (&a.of, a.scale, a.repeat).cmp(&(&b.of, b.scale, b.repeat)));
-    let out = args.out.unwrap_or_else(|| args.runs[0].join("report.html"));
-    file::write(&out, page(&runs)?.as_bytes())?;
-    terminal.line(format_args!("report     {}   {} runs", out.display(), runs.len()));
+    out.write(page(&runs)?.as_bytes())?;
+    let plural = if runs.len() == 1 { "" } else { "s" };
+    terminal.line(format_args!("report     {}   {} run{plural}", named.display(), runs.len()));
     Ok(Exit::Pass)
 }
 

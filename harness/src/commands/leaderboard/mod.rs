@@ -30,6 +30,7 @@ use super::verify;
 use crate::{
     cut::{self, LINE, WORD, cut},
     number::{decimal, ranks, signed},
+    outputs::Output,
     problem::Problem,
     protocols,
     terminal::{Paint, Terminal},
@@ -116,6 +117,7 @@ impl Past {
 /// Ends in 1 where one of the others does not hold, else in 3 where one cannot be judged: a board that leaves something
 /// out is written, and never passes for the whole.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    let html = args.html.as_deref().map(|path| Output::named(path, "board.html")).transpose()?;
     let trust = verify::trust(&args.trust)?;
     let asked = args.protocol.as_deref().map(protocols::chosen).transpose()?.map(|pinned| pinned.digest);
     let own = args.protocol.iter().filter(|name| name.ends_with(".toml")).cloned().collect::<Vec<_>>();
@@ -152,8 +154,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     };
     let pinned = release.protocol(&first.statement.predicate.against).map_err(Problem::from)?;
     let board = board::make(&certified, &pinned.protocol, &release.baseline).map_err(Problem::usage)?;
-    if let Some(path) = &args.html {
-        page::write(path, &board, &caption, &certified)?;
+    if let Some(out) = &html {
+        page::write(out, &board, &caption, &certified)?;
     }
     if args.json {
         tell_json(&board, &caption, &past, exit, terminal)?;

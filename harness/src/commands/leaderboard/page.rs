@@ -18,6 +18,7 @@ use super::{CHECKED, Caption, notes, releases};
 use crate::{
     cut::{LINE, WORD, cut},
     number::{decimal, ranks, signed},
+    outputs::Output,
     problem::Problem,
     shell::quoted,
 };
@@ -96,9 +97,9 @@ struct Page {
 }
 
 /// Writes the certificates, the round's statement and then the page.
-pub fn write(path: &Path, board: &Board, caption: &Caption, certified: &[Certified]) -> Result<()> {
+pub fn write(out: &Output, board: &Board, caption: &Caption, certified: &[Certified]) -> Result<()> {
     let folder = folder(board);
-    let beside = path.parent().unwrap_or(Path::new("")).join(&folder);
+    let beside = out.path().parent().unwrap_or(Path::new("")).join(&folder);
     let put = |from: &Path, digest: &Sha256, name: &str| -> Result<()> {
         let into = beside.join(digest.bare());
         std::fs::create_dir_all(&into).map_err(FileError::at("create", &into))?;
@@ -106,7 +107,7 @@ pub fn write(path: &Path, board: &Board, caption: &Caption, certified: &[Certifi
     };
     certified.iter().try_for_each(|one| put(Path::new(&one.path), &one.file, CERTIFICATE))?;
     caption.committed.iter().try_for_each(|of| put(&of.path, &of.file, COMMITMENT))?;
-    Ok(file::write(path, page(board, caption, &folder)?.as_bytes())?)
+    out.write(page(board, caption, &folder)?.as_bytes())
 }
 
 /// The file again, which must be what was judged.
