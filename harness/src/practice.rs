@@ -28,7 +28,8 @@ use crate::{
     together::Together,
 };
 
-/// What sides are trained with: one scale of a protocol that was cut to a number of steps ([`PinnedProtocol::with_steps`]).
+/// What sides are trained with: one scale of a protocol that was cut to a number of steps
+/// ([`with_steps`](crate::protocols::with_steps)).
 #[derive(Clone, Copy)]
 pub struct Practice<'a> {
     /// Programs.

@@ -18,7 +18,7 @@ pub enum ShimError {
     /// A switch reads otherwise than it was set.
     #[error("libtorch's `{name}` reads {found} after it was set to {expected}")]
     Switch {
-        /// The field of [`crate::Reading`].
+        /// The field of [`crate::Switches`].
         name: &'static str,
         /// What was set.
         expected: i64,
