@@ -163,7 +163,11 @@ fn said(file: &mut File) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{process::Command, sync::Mutex};
+    use std::{
+        io::{Read as _, Write as _},
+        process::{Command, Stdio},
+        sync::Mutex,
+    };
 
     use super::*;
 
@@ -215,7 +219,10 @@ mod tests {
         let (_folder, home) = home();
         let held = home.lock(Locked::Home).unwrap();
         assert_eq!(home.holder("home").unwrap(), Some(std::process::id().to_string()));
-        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // The kernel closes what a program does not inherit shortly after it wakes who started it: one answer is proof.
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
         drop(held);
         let again = home.holder("home").unwrap();
         child.kill().unwrap();
