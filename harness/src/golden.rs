@@ -32,10 +32,11 @@ use crate::{
     launch::{self, TrainingJob},
     locks::Locked,
     problem::Problem,
-    resolve,
+    protocols, resolve,
     room::Rooms,
     round::Round,
     scratch::Scratch,
+    shell,
     stop::{of_the_baseline, stop},
     together::Together,
     traces,
@@ -136,8 +137,16 @@ impl Recorder<'_> {
             }
             None => format!("no golden of protocol `{name}` is recorded for {}", self.class.short()),
         };
-        let hint = format!("an organizer records one with: `maxclip golden record --protocol {name} --reason \"..\"`");
+        let hint = format!("an organizer records one with: `maxclip golden record {} --reason \"..\"`", self.asked());
         Err(Reason { why, hint }.into())
+    }
+
+    /// The options that name this protocol and this home again; an organizer knows where his own protocol's file lies.
+    fn asked(&self) -> String {
+        let name = &self.pinned.protocol.name;
+        let carried = protocols::carried(name).is_ok_and(|carried| carried.digest == self.pinned.digest);
+        let protocol = if carried { name.clone() } else { "FILE.toml".to_owned() };
+        format!("--protocol {protocol} --home {}", shell::path(&self.home.0))
     }
 
     /// Runs the baseline again and compares every step.

@@ -24,6 +24,7 @@ mod libtorch;
 mod locks;
 #[cfg(test)]
 mod mentioned;
+mod named;
 mod number;
 mod outputs;
 mod overrides;

@@ -10,7 +10,7 @@ use std::{
 use anyhow::Result;
 use records::file::FileError;
 
-use crate::{problem::Problem, shell::quoted};
+use crate::{problem::Problem, shell};
 
 /// Says that a file is there and stays as it is.
 pub fn taken(path: &Path) -> Problem {
@@ -25,7 +25,7 @@ pub fn create(path: &Path, text: &str, mode: u32) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let folder = path.parent().unwrap_or(Path::new("."));
             let missing = format!("cannot write {}: the folder {} is not there", path.display(), folder.display());
-            let command = format!("mkdir -p {}", quoted(&folder.to_string_lossy()));
+            let command = format!("mkdir -p {}", shell::path(folder));
             return Err(Problem::usage(missing).hint(format!("make it first: {command}")).into());
         }
         Err(error) => return Err(FileError::at("write", path)(error).into()),

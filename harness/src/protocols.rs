@@ -12,7 +12,7 @@ use verifier::{
     release::{PinnedProtocol, Release},
 };
 
-use crate::{frozen, problem::Problem};
+use crate::{frozen, problem::Problem, shell};
 
 /// The longest protocol and the longest model configuration, in bytes.
 const FILE_MAX: u64 = 1 << 20;
@@ -37,7 +37,7 @@ fn own(path: &Path) -> Result<PinnedProtocol> {
     let text = read_text(path)?;
     let (protocol, digest) = Protocol::parse(&text).map_err(|error| {
         Problem::usage(format!("{}: {error}", path.display()))
-            .hint(format!("all that is wrong, with lines: `maxclip protocol check {}`", path.display()))
+            .hint(format!("all that is wrong, with lines: `maxclip protocol check {}`", shell::path(path)))
     })?;
     let model = read_text(&model_beside(path, &protocol.model))?;
     Ok(PinnedProtocol { digest, protocol, text, model })

@@ -4,9 +4,12 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use records::{
-    Verdict,
+    Finding, Reason, Verdict,
     file::read_named,
-    v1::round::{Announcement, Reveal},
+    v1::{
+        names::CERTIFICATE,
+        round::{Announcement, Reveal},
+    },
 };
 pub use verifier::round::{Round, RoundError, RoundFile};
 use verifier::{
@@ -15,7 +18,7 @@ use verifier::{
     predicate::Predicate,
 };
 
-use crate::problem::Problem;
+use crate::{named, problem::Problem};
 
 /// The longest round's file, in bytes.
 const ROUND_MAX: u64 = 64 << 10;
@@ -66,12 +69,34 @@ pub fn announced(path: Option<&Path>, trust: Option<&Trust>) -> Result<Verdict<O
 }
 
 /// Reads what a statement claims, and judges its signature where somebody is trusted.
+///
+/// - Errors: a file that is no statement at all was named by mistake, and is nobody's forgery.
 pub fn open<P: Predicate>(path: &Path, trust: Option<&Trust>) -> Result<Verdict<P>> {
-    let bytes = read_named(path, CERTIFICATE_MAX)?;
-    Ok(match trust {
+    let bytes = named::certificate(path)?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let problem = Problem::usage(format!("{} is no signed statement", path.display()));
+        let hint =
+            "`round commit` and `round reveal` write one, `sign` writes a certificate; a round's own file is not it";
+        return Err(problem.hint(hint).into());
+    }
+    let opened = match trust {
         Some(trust) => envelope::open::<P>(&bytes, trust).map(|opened| opened.statement.predicate),
         None => envelope::peek::<P>(&bytes).map(|(_, statement)| statement.predicate),
+    };
+    Ok(match opened {
+        Verdict::Fail(findings) => Verdict::Fail(findings.into_iter().map(|finding| within(path, finding)).collect()),
+        Verdict::Inconclusive(Reason { why, hint }) => {
+            Verdict::Inconclusive(Reason { why: format!("{}: {why}", path.display()), hint })
+        }
+        pass @ Verdict::Pass(_) => pass,
     })
+}
+
+/// A finding with the file that it is in; a place that means the whole file is that file.
+pub fn within(path: &Path, mut finding: Finding) -> Finding {
+    let file = path.display();
+    finding.place = if finding.place == CERTIFICATE { file.to_string() } else { format!("{file} {}", finding.place) };
+    finding
 }
 
 /// Says why a file is no round, or not one that was asked for.

@@ -1,5 +1,7 @@
 //! Words as a shell reads them: what is printed to be given again.
 
+use std::path::Path;
+
 /// A word of a command line, quoted where a shell would read something else.
 pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:@+%".contains(c);
@@ -8,6 +10,11 @@ pub fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', "'\\''"))
     }
+}
+
+/// A path as a word of a command line.
+pub fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
 }
 
 #[cfg(test)]

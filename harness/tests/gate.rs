@@ -211,6 +211,12 @@ fn what_cannot_be_meant_is_answered_with_what_could_be() {
     fs::create_dir(bench.path("folder")).unwrap();
     rustix::fs::mkfifoat(rustix::fs::CWD, bench.path("folder/fifo"), rustix::fs::Mode::RUSR).unwrap();
     std::os::unix::fs::symlink("folder/fifo", bench.path("to-fifo")).unwrap();
+    bench.maxclip(&["key", "new", "--name", "x", "--out", "organizer"]);
+    fs::create_dir_all(bench.path("home/entries")).unwrap();
+    fs::create_dir(bench.path("entry")).unwrap();
+    for name in ["certificate.json", "statement.json"] {
+        fs::write(bench.path("entry").join(name), "{}").unwrap();
+    }
     let scene = [
         bench.maxclip(&["pack", "kit", "-o", "folder"]),
         bench.maxclip(&["pack", "kit", "-o", "to-fifo"]),
@@ -219,6 +225,14 @@ fn what_cannot_be_meant_is_answered_with_what_could_be() {
         bench.maxclip(&["report", "kit", "--out", "folder"]),
         bench.maxclip(&["leaderboard", "kit", "--trust", "kit/config.toml", "--html", "to-fifo"]),
         bench.maxclip(&["new", "kit/config.toml"]),
+        bench.maxclip(&["show", "folder"]),
+        bench.maxclip(&["prune", "nowhere"]),
+        bench.maxclip(&["prune", "entry/certificate.json"]),
+        bench.maxclip(&["sign", "entry/statement.json", "--key", "x.key"]),
+        bench.maxclip(&["compare", "kit", "kit"]),
+        bench.maxclip(&["leaderboard", "home", "--trust", "organizer.pub"]),
+        bench.maxclip(&["round", "check", "entry/certificate.json", "--reveal", "kit/config.toml"]),
+        bench.maxclip(&["protocol", "check", "kit/config.toml"]),
         bench.maxclip(&["key", "new", "--name", "x", "--out", "nodir/x"]),
         bench.maxclip(&["certify", "entry.zip", "--protocol", "mini", "--jobs", "0"]),
         bench.maxclip(&["golden", "record", "--reason", " "]),
@@ -228,7 +242,7 @@ fn what_cannot_be_meant_is_answered_with_what_could_be() {
     assert_data_eq!(scene.concat(), file!["scenes/usage.txt"]);
     let mut left: Vec<_> = fs::read_dir(bench.0.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    assert_eq!(left, ["folder", "kit", "to-fifo"]);
+    assert_eq!(left, ["entry", "folder", "home", "kit", "organizer.key", "organizer.pub", "to-fifo"]);
     assert!(fs::symlink_metadata(bench.path("to-fifo")).unwrap().is_symlink());
 }
 
@@ -255,4 +269,14 @@ fn what_new_tells_to_type_can_be_typed() {
     let bench = Bench::new();
     let said = bench.maxclip(&["new", "Mein Eintrag"]);
     assert!(said.contains("maxclip try 'Mein Eintrag'\n") && said.contains("pack 'Mein Eintrag' -o"), "{said}");
+}
+
+#[test]
+fn status_says_nothing_of_a_team_that_no_zip_named() {
+    let bench = Bench::new();
+    fs::write(bench.path("cut.zip"), "PK").unwrap();
+    let scene = bench.maxclip(&["certify", "cut.zip", "--protocol", "mini"]);
+    assert!(scene.ends_with("exit 1\n"), "{scene}");
+    let status = bench.maxclip(&["status"]);
+    assert!(status.contains("entry     a ZIP without a name   FAIL, not signed\n"), "{status}");
 }

@@ -115,6 +115,10 @@ fn what_the_caller_names_is_a_plain_file_of_bounded_length_or_his_error() {
                 Odd::Socket => "a socket or a device, not a plain file",
                 // A folder of certificates is a thing that a board is made of.
                 Odd::Folder if command[0] == "leaderboard" => "no certificate.json there",
+                // Somebody who names an entry's folder means the certificate in it.
+                Odd::Folder if command[1] == "odd" && matches!(command[0], "verify" | "show") => {
+                    "hint: name the certificate: odd/certificate.json"
+                }
                 Odd::Folder => "a folder, not a plain file",
                 Odd::Dangling => "No such file",
                 Odd::Sparse if is_zip => "expected  at most 8388608 bytes",

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::verify;
 use crate::{
+    named,
     terminal::{Paint, Terminal},
     traces,
 };
@@ -26,6 +27,7 @@ pub struct Args {
 
 /// Compares.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    [&args.a, &args.b].into_iter().try_for_each(|folder| named::run_folder(folder))?;
     let compared = traces::beside(&args.a, &args.b, None, true)?;
     if !compared.findings.is_empty() {
         return verify::tell_findings(&compared.findings, args.json, terminal);

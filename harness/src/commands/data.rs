@@ -12,6 +12,7 @@ use records::Exit;
 
 use crate::{
     packing::{task, training},
+    shell,
     terminal::Terminal,
 };
 
@@ -121,7 +122,7 @@ fn pack(folder: &Path, out: &Path, samples: Option<u64>, terminal: &mut Terminal
     tell_left_out(&packed.left_out, terminal);
     let plural = if packed.shards == 1 { "" } else { "s" };
     terminal.line(format_args!("{} samples in {} shard{plural}   {}", packed.samples, packed.shards, out.display()));
-    terminal.say(format_args!("index them: maxclip data index {}", out.display()));
+    terminal.say(format_args!("index them: maxclip data index {}", shell::path(out)));
     Ok(())
 }
 

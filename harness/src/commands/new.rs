@@ -8,7 +8,7 @@ use records::{
     file::{self, FileError},
 };
 
-use crate::{archive, frozen, problem::Problem, shell::quoted, terminal::Terminal};
+use crate::{archive, frozen, problem::Problem, shell, terminal::Terminal};
 
 /// Where to write it.
 #[derive(Debug, clap::Args)]
@@ -38,7 +38,7 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
         file::write(&args.folder.join(path), &bytes)?;
         terminal.line(args.folder.join(path).display());
     }
-    let folder = quoted(&args.folder.to_string_lossy());
+    let folder = shell::path(&args.folder);
     let loss = args.folder.join("src/loss.rs");
     terminal.say(format_args!("change the loss     {}, then   maxclip try {folder}", loss.display()));
     terminal.say(format_args!("make the ZIP        maxclip pack {folder} -o entry.zip"));

@@ -22,7 +22,7 @@ use verifier::{
 };
 
 use super::verify;
-use crate::terminal::Terminal;
+use crate::{named, terminal::Terminal};
 
 /// Arguments of `maxclip prune`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +39,7 @@ pub struct Args {
 
 /// Prunes.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    named::entry_folder(&args.entry)?;
     let path = args.entry.join(names::CERTIFICATE);
     let bytes = read_bounded(&path, CERTIFICATE_MAX)?;
     let statement = match envelope::peek::<Certificate>(&bytes) {

@@ -226,7 +226,7 @@ impl Check {
             let predicate = match round::open::<Certificate>(path, trust)? {
                 Verdict::Pass(predicate) => predicate,
                 Verdict::Fail(broken) => {
-                    findings.extend(broken.into_iter().map(|finding| within(path, finding)));
+                    findings.extend(broken);
                     continue;
                 }
                 Verdict::Inconclusive(reason) => return Ok(Verdict::Inconclusive(reason)),
@@ -234,14 +234,13 @@ impl Check {
             *seeds += predicate.runs.len();
             let differs = conformity::check_round(&predicate, &round);
             let other = announced.iter().flat_map(|announced| conformity::check_announced(&predicate, announced));
-            findings.extend(differs.into_iter().chain(other).map(|finding| within(path, finding)));
+            for finding in differs.into_iter().chain(other).map(|finding| round::within(path, finding)) {
+                // What was committed to and what was revealed can say the same of a certificate.
+                if !findings.contains(&finding) {
+                    findings.push(finding);
+                }
+            }
         }
         Ok(Verdict::Pass(()))
     }
-}
-
-/// A finding with the file that it is in.
-fn within(path: &Path, mut finding: Finding) -> Finding {
-    finding.place = format!("{} {}", path.display(), finding.place);
-    finding
 }

@@ -8,15 +8,15 @@ use std::path::PathBuf;
 use anyhow::Result;
 use records::{
     Exit, Verdict,
-    file::read_named,
     v1::statement::{Certificate, Run, StageValue, StatedOutcome, Statement},
 };
 use tasks::aggregate::aggregates;
-use verifier::envelope::{self, CERTIFICATE_MAX};
+use verifier::envelope;
 
 use super::verify;
 use crate::{
     cut::{self, LINE, MANY, WORD, cut},
+    named,
     number::{decimal, share},
     terminal::{Paint, Terminal},
 };
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// Shows.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
+    let bytes = named::certificate(&args.certificate)?;
     let (statement, signers) = if envelope::is_unsigned(&bytes) {
         match envelope::read(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
             Verdict::Pass(statement) => (statement, "unsigned: nobody answers for it before `maxclip sign`".to_owned()),

@@ -22,7 +22,7 @@ use verifier::{
 };
 
 use super::verify;
-use crate::{goldens, plain::PlainFolder, problem::Problem, protocols, round, terminal::Terminal};
+use crate::{goldens, named, plain::PlainFolder, problem::Problem, protocols, round, terminal::Terminal};
 
 /// The longest secret key, in bytes.
 const KEY_MAX: u64 = 64 << 10;
@@ -58,6 +58,7 @@ pub struct Args {
 
 /// Signs.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
+    named::entry_folder(&args.entry)?;
     let key = load(&args.key, args.name.as_deref())?;
     let round = round::load(args.round.as_deref())?;
     let path = args.entry.join(names::STATEMENT);

@@ -288,7 +288,8 @@ fn tell_entry(entry: &Entry, terminal: &mut Terminal) {
     };
     let word = terminal.paint(paint, word);
     let who = if entry.name.is_empty() { "a ZIP without a name" } else { &entry.name };
-    terminal.line(format_args!("entry     {who}, team {}   {word}, {note}", entry.team));
+    let team = if entry.team.is_empty() { String::new() } else { format!(", team {}", entry.team) };
+    terminal.line(format_args!("entry     {who}{team}   {word}, {note}"));
     let round = format!("{} round {}", entry.competition, entry.round);
     terminal.line(format_args!("          {}, {round}   {}", entry.protocol, disk::shown(entry.bytes)));
     let unfinished = entry.runs.iter().filter(|run| run.step < run.steps);

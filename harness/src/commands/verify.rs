@@ -11,13 +11,12 @@ use records::{
 use serde_json::json;
 use verifier::{
     certificate::{self, Ground, Verified},
-    envelope::CERTIFICATE_MAX,
     evidence::part::{KINDS, Part},
     keys::Trust,
 };
 
 use crate::{
-    goldens,
+    goldens, named,
     plain::PlainFolder,
     problem::Problem,
     protocols, round,
@@ -56,7 +55,7 @@ pub struct Args {
 /// Verifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let trust = trust(&args.trust)?;
-    let bytes = read_named(&args.certificate, CERTIFICATE_MAX)?;
+    let bytes = named::certificate(&args.certificate)?;
     let (release, goldens) = (protocols::release_with(args.protocol.as_slice())?, goldens::own());
     let round = match args.round.map(|path| round::known(&path, &trust)).transpose()? {
         None => None,

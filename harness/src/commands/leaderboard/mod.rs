@@ -226,9 +226,12 @@ fn certificates(from: &[PathBuf]) -> Result<Vec<(PathBuf, Links)>> {
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
     found.dedup_by(|(a, _), (b, _)| a == b);
     if found.is_empty() {
-        return Err(Problem::usage("no certificate.json there")
-            .hint("`maxclip sign` writes one into an entry's folder")
-            .into());
+        let home = from.iter().map(|path| path.join("entries")).find(|entries| entries.is_dir());
+        let hint = home.map_or_else(
+            || "`maxclip sign` writes one into an entry's folder".to_owned(),
+            |entries| format!("a home's entries lie below {}: name that", entries.display()),
+        );
+        return Err(Problem::usage("no certificate.json there").hint(hint).into());
     }
     Ok(found)
 }

@@ -10,7 +10,7 @@ use records::{
 };
 
 use super::lines;
-use crate::{folders::Home, packing::task, problem::Problem, protocols::read_text, terminal::Terminal};
+use crate::{folders::Home, packing::task, problem::Problem, protocols::read_text, shell, terminal::Terminal};
 
 /// Arguments of `maxclip protocol fill`.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
     let refuse = |why: String| Problem::usage(format!("{}: {why}", args.file.display()));
     let table: toml::Table = before.parse().map_err(|error: toml::de::Error| {
         refuse(error.message().to_owned())
-            .hint(format!("all that is wrong, with lines: maxclip protocol check {}", args.file.display()))
+            .hint(format!("all that is wrong, with lines: maxclip protocol check {}", shell::path(&args.file)))
     })?;
     let data = Home(args.home.clone()).data();
     let mut values = Vec::new();

@@ -146,7 +146,8 @@ fn check(path: &Path, terminal: &mut Terminal) -> Result<Exit> {
         terminal.line(format_args!("{word}      {}:{line}   {why}", path.display()));
     }
     if !faults.is_empty() {
-        return Err(Problem::usage(format!("{} places of {} are wrong", faults.len(), path.display())).into());
+        let places = if faults.len() == 1 { "1 place is".to_owned() } else { format!("{} places are", faults.len()) };
+        return Err(Problem::usage(format!("{places} wrong in {}", path.display())).into());
     }
     let pinned = protocols::chosen(&path.to_string_lossy())?;
     let word = terminal.paint(Paint::Good, "pass");

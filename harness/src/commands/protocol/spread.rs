@@ -88,7 +88,7 @@ fn measure(
     };
     let mut spreads = Vec::new();
     for Scale { name, steps, .. } in &pinned.protocol.scales {
-        let cut = protocols::with_steps(&pinned, *steps).map_err(stop)?;
+        let cut = protocols::with_steps(pinned, *steps).map_err(stop)?;
         let Some(scale) = cut.protocol.scale(name) else { continue };
         let practice = Practice { kit, home, pinned: &cut, scale, class };
         let spread = Spread::of(&scores(&practice, &subject, args.seeds, terminal)?);
