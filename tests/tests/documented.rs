@@ -45,7 +45,9 @@ fn changed_bytes_are_found(entry: &Path) {
         fs::write(&path, &changed).unwrap();
         let ended = maxclip(entry, &verify);
         assert_eq!(ended.code, Some(1), "{name}: {}{}", ended.out, ended.err);
-        assert!(format!("{}{}", ended.out, ended.err).contains(name), "{name}: {}{}", ended.out, ended.err);
+        // An envelope is opened without a path: what is found in it is under the name of what it should state.
+        let place = if name == "certificate.json" { "certificate" } else { name };
+        assert!(format!("{}{}", ended.out, ended.err).contains(place), "{name}: {}{}", ended.out, ended.err);
         fs::write(&path, &bytes).unwrap();
     }
     assert_eq!(maxclip(entry, &verify).code, Some(0));
