@@ -55,6 +55,15 @@ pub struct Recorder<'a> {
     pub class: NumericsClass,
 }
 
+/// A golden that was asked to be recorded.
+#[derive(Debug)]
+pub enum Recorded {
+    /// It is the home's now, with its reason.
+    New(Golden),
+    /// The home's is of the same run: it stays, with the reason that it was recorded for.
+    Stays(Golden),
+}
+
 impl Recorder<'_> {
     /// Runs the baseline and keeps what it did, with the reason.
     ///
@@ -65,7 +74,7 @@ impl Recorder<'_> {
         reason: &str,
         supersede: Option<&str>,
         on_step: impl FnMut(ProgressLine),
-    ) -> Result<Golden, Stop> {
+    ) -> Result<Recorded, Stop> {
         let name = Home::golden_name(&self.pinned.protocol.name, &self.class);
         let _alone = self.home.lock(Locked::Golden(&name)).map_err(stop)?;
         let baseline = Entry::baseline()?;
@@ -86,7 +95,7 @@ impl Recorder<'_> {
         let folder = self.home.golden(&self.pinned.protocol.name, &self.class);
         let superseded = match self.before(&folder, &baseline)? {
             None => Vec::new(),
-            Some(before) if before.golden == golden && supersede.is_none() => return Ok(golden),
+            Some(before) if before.golden == golden && supersede.is_none() => return Ok(Recorded::Stays(golden)),
             Some(before) => give_way(before, &folder, supersede)?,
         };
         fs::remove_dir_all(run.join(names::CHECKPOINTS))
@@ -102,7 +111,7 @@ impl Recorder<'_> {
         let below = self.home.0.join("golden");
         fs::create_dir_all(&below).map_err(FileError::at("create", &below))?;
         fs::rename(&run, &folder).map_err(FileError::at("rename", &folder))?;
-        Ok(golden)
+        Ok(Recorded::New(golden))
     }
 
     /// The golden that is there: none where it is of another frozen tree, protocol or baseline, since both can be right.

@@ -217,7 +217,10 @@ fn a_signal_ends_what_runs_says_how_to_go_on_and_leaves_nothing_behind() {
         assert!(!bench.path("home/golden").exists());
         assert_eq!(fs::read_dir(bench.path("home/scratch")).unwrap().count(), 0);
     }
-    bench.passes(record);
+    assert!(bench.passes(record).out.contains(" steps recorded "));
+    // Nothing is written over, and that is said.
+    let again = bench.passes(&["golden", "record", "--reason", "another", "--home", "home"]);
+    assert!(again.out.contains(" steps as recorded before: that golden stays"), "{}", again.out);
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum SealError {
     #[error("the certificate that is there states something else: move it away to sign anew")]
     OtherStatement,
     /// The key has signed it.
-    #[error("key `{0}` has signed this certificate already")]
+    #[error("key `{0}` has signed this already: nothing is written")]
     Twice(String),
 }
 

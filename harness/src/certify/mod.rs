@@ -245,7 +245,7 @@ impl<'a> Certification<'a> {
         let digests = digests(scales).map_err(stop)?;
         let inputs: Vec<&dyn Display> = digests.iter().map(|digest| digest as &dyn Display).collect();
         once(&self.folder, "trial", &inputs, || {
-            let bar = terminal.progress("trial", trial::steps(self));
+            let bar = terminal.progress("trial", trial::steps(self, scales));
             trial::run(self, scales, &bar)
         })
     }

@@ -54,8 +54,8 @@ fn once_each(stop: Stop) -> Stop {
 }
 
 /// Steps that the whole trial does, for a progress bar.
-pub fn steps(job: &Certification<'_>) -> u64 {
-    job.pinned.protocol.trial.steps * (job.pinned.protocol.runs().count() * VARIANTS.len()) as u64
+pub fn steps(job: &Certification<'_>, scales: &[Scaled<'_>]) -> u64 {
+    job.pinned.protocol.trial.steps * (scales.len() * VARIANTS.len()) as u64
 }
 
 fn one(

@@ -15,8 +15,16 @@ use verifier::envelope::{self, CERTIFICATE_MAX};
 
 use super::verify;
 use crate::{
-    datahome, folders::Home, golden::Recorder, goldens, kit::Kit, launch, plain::PlainFolder, problem::Problem,
-    protocols, signals, stop, terminal::Terminal,
+    datahome,
+    folders::Home,
+    golden::{Recorded, Recorder},
+    goldens,
+    kit::Kit,
+    launch,
+    plain::PlainFolder,
+    problem::Problem,
+    protocols, signals, stop,
+    terminal::Terminal,
 };
 
 /// Arguments of `maxclip golden`.
@@ -74,10 +82,13 @@ pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
     let _patience = signals::patiently();
     match args.act {
         Act::Record { reason, supersede, at } => {
-            at.with(terminal, "recorded", |recorder, tick| recorder.record(&reason, supersede.as_deref(), tick))
+            at.with(terminal, |recorder, tick| match recorder.record(&reason, supersede.as_deref(), tick)? {
+                Recorded::New(golden) => Ok((golden, "recorded")),
+                Recorded::Stays(golden) => Ok((golden, "as recorded before: that golden stays, with its reason")),
+            })
         }
         Act::Sign { golden, key } => sign(&golden, &key, terminal),
-        Act::Replay { at } => at.with(terminal, "equal", |recorder, tick| recorder.replay(tick)),
+        Act::Replay { at } => at.with(terminal, |recorder, tick| Ok((recorder.replay(tick)?, "equal"))),
     }
 }
 
@@ -116,8 +127,7 @@ impl At {
     fn with(
         self,
         terminal: &mut Terminal,
-        word: &str,
-        act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(ProgressLine)) -> Result<Golden, Stop>,
+        act: impl FnOnce(Recorder<'_>, &mut dyn FnMut(ProgressLine)) -> Result<(Golden, &'static str), Stop>,
     ) -> Result<Exit> {
         let pinned = protocols::chosen(&self.protocol)?;
         let kit = Kit::find(self.kit.as_deref()).map_err(Problem::from)?;
@@ -129,7 +139,7 @@ impl At {
         let ended = act(recorder, &mut |_| bar.add(1));
         drop(bar);
         match ended {
-            Ok(golden) => {
+            Ok((golden, word)) => {
                 let digest = golden.transcript.short();
                 terminal.line(format_args!("{} steps {word}   {digest}   {}", golden.steps, golden.class.short()));
                 Ok(Exit::Pass)
