@@ -6,10 +6,7 @@ use anyhow::{Context as _, Result};
 use records::{
     Finding, Reason, Verdict,
     file::read_named,
-    v1::{
-        names::CERTIFICATE,
-        round::{Announcement, Reveal},
-    },
+    v1::round::{Announcement, Reveal},
 };
 pub use verifier::round::{Round, RoundError, RoundFile};
 use verifier::{
@@ -84,7 +81,9 @@ pub fn open<P: Predicate>(path: &Path, trust: Option<&Trust>) -> Result<Verdict<
         None => envelope::peek::<P>(&bytes).map(|(_, statement)| statement.predicate),
     };
     Ok(match opened {
-        Verdict::Fail(findings) => Verdict::Fail(findings.into_iter().map(|finding| within(path, finding)).collect()),
+        Verdict::Fail(findings) => {
+            Verdict::Fail(findings.into_iter().map(|finding| in_file::<P>(path, finding)).collect())
+        }
         Verdict::Inconclusive(Reason { why, hint }) => {
             Verdict::Inconclusive(Reason { why: format!("{}: {why}", path.display()), hint })
         }
@@ -92,11 +91,35 @@ pub fn open<P: Predicate>(path: &Path, trust: Option<&Trust>) -> Result<Verdict<
     })
 }
 
-/// A finding with the file that it is in; a place that means the whole file is that file.
+/// A finding with the file that it is in; of the whole statement it is that file.
+fn in_file<P: Predicate>(path: &Path, finding: Finding) -> Finding {
+    if finding.place == P::NAME {
+        Finding { place: path.display().to_string(), ..finding }
+    } else {
+        within(path, finding)
+    }
+}
+
+/// A finding with the file that it is in.
 pub fn within(path: &Path, mut finding: Finding) -> Finding {
-    let file = path.display();
-    finding.place = if finding.place == CERTIFICATE { file.to_string() } else { format!("{file} {}", finding.place) };
+    finding.place = format!("{} {}", path.display(), finding.place);
     finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_statement_is_named_by_its_file_and_what_is_none_is_no_forgery() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reveal.json");
+        std::fs::write(&path, "{}").unwrap();
+        let Ok(Verdict::Fail(findings)) = open::<Reveal>(&path, None) else { panic!("no finding") };
+        assert_eq!(findings[0].place, path.display().to_string());
+        std::fs::write(&path, "secret = 1").unwrap();
+        assert!(open::<Reveal>(&path, None).unwrap_err().to_string().contains("is no signed statement"));
+    }
 }
 
 /// Says why a file is no round, or not one that was asked for.

@@ -238,7 +238,11 @@ fn refusal(step: CompileStep, told: &ToolOutput) -> Finding {
     });
     let text: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.rendered.as_str()).collect();
     let found = match step {
-        CompileStep::Library => format!("{} errors", text.len().max(2) - 1),
+        // The last of them says that there were some.
+        CompileStep::Library => match text.len().max(2) - 1 {
+            1 => "1 error".to_owned(),
+            errors => format!("{errors} errors"),
+        },
         CompileStep::Object => "it does not become an object".to_owned(),
     };
     Finding::new(Rule::DoesNotCompile, place).found(found).attach(text.join("\n").as_bytes())

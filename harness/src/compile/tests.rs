@@ -139,6 +139,16 @@ fn an_honest_crate_becomes_an_object() {
 }
 
 #[test]
+fn errors_of_the_compiler_are_counted_as_people_count() {
+    for (code, count) in
+        [("fn used() -> u8 { \"\" }", "1 error"), ("fn used() -> u8 { \"\" } fn b() -> u8 { \"\" }", "2 errors")]
+    {
+        let Err(Stop::Fail(findings)) = built(code) else { panic!("{code}: built") };
+        assert_eq!(findings[0].found, count);
+    }
+}
+
+#[test]
 fn no_source_costs_more_than_minutes_and_a_gibibyte_or_reads_what_is_not_its_own() {
     for (name, code) in BOMBS {
         let start = Instant::now();
