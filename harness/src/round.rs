@@ -106,6 +106,11 @@ pub fn within(path: &Path, mut finding: Finding) -> Finding {
     finding
 }
 
+/// Says why a file is no round, or not one that was asked for.
+pub fn refused(path: &Path, error: &RoundError) -> Problem {
+    Problem::usage(format!("{} is not a round: {error}", path.display())).hint(error.hint())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,9 +125,4 @@ mod tests {
         std::fs::write(&path, "secret = 1").unwrap();
         assert!(open::<Reveal>(&path, None).unwrap_err().to_string().contains("is no signed statement"));
     }
-}
-
-/// Says why a file is no round, or not one that was asked for.
-pub fn refused(path: &Path, error: &RoundError) -> Problem {
-    Problem::usage(format!("{} is not a round: {error}", path.display())).hint(error.hint())
 }
