@@ -11,7 +11,7 @@ use std::{
     process::Child,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicI32, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering},
     },
     thread,
 };
@@ -29,9 +29,11 @@ use crate::{problem::Problem, terminal};
 static CAME: AtomicI32 = AtomicI32::new(0);
 /// How many want to end by themselves.
 static PATIENT: AtomicUsize = AtomicUsize::new(0);
+/// Whether the command that runs begins anew when it is given again.
+static ANEW: AtomicBool = AtomicBool::new(false);
 /// The programs that run, by a handle that names each for good.
 static RUNNING: Mutex<Vec<(u32, OwnedFd)>> = Mutex::new(Vec::new());
-/// The command that goes on.
+/// The same command, as the caller would give it again.
 static AGAIN: OnceLock<String> = OnceLock::new();
 
 /// Takes the signals; `again` is the command that goes on where this one ends.
@@ -64,9 +66,19 @@ fn exit(signal: i32) -> Exit {
 #[derive(Debug)]
 pub struct Patience(());
 
+/// What the same command does where a signal ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It goes on.
+    GoesOn,
+    /// It begins anew.
+    Anew,
+}
+
 /// From here on until it is dropped, a first signal is answered at the next [`check`].
 #[must_use]
-pub fn patiently() -> Patience {
+pub fn patiently(again: Again) -> Patience {
+    ANEW.store(again == Again::Anew, Ordering::SeqCst);
     PATIENT.fetch_add(1, Ordering::SeqCst);
     Patience(())
 }
@@ -86,6 +98,7 @@ pub fn check() -> Result<(), Problem> {
     let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
     let problem = Problem { exit: exit(signal), what: format!("stopped by {name}"), hint: None };
     Err(match AGAIN.get() {
+        Some(command) if ANEW.load(Ordering::SeqCst) => problem.hint(format!("to begin anew: {command}")),
         Some(command) => problem.hint(format!("what has been done is kept; to go on: {command}")),
         None => problem,
     })

@@ -212,7 +212,7 @@ fn a_signal_ends_what_runs_says_how_to_go_on_and_leaves_nothing_behind() {
         signal(&child, name);
         let ended = ended(child.wait_with_output().unwrap());
         assert_eq!(ended.code, Some(code), "{}{}", ended.out, ended.err);
-        let again = "to go on: maxclip golden record --reason 'a test' --home home";
+        let again = "to begin anew: maxclip golden record --reason 'a test' --home home";
         assert!(ended.err.contains(again), "{}", ended.err);
         assert!(!bench.path("home/golden").exists());
         assert_eq!(fs::read_dir(bench.path("home/scratch")).unwrap().count(), 0);

@@ -74,7 +74,7 @@ pub struct Args {
 
 /// Tries.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
+    let _patience = signals::patiently(signals::Again::Anew);
     let kit = Kit::find(args.kit.as_deref()).map_err(Problem::from)?;
     match attempt(&args, &kit, terminal) {
         Ok(()) => Ok(Exit::Pass),

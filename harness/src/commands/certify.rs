@@ -69,7 +69,7 @@ pub fn cores() -> usize {
 
 /// Certifies.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
+    let _patience = signals::patiently(signals::Again::GoesOn);
     let pinned = protocols::chosen(&args.protocol)?;
     args.scale.as_deref().map(|scale| protocols::scale(&pinned.protocol, scale)).transpose()?;
     let round = round::load(args.round.as_deref())?;

@@ -79,7 +79,7 @@ struct At {
 
 /// Records or replays.
 pub fn run(args: Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
+    let _patience = signals::patiently(signals::Again::Anew);
     match args.act {
         Act::Record { reason, supersede, at } => {
             at.with(terminal, |recorder, tick| match recorder.record(&reason, supersede.as_deref(), tick)? {

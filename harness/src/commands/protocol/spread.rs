@@ -56,7 +56,7 @@ pub struct Args {
 
 /// Measures.
 pub fn run(args: &Args, terminal: &mut Terminal) -> Result<Exit> {
-    let _patience = signals::patiently();
+    let _patience = signals::patiently(signals::Again::GoesOn);
     let pinned = protocols::chosen(&args.protocol)?;
     if args.write && !args.protocol.ends_with(".toml") {
         let problem =
