@@ -10,9 +10,9 @@ use std::{
 use anyhow::{Context as _, Result};
 use records::{
     file::{self, FileError, Links},
-    v1::track::Track,
+    v1::{language::Language, track::Track},
 };
-use verifier::{intake, tree};
+use verifier::intake;
 use zip::{DateTime, ZipWriter, write::SimpleFileOptions};
 
 use crate::problem::Problem;
@@ -57,9 +57,11 @@ pub fn read_folder(root: &Path) -> Result<Folder> {
         return Err(problem.into());
     }
     read_below(root, "", &mut folder)?;
-    if !folder.files.contains_key(tree::ROOT) {
-        let problem = Problem::usage(format!("{} holds no src/lib.rs", root.display()));
-        let hint = if root.join(tree::ROOT).is_file() {
+    if !Language::ALL.iter().any(|language| folder.files.contains_key(language.root())) {
+        let roots = Language::ALL.map(Language::root);
+        let named = roots.map(|path| path.trim_start_matches(EDITABLE)).join(" and no ");
+        let problem = Problem::usage(format!("{} holds no {named}", root.display()));
+        let hint = if roots.iter().any(|path| root.join(path).is_file()) {
             format!("the entry is the folder in it: {}", root.join("editable").display())
         } else {
             "`maxclip new DIR` writes a complete kit".to_owned()

@@ -130,6 +130,41 @@ fn check_marks_the_word_and_the_key() {
 }
 
 #[test]
+fn check_reads_python_as_it_reads_rust() {
+    let bench = Bench::new();
+    bench.kit();
+    bench.edit("kit/submission.toml", "team = ", "language = \"python\"\nteam = ");
+    fs::remove_dir_all(bench.path("kit/src")).unwrap();
+    fs::create_dir(bench.path("kit/src")).unwrap();
+    fs::write(bench.path("kit/src/lib.py"), "import torch\n\n\ndef loss(image, text):\n    return image @ text.T\n")
+        .unwrap();
+    let packed = bench.maxclip(&["pack", "kit", "-o", "entry.zip"]);
+    assert!(packed.ends_with("exit 0\n"), "{packed}");
+    let passed = bench.maxclip(&["check", "entry.zip"]);
+    assert!(
+        passed.contains("policy   pass  1 Python source of 64 bytes\n") && passed.ends_with("exit 0\n"),
+        "{passed}"
+    );
+
+    fs::write(bench.path("kit/src/lib.py"), "import numpy\n\nweights = open(\"w.bin\")\n").unwrap();
+    fs::write(bench.path("kit/src/old.rs"), "").unwrap();
+    bench.maxclip(&["pack", "kit", "-o", "entry.zip", "--anyway"]);
+    let refused = bench.maxclip(&["check", "entry.zip"]);
+    for said in [
+        "FAIL: 3 findings\n",
+        "one-language  editable/src/old.rs\n",
+        " --> editable/src/lib.py:1:8\n",
+        "1 | import numpy\n  |        ^^^^^ found `numpy`\n",
+        " --> editable/src/lib.py:3:11\n",
+        "3 | weights = open(\"w.bin\")\n  |           ^^^^ found `open`\n",
+        "hint: python-builtin: ",
+        "exit 1\n",
+    ] {
+        assert!(refused.contains(said), "{said:?} is not in\n{refused}");
+    }
+}
+
+#[test]
 fn check_names_every_name_at_once() {
     let bench = Bench::new();
     bench.kit();

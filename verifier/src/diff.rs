@@ -6,7 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use records::{Finding, Rule, Sha256, Verdict, v1::track::Track};
+use records::{
+    Finding, Rule, Sha256, Verdict,
+    v1::{language::Language, track::Track},
+};
 use similar::TextDiff;
 
 use crate::{
@@ -40,12 +43,27 @@ pub fn compare(files: BTreeMap<String, Vec<u8>>, frozen: &FrozenTree<'_>, track:
             findings.push(unknown(&path, frozen, track));
         }
     }
-    for path in [tree::ROOT, tree::CONFIG, tree::SUBMISSION] {
+    let root = root(&editable);
+    for path in root.into_iter().chain([tree::CONFIG, tree::SUBMISSION]) {
         if !editable.contains_key(path) {
             findings.push(Finding::new(Rule::MissingFile, path).expected("a file").found("none"));
         }
     }
     Verdict::from_findings(Tree { files: editable }, findings)
+}
+
+/// The file that a library would start from where none of any language is there: in the language of most sources.
+///
+/// Whether it is the one that `submission.toml` names is policy's to say.
+fn root(editable: &BTreeMap<String, Vec<u8>>) -> Option<&'static str> {
+    let sources = |language: &Language| {
+        let of = |path: &&String| path.starts_with(tree::SOURCES) && Language::of(path) == Some(*language);
+        editable.keys().filter(of).count()
+    };
+    // Of equally many the last counts, which is to be Rust.
+    let likely = Language::ALL.into_iter().rev().max_by_key(sources).unwrap_or_default();
+    let found = Language::ALL.iter().any(|language| editable.contains_key(language.root()));
+    (!found).then(|| likely.root())
 }
 
 fn changed(path: &str, bytes: &[u8], file: FrozenFile<'_>, show: bool) -> Finding {
@@ -116,7 +134,7 @@ mod tests {
         let frozen = BTreeMap::from([("frozen/a.rs".to_owned(), LINES.as_bytes().to_vec())]);
         let (manifest, contents) = manifest::pack(&frozen);
         let mut files: BTreeMap<String, Vec<u8>> =
-            [tree::ROOT, tree::CONFIG, tree::SUBMISSION].map(|path| (path.to_owned(), Vec::new())).into();
+            [Language::Rust.root(), tree::CONFIG, tree::SUBMISSION].map(|path| (path.to_owned(), Vec::new())).into();
         files.extend(extra.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())));
         compare(files, &FrozenTree::new(&manifest, &contents).unwrap(), Track::Algorithm)
     }
@@ -155,6 +173,20 @@ mod tests {
         assert!(only(judge(&[("src/loss.rs", "")])).expected.starts_with("`editable/src/loss.rs`"));
         assert!(only(judge(&[("entry/editable/config.toml", "")])).expected.starts_with("`editable/config.toml`"));
         assert_eq!(only(judge(&[("editable/build.rs", "")])).rule, Rule::UnknownFile);
+        assert_eq!(only(judge(&[("editable/pyproject.toml", "")])).rule, Rule::UnknownFile);
+    }
+
+    #[test]
+    fn a_missing_root_is_that_of_the_sources() {
+        let missing = |paths: &[&str]| {
+            let (manifest, contents) = (String::new(), Vec::new());
+            let files = paths.iter().chain(&[tree::CONFIG, tree::SUBMISSION]).map(|path| ((*path).to_owned(), vec![]));
+            let frozen = FrozenTree::new(&manifest, &contents).unwrap();
+            only(compare(files.collect(), &frozen, Track::Algorithm)).place
+        };
+        assert_eq!(missing(&[]), "editable/src/lib.rs");
+        assert_eq!(missing(&["editable/src/a.py"]), "editable/src/lib.py");
+        assert_eq!(missing(&["editable/src/a.py", "editable/src/a.rs"]), "editable/src/lib.rs");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use records::{
     Exit, Finding, FrozenDigest, Sha256, TreeDigest, Verdict,
     v1::{
+        language::Language,
         protocol::{Protocol, ProtocolError},
         statement::{EntryLabel, Stage, StageValue},
         track::Track,
@@ -106,7 +107,11 @@ pub fn judge(zip: &[u8], frozen: &FrozenTree<'_>, protocol: Option<&Protocol>) -
         format!("0 of {} frozen files differ from {}", frozen.len(), frozen.digest().short()),
     );
     let bytes: usize = tree.sources().map(|(_, bytes)| bytes.len()).sum();
-    let note = format!("{} of {bytes} bytes", counted(tree.sources().count(), "source", "sources"));
+    let (one, many) = match tree.language() {
+        Language::Rust => ("source", "sources"),
+        Language::Python => ("Python source", "Python sources"),
+    };
+    let note = format!("{} of {bytes} bytes", counted(tree.sources().count(), one, many));
     match split(policy::apply(&tree, &names)) {
         Ok(_) => stage("policy", StageValue::Pass, note),
         Err(value) => stage("policy", value, note),

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use records::{Framed, TreeDigest};
+use records::{Framed, TreeDigest, v1::language::Language};
 
 /// Where the sources are.
 pub const SOURCES: &str = "editable/src/";
-/// The file that the library starts from.
-pub const ROOT: &str = "editable/src/lib.rs";
 /// The algorithm's configuration.
 pub const CONFIG: &str = "editable/config.toml";
 /// What people call the entry.
@@ -40,6 +38,12 @@ impl Tree {
             .iter()
             .filter(|(path, _)| path.starts_with(SOURCES))
             .map(|(path, bytes)| (path.as_str(), bytes.as_slice()))
+    }
+
+    /// The language that an admitted tree is written in: that of the file that its library starts from.
+    #[must_use]
+    pub fn language(&self) -> Language {
+        Language::ALL.into_iter().find(|language| self.files.contains_key(language.root())).unwrap_or_default()
     }
 
     /// The text of `config.toml`; empty where there is none or where it is not UTF-8, which policy refuses.

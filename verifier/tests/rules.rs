@@ -6,13 +6,19 @@ mod craft;
 
 use std::collections::BTreeMap;
 
-use craft::{Entry, archive, broken_rules, good, zip};
-use records::Rule;
-use verifier::tree::{CONFIG, ROOT, SUBMISSION};
+use craft::{Entry, archive, broken_rules, good, good_python, zip};
+use records::{Rule, v1::language::Language};
+use verifier::tree::{CONFIG, SUBMISSION};
 
 fn with(path: &str, text: &str) -> Vec<u8> {
     let mut files = good();
     files.insert(path.to_owned(), text.as_bytes().to_vec());
+    archive(&files).bytes()
+}
+
+fn python(text: &str) -> Vec<u8> {
+    let mut files = good_python();
+    files.insert(Language::Python.root().to_owned(), text.as_bytes().to_vec());
     archive(&files).bytes()
 }
 
@@ -30,13 +36,21 @@ fn smallest(rule: Rule) -> Option<Vec<u8>> {
         Rule::LineEndings => with("frozen/a.rs", "fn frozen() {}\r\n"),
         Rule::UnknownFile => with("a", ""),
         Rule::MissingFile => {
-            let files = good().into_iter().filter(|(path, _)| path != ROOT).collect::<BTreeMap<_, _>>();
+            let files =
+                good().into_iter().filter(|(path, _)| path != Language::Rust.root()).collect::<BTreeMap<_, _>>();
             archive(&files).bytes()
         }
         Rule::Submission => with(SUBMISSION, "name = \"a\"\nteam = \"b\"\norganization = \"\"\nwriteup = \"\"\n"),
         Rule::Config => with(CONFIG, "a"),
-        Rule::SourceText => with(ROOT, "\u{e9}"),
-        Rule::ForbiddenWord => with(ROOT, "unsafe"),
+        Rule::SourceText => with(Language::Rust.root(), "\u{e9}"),
+        Rule::ForbiddenWord => with(Language::Rust.root(), "unsafe"),
+        Rule::OneLanguage => with("editable/src/a.py", ""),
+        Rule::PythonSyntax => python("("),
+        Rule::PythonImport => python("import os"),
+        Rule::PythonDunder => python("a.__a__"),
+        Rule::PythonBuiltin => python("eval"),
+        Rule::PythonComputedName => python("getattr(a, b)"),
+        Rule::PythonTorch => python("torch.hub"),
         _ => return None,
     })
 }
@@ -50,8 +64,70 @@ fn every_rule_of_the_portable_stages_has_an_example_that_breaks_it_alone() {
 }
 
 #[test]
-fn the_good_archive_breaks_nothing() {
-    assert_eq!(broken_rules(&archive(&good()).bytes()), []);
+fn the_good_archives_break_nothing() {
+    for files in [good(), good_python()] {
+        assert_eq!(broken_rules(&archive(&files).bytes()), []);
+    }
+}
+
+/// The findings of a ZIP: rule, place and what was expected.
+fn told(files: &BTreeMap<String, Vec<u8>>) -> Vec<(Rule, String, String)> {
+    let (manifest, contents) = manifest::pack(&craft::frozen_files());
+    let frozen = verifier::frozen::FrozenTree::new(&manifest, &contents).unwrap();
+    let judgement = verifier::gate::judge(&archive(files).bytes(), &frozen, None).unwrap();
+    judgement.findings().map(|found| (found.rule, found.place.clone(), found.expected.clone())).collect()
+}
+
+#[test]
+fn an_entry_is_of_the_language_that_it_names() {
+    let one = |files: &BTreeMap<String, Vec<u8>>| match told(files).as_slice() {
+        [(Rule::OneLanguage, place, expected)] => (place.clone(), expected.clone()),
+        other => panic!("{other:?}"),
+    };
+    let place = |path: &str, expected: &str| (path.to_owned(), expected.to_owned());
+    // Both at once: whatever is not of the language that is named.
+    let mut mixed = good_python();
+    mixed.insert("editable/src/a.rs".to_owned(), vec![]);
+    assert_eq!(one(&mixed), place("editable/src/a.rs", "`.py`, as submission.toml has it"));
+    let mut mixed = good();
+    mixed.insert(Language::Python.root().to_owned(), vec![]);
+    assert_eq!(one(&mixed), place("editable/src/lib.py", "`.rs`, as submission.toml has it"));
+    // None of the language that is named, or meant: then it is the word that is wrong.
+    let mut unnamed = good_python();
+    unnamed.insert(SUBMISSION.to_owned(), good()[SUBMISSION].clone());
+    assert_eq!(one(&unnamed), place(SUBMISSION, "`language = \"python\"` for sources in Python"));
+    let mut misnamed = good();
+    misnamed.insert(SUBMISSION.to_owned(), good_python()[SUBMISSION].clone());
+    assert_eq!(one(&misnamed), place(SUBMISSION, "`language = \"rust\"` for sources in Rust"));
+}
+
+#[test]
+fn what_a_python_entry_must_and_may_hold_follows_the_track() {
+    let rules = |edit: fn(&mut BTreeMap<String, Vec<u8>>)| {
+        let mut files = good_python();
+        edit(&mut files);
+        told(&files).into_iter().map(|(rule, place, _)| (rule, place)).collect::<Vec<_>>()
+    };
+    let missing = |files: &mut BTreeMap<String, Vec<u8>>| {
+        let root = files.remove(Language::Python.root()).unwrap();
+        files.insert("editable/src/loss.py".to_owned(), root);
+    };
+    assert_eq!(rules(missing), [(Rule::MissingFile, "editable/src/lib.py".to_owned())]);
+    for path in ["editable/Cargo.toml", "editable/pyproject.toml", "editable/setup.py", "editable/src/lib.pyc"] {
+        let mut files = good_python();
+        files.insert(path.to_owned(), vec![]);
+        assert_eq!(told(&files), [(Rule::UnknownFile, path.to_owned(), String::new())]);
+    }
+}
+
+#[test]
+fn a_verdict_on_python_holds_nothing_of_the_parsers() {
+    let (manifest, contents) = manifest::pack(&craft::frozen_files());
+    let frozen = verifier::frozen::FrozenTree::new(&manifest, &contents).unwrap();
+    let judgement = verifier::gate::judge(&python("def f(:\n"), &frozen, None).unwrap();
+    let [finding] = judgement.findings().collect::<Vec<_>>()[..] else { panic!("{judgement:?}") };
+    assert_eq!((finding.place.as_str(), finding.found.as_str()), ("editable/src/lib.py:1:7", "something else"));
+    assert!(!finding.attachment.as_ref().unwrap().text.is_empty());
 }
 
 #[test]

@@ -58,14 +58,21 @@ rules! {
     "diff" {
         FrozenFileChanged = "frozen-file-changed", "A frozen file that the ZIP carries is equal to the frozen tree's.", "only files under `editable/` belong in a ZIP; `maxclip pack` writes one";
         LineEndings = "frozen-line-endings", "A frozen file differs only in line endings or a byte order mark.", "git's autocrlf changed it; `maxclip pack` leaves frozen files out";
-        UnknownFile = "unknown-file", "Every file is editable, or a copy of a frozen one.", "leave it out: `editable/src/**.rs`, `editable/config.toml` and `editable/submission.toml` are what a ZIP holds";
-        MissingFile = "missing-file", "`editable/src/lib.rs`, `editable/config.toml` and `editable/submission.toml` are there.", "`maxclip new` writes a complete kit";
+        UnknownFile = "unknown-file", "Every file is editable, or a copy of a frozen one.", "leave it out: `editable/src/**.rs` or `editable/src/**.py`, `editable/config.toml` and `editable/submission.toml` are what a ZIP holds";
+        MissingFile = "missing-file", "`editable/src/lib.rs` or `editable/src/lib.py`, `editable/config.toml` and `editable/submission.toml` are there.", "`maxclip new` writes a complete kit";
     }
     "policy" {
         Submission = "submission-toml", "`submission.toml` names the entry with the known keys, as short printable text.", "compare with the one that `maxclip new` writes";
         Config = "config-toml", "`config.toml` is TOML of at most 4 KiB: plain values, and tables named after scales and protocols.", "compare with the one that `maxclip new` writes";
         SourceText = "source-text", "Source is UTF-8 text of at most 64 KiB in all, ASCII outside comments and texts, nested at most 64 deep.", "write it as plain text, shorten or split it; constants belong into config.toml";
+        OneLanguage = "one-language", "Every source is of the language that `submission.toml` names: `.rs` for rust, which is meant where it names none, `.py` for python.", "write `language = \"rust\"` or `language = \"python\"` into submission.toml, and leave out the sources of the other one";
         ForbiddenWord = "forbidden-word", "Source names nothing that reaches outside the contract.", "see docs/rules.md for the list and for what the contract offers instead";
+        PythonSyntax = "python-syntax", "A Python source is one by Python's grammar.", "`python3 -m py_compile FILE` names the place too";
+        PythonImport = "python-import", "A Python source imports torch, contract, a few modules that compute, and files of its own.", "see docs/rules.md for the modules; files of your own lie beside `lib.py`: `from .name import ..`";
+        PythonDunder = "python-dunder", "A Python source defines and uses no name with two underscores on both sides but those of ordinary classes.", "see docs/rules.md for the list; `type(x)` for `x.__class__`";
+        PythonBuiltin = "python-builtin", "A Python source calls no builtin that runs text as code, opens files or reaches all names at once.", "write the code and the names out; numbers belong into config.toml";
+        PythonComputedName = "python-computed-name", "An attribute is named in the source, and not computed.", "write `x.name`, or the name as a text: `getattr(x, \"name\", default)`";
+        PythonTorch = "python-torch", "A Python source uses no part of torch that loads, saves, compiles, starts processes or changes switches.", "see docs/rules.md for the parts and for what there is instead";
     }
     "build" {
         DoesNotCompile = "does-not-compile", "The library compiles against the contract.", "the compiler's whole message lies in `messages.txt` of the build's folder";

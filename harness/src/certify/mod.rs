@@ -161,11 +161,12 @@ impl<'a> Certification<'a> {
     }
 
     fn stages(&self, known: &mut Known, scales: &mut Vec<Scaled<'a>>, terminal: &mut Terminal) -> Result<Shares, Stop> {
+        // Before anything is made ready for an entry that cannot be built.
+        let sources = self.entry.sources()?;
         let all = self.scaled()?;
         self.require_room(&all)?;
         let bar = terminal.progress("build", 0);
         let (reference, _) = compile::baseline(self.kit, self.home)?;
-        let sources = self.entry.sources();
         let built = compile::build(self.kit, &sources, Some(&reference.form), &self.folder.worker())?;
         drop(bar);
         let note = built.object.short();

@@ -141,7 +141,7 @@ struct Prepared {
 /// Builds both entries, each once, while this machine's class is measured and the data are made.
 fn prepare(kit: &Kit, home: &Home, pinned: &PinnedProtocol, entries: [&Entry; 2]) -> Result<Prepared, Stop> {
     let build = |entry: &Entry| -> Result<(ObjectForm, PathBuf), Stop> {
-        let (built, out) = compile::shared(kit, home, &entry.sources())?;
+        let (built, out) = compile::shared(kit, home, &entry.sources()?)?;
         Ok((built.form, out))
     };
     std::thread::scope(|scope| {

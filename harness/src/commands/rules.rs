@@ -50,10 +50,8 @@ pub fn run(args: Args, terminal: &mut Terminal) -> anyhow::Result<Exit> {
         terminal.line(format_args!("  {}", rule.id()));
         terminal.line(format_args!("    {}", rule.text()));
         terminal.line(format_args!("    repair: {}", rule.repair()));
-        if *rule == Rule::ForbiddenWord {
-            for line in policy::lines() {
-                terminal.line(format_args!("    {line}"));
-            }
+        for line in policy::lines(*rule) {
+            terminal.line(format_args!("    {line}"));
         }
     }
     if args.only.is_none() {
@@ -74,8 +72,9 @@ fn limits(terminal: &mut Terminal) {
         ("parts of a name", intake::NAME_PARTS_MAX),
         ("times that an entry may grow when inflated", intake::RATIO_MAX),
         ("bytes of all sources", policy::SOURCE_BYTES_MAX),
-        ("brackets inside brackets", policy::NESTING_MAX),
-        ("operators in a row", policy::OPERATORS_MAX),
+        ("brackets and blocks inside each other", policy::NESTING_MAX),
+        ("operators in a row, in Rust", policy::OPERATORS_MAX),
+        ("operators, dots and calls of an expression, in Python", policy::LINKS_MAX),
         ("bytes of a literal", policy::LITERAL_BYTES_MAX),
         ("bytes of config.toml", config::CONFIG_BYTES_MAX),
         ("bytes of submission.toml", policy::SUBMISSION_BYTES_MAX),

@@ -43,7 +43,7 @@ use crate::{
 /// Built before any entry: a machine on which it does not build cannot judge.
 pub fn baseline(kit: &Kit, home: &Home) -> Result<(Built, PathBuf), Stop> {
     let hint = "see `maxclip doctor`; what was said lies in the build's folder below `build/` of the home";
-    shared(kit, home, &Entry::baseline()?.sources()).map_err(|stop| of_the_baseline(stop, hint))
+    shared(kit, home, &Entry::baseline()?.sources()?).map_err(|stop| of_the_baseline(stop, hint))
 }
 
 /// Builds `files` where everybody does who builds the same with the same kit, one after the other; gives the folder.

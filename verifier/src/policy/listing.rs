@@ -1,14 +1,21 @@
-//! What the rule about words allows and refuses, for people: `maxclip rules` and docs/rules.md print these lines.
+//! What rules about names allow and refuse, for people: `maxclip rules` and docs/rules.md print these lines.
+
+use records::Rule;
 
 use super::{
     attributes::{ATTRIBUTES, DERIVES, SERDE_BARE, SERDE_CODE, SERDE_TEXT},
     paths::{STANDARD_ITEMS, STANDARD_MODULES},
+    python,
     words::{PARTS, WORDS},
 };
 
-/// Everything refused and everything allowed, a line each.
+/// Everything that a rule refuses and allows by name, a line each; nothing of a rule that has no such list.
 #[must_use]
-pub fn lines() -> Vec<String> {
+pub fn lines(rule: Rule) -> Vec<String> {
+    if rule == Rule::ForbiddenWord { words() } else { python::lines(rule) }
+}
+
+fn words() -> Vec<String> {
     let mut lines = Vec::new();
     for group in WORDS {
         lines.push(format!("refused {}: {}", group.place, group.words.join(" ")));

@@ -5,7 +5,10 @@
 //! together, as Unicode's TR39 has it ("highly restrictive": one script, or Latin within Chinese, Japanese or
 //! Korean). A name that is wholly of one script may still look like one of another: that is left to readers.
 
-use records::{Finding, Rule, v1::statement::EntryLabel};
+use records::{
+    Finding, Rule,
+    v1::{language::Language, statement::EntryLabel},
+};
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory as _};
 use unicode_security::{
@@ -25,7 +28,19 @@ pub const WRITEUP_CHARACTERS_MAX: usize = 200;
 /// Marks on one letter: Vietnamese and Hebrew need two where no composed letter has them.
 const MARKS_MAX: usize = 2;
 
-/// The keys, their limits, and whether they may be empty.
+/// The key of what the entry is written in, which may be left out.
+const LANGUAGE: &str = "language";
+
+/// The file, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Submission {
+    /// What people call the entry.
+    pub label: EntryLabel,
+    /// What it says that it is written in.
+    pub language: Language,
+}
+
+/// The keys of texts, their limits, and whether they may be empty.
 const KEYS: [(&str, usize, bool); 5] = [
     ("name", NAME_CHARACTERS_MAX, false),
     ("team", NAME_CHARACTERS_MAX, false),
@@ -35,7 +50,7 @@ const KEYS: [(&str, usize, bool); 5] = [
 ];
 
 /// Reads the file, or says everything wrong with it.
-pub(super) fn parse(bytes: &[u8]) -> Result<EntryLabel, Vec<Finding>> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Submission, Vec<Finding>> {
     let whole = |expected: String, found: String| {
         vec![Finding::new(Rule::Submission, tree::SUBMISSION).expected(expected).found(found)]
     };
@@ -46,11 +61,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<EntryLabel, Vec<Finding>> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
         whole("TOML".to_owned(), error.message().lines().next().unwrap_or("an error").to_owned())
     })?;
-    let known = |key: &str| KEYS.iter().any(|(name, ..)| *name == key);
+    let known = |key: &str| key == LANGUAGE || KEYS.iter().any(|(name, ..)| *name == key);
     let mut findings: Vec<_> = table
         .keys()
         .filter(|key| !known(key))
-        .map(|key| fault("keys name, team, organization, writeup and contact", format!("`{}`", cut(key))))
+        .map(|key| fault("keys name, team, organization, writeup, contact and language", format!("`{}`", cut(key))))
         .collect();
     let mut values = KEYS.map(|_| String::new());
     for ((key, limit, empty), value) in KEYS.iter().zip(&mut values) {
@@ -63,11 +78,21 @@ pub(super) fn parse(bytes: &[u8]) -> Result<EntryLabel, Vec<Finding>> {
             None => findings.push(fault(&format!("`{key}`"), "no such key".to_owned())),
         }
     }
+    let language = language(&table).map_err(|finding| findings.push(*finding)).unwrap_or_default();
     if !findings.is_empty() {
         return Err(findings);
     }
     let [name, team, organization, writeup, contact] = values;
-    Ok(EntryLabel { name, team, organization, writeup, contact })
+    Ok(Submission { label: EntryLabel { name, team, organization, writeup, contact }, language })
+}
+
+fn language(table: &toml::Table) -> Result<Language, Box<Finding>> {
+    let Some(value) = table.get(LANGUAGE) else { return Ok(Language::default()) };
+    value.as_str().and_then(Language::named).ok_or_else(|| {
+        let words = Language::ALL.map(|language| format!("\"{}\"", language.word())).join(" or ");
+        let found = value.as_str().map_or("another type".to_owned(), |word| format!("`{}`", cut(word)));
+        Box::new(fault(&format!("`{LANGUAGE}` as {words}, or no such key"), found))
+    })
 }
 
 fn text_faults(key: &str, text: &str, limit: usize, may_be_empty: bool) -> Option<Finding> {
@@ -183,8 +208,13 @@ mod tests {
 
     #[test]
     fn a_good_file_is_read() {
-        let entry = parse(GOOD.as_bytes()).unwrap();
-        assert_eq!((entry.name.as_str(), entry.team.as_str()), ("Sharp", "Café 7"));
+        let read = parse(GOOD.as_bytes()).unwrap();
+        assert_eq!((read.label.name.as_str(), read.label.team.as_str()), ("Sharp", "Café 7"));
+        assert_eq!(read.language, Language::Rust, "what it says that says nothing");
+        for language in Language::ALL {
+            let text = format!("{GOOD}language = \"{}\"\n", language.word());
+            assert_eq!(parse(text.as_bytes()).unwrap().language, language);
+        }
     }
 
     fn faults(name: &str) -> Vec<Finding> {
@@ -297,6 +327,8 @@ mod tests {
             ("https://", "http://"),
             ("https://arxiv.org", "https://<b>"),
             ("contact = ", "contacts = \"\"\ncontact = "),
+            ("contact = ", "language = \"Python\"\ncontact = "),
+            ("contact = ", "language = 3\ncontact = "),
             ("\"Sharp\"", "1"),
             ("name = \"Sharp\"\n", ""),
             ("Sharp", &"x".repeat(NAME_CHARACTERS_MAX + 1)),

@@ -1,8 +1,8 @@
-//! The text of a source as the compiler reads it, and places in it.
+//! The text of a source as its language reads it, and places in it.
 //!
-//! The compiler drops a byte order mark, turns CRLF into LF and drops a first line that looks like one for a
+//! Rust's compiler drops a byte order mark, turns CRLF into LF and drops a first line that looks like one for a
 //! shell before it cuts tokens. What it would drop or read otherwise than people do is refused here, so that
-//! what is judged is what is compiled.
+//! what is judged is what is compiled. Python reads CRLF as LF too.
 //! Source: the Rust reference, chapter "Input format".
 
 use std::borrow::Cow;
@@ -22,8 +22,8 @@ impl Fault {
 }
 
 /// The text up to the first byte that is not UTF-8, with lines that end as the compiler's do, and what is
-/// wrong with it before a token is cut.
-pub(super) fn read(bytes: &[u8]) -> (String, Option<Fault>) {
+/// wrong with it before a token is cut. `first` says what the language would read otherwise in its first bytes.
+pub(super) fn read(bytes: &[u8], first: fn(&str) -> Option<Fault>) -> (String, Option<Fault>) {
     let (valid, odd) = match str::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(error) => {
@@ -33,7 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> (String, Option<Fault>) {
     };
     let text = valid.replace("\r\n", "\n");
     let encoding = || odd.map(|byte| Fault::new(text.len(), "UTF-8", format!("the byte {byte:#04x}")));
-    let fault = first_line(&text).or_else(|| control(&text)).or_else(encoding);
+    let fault = byte_order_mark(&text).or_else(|| first(&text)).or_else(|| control(&text)).or_else(encoding);
     (text, fault)
 }
 
@@ -45,13 +45,14 @@ pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// What a shell or an editor would read in the first bytes.
+fn byte_order_mark(text: &str) -> Option<Fault> {
+    text.starts_with('\u{feff}').then(|| Fault::new(0, "a file without a byte order mark", "U+FEFF"))
+}
+
+/// What a shell would read in the first bytes of Rust.
 ///
 /// Stricter than the compiler, which also takes `#!`, space and then `[` for an attribute.
 pub(super) fn first_line(text: &str) -> Option<Fault> {
-    if text.starts_with('\u{feff}') {
-        return Some(Fault::new(0, "a file without a byte order mark", "U+FEFF"));
-    }
     let shell = text.starts_with("#!") && !text.starts_with("#![");
     shell.then(|| Fault::new(0, "no line for a shell: the compiler would drop it unread", "`#!`"))
 }
@@ -77,8 +78,8 @@ mod tests {
 
     #[test]
     fn lines_end_as_the_compiler_reads_them() {
-        assert_eq!(read(b"a\r\nb\n"), ("a\nb\n".to_owned(), None));
-        assert_eq!(read(b"a\r\r\nb").1.unwrap().found, "U+000D");
+        assert_eq!(read(b"a\r\nb\n", first_line), ("a\nb\n".to_owned(), None));
+        assert_eq!(read(b"a\r\r\nb", first_line).1.unwrap().found, "U+000D");
     }
 
     #[test]
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn what_is_not_utf_8_is_placed_after_what_is() {
-        let (text, fault) = read(b"ab\r\nc\xff");
+        let (text, fault) = read(b"ab\r\nc\xff", first_line);
         let fault = fault.unwrap();
         assert_eq!((position(&text, fault.at), fault.found.as_str()), ((2, 2), "the byte 0xff"));
     }

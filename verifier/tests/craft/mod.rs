@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use records::{Rule, Verdict};
+use records::{Rule, Verdict, v1::language::Language};
 use verifier::{
     config::TableNames,
     frozen::FrozenTree,
     intake::{self, Admitted},
     policy,
-    tree::{CONFIG, ROOT, SUBMISSION, Tree},
+    tree::{CONFIG, SUBMISSION, Tree},
 };
 
 pub const FILE: u32 = 0o100_644 << 16;
@@ -171,8 +171,17 @@ fn central(entry: &Entry, offset: u32, out: &mut Vec<u8>) {
 /// A submission that passes everything.
 pub fn good() -> BTreeMap<String, Vec<u8>> {
     let submission = "name = \"a\"\nteam = \"b\"\norganization = \"\"\nwriteup = \"\"\ncontact = \"\"\n";
-    let files = [(ROOT, "pub fn a() {}\n"), (CONFIG, "rho = 6.5\n"), (SUBMISSION, submission)];
+    let files = [(Language::Rust.root(), "pub fn a() {}\n"), (CONFIG, "rho = 6.5\n"), (SUBMISSION, submission)];
     files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into()
+}
+
+/// The same in Python.
+pub fn good_python() -> BTreeMap<String, Vec<u8>> {
+    let mut files = good();
+    files.remove(Language::Rust.root());
+    files.insert(Language::Python.root().to_owned(), b"import torch\n".to_vec());
+    files.entry(SUBMISSION.to_owned()).or_default().extend(b"language = \"python\"\n");
+    files
 }
 
 /// A ZIP of files, deflated.

@@ -14,6 +14,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use records::{
     Blake3, Finding, LibtorchDigest, NumericsClass, Rule, Sha256, Verdict, WorkerDigest, canonical,
     v1::{
+        language::Language,
         names::RunName,
         protocol::Protocol,
         run::ResolvedRun,
@@ -86,9 +87,13 @@ impl Wish {
             text(&self.team)
         );
         let source = format!("//! {}\npub fn answer() -> u32 {{\n    42\n}}\n", self.name.escape_unicode());
-        [(tree::ROOT, source), (tree::CONFIG, "lr = 0.1\n[small]\nlr = 0.2\n".to_owned()), (tree::SUBMISSION, about)]
-            .map(|(path, text)| (path.to_owned(), text.into_bytes()))
-            .into()
+        [
+            (Language::Rust.root(), source),
+            (tree::CONFIG, "lr = 0.1\n[small]\nlr = 0.2\n".to_owned()),
+            (tree::SUBMISSION, about),
+        ]
+        .map(|(path, text)| (path.to_owned(), text.into_bytes()))
+        .into()
     }
 
     pub fn zip(&self) -> Vec<u8> {

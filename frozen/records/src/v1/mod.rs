@@ -9,6 +9,7 @@ pub mod evaluation;
 pub mod golden;
 pub mod identity;
 pub mod kit;
+pub mod language;
 pub mod names;
 pub mod outcome;
 pub mod progress;

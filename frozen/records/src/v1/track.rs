@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::names;
+use super::{language::Language, names};
 
 /// What an entry brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl Track {
     pub fn is_editable(self, path: &str) -> bool {
         match self {
             Self::Algorithm => {
-                let source = path.starts_with("editable/src/") && path.ends_with(".rs");
+                let source = path.starts_with("editable/src/") && Language::of(path).is_some();
                 source || path == "editable/config.toml" || path == "editable/submission.toml"
             }
         }
@@ -104,10 +104,17 @@ mod tests {
     #[test]
     fn only_sources_and_two_files_of_an_algorithm_are_open() {
         let track = Track::Algorithm;
-        for path in ["editable/src/loss/global.rs", "editable/config.toml", "editable/submission.toml"] {
+        for path in ["editable/config.toml", "editable/submission.toml"] {
             assert!(track.is_editable(path), "{path}");
         }
-        for path in ["editable/src/data.bin", "editable/build.rs", "editable/Cargo.toml", "src/lib.rs", "editable/src"]
+        for language in Language::ALL {
+            let nested = format!("editable/src/loss/global{}", language.ending());
+            let outside = format!("editable/build{}", language.ending());
+            assert!(track.is_editable(language.root()) && track.is_editable(&nested), "{nested}");
+            assert!(!track.is_editable(&outside), "{outside}");
+        }
+        for path in
+            ["editable/src/data.bin", "editable/Cargo.toml", "editable/pyproject.toml", "src/lib.py", "editable/src"]
         {
             assert!(!track.is_editable(path), "{path}");
         }

@@ -132,7 +132,7 @@ impl Subject {
     fn build(&self, practice: &Practice<'_>) -> Result<(&Entry, PathBuf), Stop> {
         match self {
             Self::Baseline(entry) => Ok((entry, compile::baseline(practice.kit, practice.home)?.1)),
-            Self::Entry(entry) => Ok((entry, compile::shared(practice.kit, practice.home, &entry.sources())?.1)),
+            Self::Entry(entry) => Ok((entry, compile::shared(practice.kit, practice.home, &entry.sources()?)?.1)),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
 };
 
 fn findings(source_text: &str) -> Vec<Finding> {
-    source("editable/src/lib.rs", source_text.as_bytes())
+    rust("editable/src/lib.rs", source_text.as_bytes())
 }
 
 fn rules(source_text: &str) -> Vec<Rule> {
@@ -55,7 +55,7 @@ fn a_file_full_of_the_same_word_is_told_briefly() {
 
 #[test]
 fn bytes_beyond_utf_8_are_refused_where_they_stand() {
-    let found = source("editable/src/lib.rs", b"fn a() {}\n// \xff");
+    let found = rust("editable/src/lib.rs", b"fn a() {}\n// \xff");
     assert_eq!((found[0].rule, found[0].place.as_str()), (Rule::SourceText, "editable/src/lib.rs:2:4"));
 }
 
@@ -75,6 +75,19 @@ fn lists_hold_nothing_twice() {
 #[test]
 fn the_page_lists_what_is_true() {
     let page = include_str!("../../../../docs/rules.md");
-    let listed = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
-    assert_eq!(listed.lines().collect::<Vec<_>>(), lines());
+    let mut lists = page.split("```text\n").skip(1).map(|rest| rest.split("```").next().unwrap().lines());
+    assert_eq!(lists.next().unwrap().collect::<Vec<_>>(), lines(Rule::ForbiddenWord));
+    let of_python: Vec<_> = Rule::ALL.iter().filter(|rule| rule.id().starts_with("python-")).collect();
+    let listed = of_python.iter().filter(|rule| !lines(***rule).is_empty());
+    let expected: Vec<_> = listed.flat_map(|rule| [vec![format!("{rule}")], lines(**rule)].concat()).collect();
+    assert_eq!(lists.next().unwrap().collect::<Vec<_>>(), expected);
+
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix("` |")?.split_once("` | `"));
+    let shown: Vec<_> = rows.map(|(rule, text)| (rule.parse::<Rule>().unwrap(), text)).collect();
+    for (rule, text) in &shown {
+        let path = "editable/src/lib.py";
+        let found = python::source(path, text.as_bytes(), &BTreeSet::from([path]));
+        assert_eq!(found.iter().map(|finding| finding.rule).collect::<Vec<_>>(), [*rule], "{text}");
+    }
+    assert!(of_python.iter().all(|rule| shown.iter().any(|(shown, _)| shown == *rule)), "{shown:?}");
 }

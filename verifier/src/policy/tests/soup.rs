@@ -45,7 +45,7 @@ proptest! {
 
     #[test]
     fn tokens_are_the_compilers(source in soup()) {
-        let (text, fault) = text::read(source.as_bytes());
+        let (text, fault) = text::read(source.as_bytes(), text::first_line);
         if let (None, Ok(tokens)) = (fault, cut(&text)) {
             let ours: Vec<_> = tokens.iter().map(|token| (token.at, token.text.to_owned())).collect();
             // Of a raw name we keep the name.
@@ -61,7 +61,7 @@ proptest! {
 
     #[test]
     fn no_text_hides_a_word(source in soup()) {
-        let (text, _) = text::read(source.as_bytes());
+        let (text, _) = text::read(source.as_bytes(), text::first_line);
         let speaks = compilers(&text).iter().any(|(_, word)| ["unsafe", "r#unsafe"].contains(word));
         prop_assert!(!speaks || !findings(&source).is_empty(), "{source:?}");
     }
