@@ -25,6 +25,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("contract", &["numerics", "shim", "wire"]),
     ("answer", &["contract", "numerics", "shim", "wire"]),
     ("worker", &["cell", "shim", "stamp", "wire"]),
+    ("worker-python", &["cell", "numerics", "stamp", "wire"]),
     ("probe", &["stamp", "wire"]),
     ("clip", &["numerics", "records", "shim"]),
     ("trainer", &["clip", "data", "evidence", "host", "numerics", "records", "shim", "stamp", "wire"]),

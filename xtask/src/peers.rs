@@ -2,7 +2,7 @@
 //!
 //! Metrics, tokens, cleaned captions and pixels are compared with CLIP_benchmark, open_clip, ftfy and Pillow in the versions that
 //! DataComp pins. The model's features are compared with an open_clip on the torch that our libtorch is cut from: another torch has
-//! other kernels, and would be compared with itself. A comparison that cannot be made fails; none is skipped.
+//! other kernels, and would be compared with itself; the entry in Python is asked on it, too. A comparison that cannot be made fails; none is skipped.
 
 mod environment;
 
@@ -40,10 +40,12 @@ enum Comparison {
     Metrics,
     /// Features and checkpoints, with open_clip's
     Model,
+    /// A training of an entry in Python, with the one of the same entry in Rust
+    Python,
 }
 
 impl Comparison {
-    const ALL: [Self; 4] = [Self::Pixels, Self::Tokens, Self::Metrics, Self::Model];
+    const ALL: [Self; 5] = [Self::Pixels, Self::Tokens, Self::Metrics, Self::Model, Self::Python];
 
     fn name(self) -> &'static str {
         match self {
@@ -51,21 +53,23 @@ impl Comparison {
             Self::Tokens => "tokens",
             Self::Metrics => "metrics",
             Self::Model => "model",
+            Self::Python => "python",
         }
     }
 
     /// The crate whose example says what ours is.
-    fn ours(self) -> &'static str {
+    fn ours(self) -> Option<&'static str> {
         match self {
-            Self::Pixels | Self::Tokens => "data",
-            Self::Metrics | Self::Model => "evaluator",
+            Self::Pixels | Self::Tokens => Some("data"),
+            Self::Metrics | Self::Model => Some("evaluator"),
+            Self::Python => None,
         }
     }
 
     fn environment(self) -> &'static Environment {
         match self {
             Self::Pixels | Self::Tokens | Self::Metrics => &DATACOMP,
-            Self::Model => &LIBTORCH,
+            Self::Model | Self::Python => &LIBTORCH,
         }
     }
 }
@@ -101,7 +105,7 @@ pub fn run(checkout: &Path, args: Args) -> Result<()> {
 fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<bool> {
     let checkout = &machine.checkout;
     let script = |name: &str, arguments: &[&Path]| script(checkout, python, name, arguments);
-    let peer = example(machine, comparison.ours())?;
+    let peer = comparison.ours().map(|package| example(machine, package)).transpose()?.unwrap_or_default();
     let scripts = match comparison {
         Comparison::Pixels => vec![script("pixels.py", &[&peer])],
         Comparison::Tokens => {
@@ -117,6 +121,7 @@ fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<b
                 script("model.py", &[&peer, &model("ViT-B-32.json")]),
             ]
         }
+        Comparison::Python => vec![contract(checkout, python), trainings(machine, python)?],
     };
     let mut differs = false;
     for mut script in scripts {
@@ -136,6 +141,24 @@ fn trained(machine: &Machine) -> Result<PathBuf> {
     let mut attempt = Command::new(maxclip);
     shell::run(attempt.current_dir(&machine.checkout).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
     Ok(home.join("try-0001/published/model.safetensors"))
+}
+
+/// The tests of the contract in Python.
+fn contract(checkout: &Path, python: &Path) -> Command {
+    let mut tests = Command::new(python);
+    tests
+        .current_dir(checkout.join("frozen/contract-python"))
+        .args(["-B", "-m", "unittest", "discover", "-s", "tests", "-t", "."]);
+    tests
+}
+
+/// The trainer's tests that need torch for Python.
+fn trainings(machine: &Machine, python: &Path) -> Result<Command> {
+    kit::build(machine)?;
+    let mut tests = shell::cargo(&machine.checkout.join("frozen"));
+    tests.args(["test", "--workspace", "--test", "train", "--", "--ignored", "python::"]);
+    tests.env("MAXCLIP_PYTHON", python);
+    Ok(tests)
 }
 
 fn script(checkout: &Path, python: &Path, name: &str, arguments: &[&Path]) -> Command {

@@ -119,6 +119,10 @@ pub const RUST: Profile = Profile {
     ],
 };
 
+/// Python entries: sources over torch, in CPython. What it may ask of the kernel is what a Rust entry may; what is
+/// readable before the lock besides is the interpreter's own, which the host names.
+pub const PYTHON: Profile = Profile { name: "python", ..RUST };
+
 /// The compiler and the linker that it starts: they read hostile text.
 ///
 /// What rustc 1.95, gcc 12 and lld ask for over the starter kits, and their like elsewhere. No change of a file's mode or

@@ -12,19 +12,24 @@ use std::{
 
 use cell::{
     fence,
-    profile::{Profile, RUST},
+    profile::{PYTHON, Profile, RUST},
     spawn::Limit,
 };
 use numerics::pin::ENVIRONMENT;
 
-use crate::HostError;
+use crate::{HostError, Launch, Server};
 
 /// The kind of jail.
-pub(crate) const PROFILE: &Profile = &RUST;
+fn profile(server: &Server) -> &'static Profile {
+    match server {
+        Server::Rust(_) => &RUST,
+        Server::Python(_) => &PYTHON,
+    }
+}
 
 /// Limits of the server, which a cell inherits and narrows.
-pub(crate) fn limits() -> Vec<(Limit, u64)> {
-    PROFILE.limits.iter().map(|(limit, value, _)| (*limit, *value)).collect()
+pub(crate) fn limits(server: &Server) -> Vec<(Limit, u64)> {
+    profile(server).limits.iter().map(|(limit, value, _)| (*limit, *value)).collect()
 }
 
 /// Every function of libtorch is looked up when the server starts. Else each cell would look up what it calls
@@ -35,36 +40,56 @@ const BIND_NOW: &[u8] = b"LD_BIND_NOW=1";
 const NO_RSEQ: &[u8] = b"GLIBC_TUNABLES=glibc.pthread.rseq=0";
 
 /// The environment, whole: the variables that decide bits, where libtorch is, and how it is linked.
-pub(crate) fn environment(libraries: &Path) -> Result<Vec<CString>, HostError> {
+pub(crate) fn environment(launch: &Launch) -> Result<Vec<CString>, HostError> {
+    let libraries = &launch.libraries;
     let numerics = ENVIRONMENT.iter().map(|(name, value)| format!("{name}={value}").into_bytes());
     let path = [b"LD_LIBRARY_PATH=", libraries.as_os_str().as_bytes()].concat();
     let refuse = |_| HostError::Path(libraries.to_owned());
-    numerics.chain([path, BIND_NOW.to_vec(), NO_RSEQ.to_vec()]).map(|text| CString::new(text).map_err(refuse)).collect()
+    let own = match &launch.server {
+        Server::Rust(_) => vec![],
+        Server::Python(python) => python.environment(),
+    };
+    let texts = numerics.chain([path, BIND_NOW.to_vec(), NO_RSEQ.to_vec()]).chain(own);
+    texts.map(|text| CString::new(text).map_err(refuse)).collect()
 }
 
 /// A Landlock domain that leaves only what a worker's start needs readable; none where the kernel has none.
-pub(crate) fn landlock(program: &Path, libraries: &Path) -> Result<Option<OwnedFd>, landlock::RulesetError> {
+pub(crate) fn landlock(launch: &Launch) -> Result<Option<OwnedFd>, landlock::RulesetError> {
     // pip's libtorch finds its neighbours beside its own folder.
-    let neighbours = libraries.join("../../nvidia");
-    let system = PROFILE.readable.iter().map(|(path, _)| PathBuf::from(path));
-    let files: Vec<_> = system.chain([program.to_owned(), libraries.to_owned(), neighbours]).collect();
+    let neighbours = launch.libraries.join("../../nvidia");
+    let system = profile(&launch.server).readable.iter().map(|(path, _)| PathBuf::from(path));
+    let mut files: Vec<_> = system.chain([launch.libraries.clone(), neighbours]).collect();
+    match &launch.server {
+        Server::Rust(program) => files.push(program.clone()),
+        Server::Python(python) => files.extend(python.readable().map(Path::to_owned)),
+    }
     fence::domain(&files, &[])
 }
 
 #[cfg(test)]
 mod tests {
+    use records::v1::protocol::WorkerLimits;
+
     use super::*;
 
     /// The profile cannot name the pin's room; what it leaves in a cell is the pin and no more.
     #[test]
     fn a_cell_keeps_the_variables_that_decide_bits() {
         let names: Vec<_> = ENVIRONMENT.iter().map(|(name, _)| *name).collect();
-        assert_eq!(PROFILE.environment, names);
+        assert!([RUST, PYTHON].iter().all(|profile| profile.environment == names));
     }
 
     #[test]
     fn the_environment_is_the_list_and_nothing_else() {
-        let environment = environment(Path::new("/torch/lib")).unwrap();
+        let empty = PathBuf::new();
+        let launch = Launch {
+            server: Server::Rust("/worker".into()),
+            entry: empty.clone(),
+            probe: empty,
+            libraries: "/torch/lib".into(),
+            limits: WorkerLimits { cpu_seconds: 0, memory_mib: 0, cell_lanes_max: 0 },
+        };
+        let environment = environment(&launch).unwrap();
         let names: Vec<_> = environment.iter().map(|text| text.to_str().unwrap().split_once('=').unwrap().0).collect();
         assert_eq!(names.len(), ENVIRONMENT.len() + 3);
         assert!(ENVIRONMENT.iter().all(|(name, _)| names.contains(name)));

@@ -17,9 +17,11 @@ mod attribution;
 mod confinement;
 mod error;
 mod process;
+mod python;
 mod talk;
 mod walls;
 mod worker;
 
 pub use error::HostError;
-pub use worker::{Answer, AnswerCost, Launch, Worker};
+pub use python::Python;
+pub use worker::{Answer, AnswerCost, Launch, Server, Worker};

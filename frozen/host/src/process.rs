@@ -27,7 +27,7 @@ use wire::{
     words,
 };
 
-use crate::{HostError, Launch, confinement, error::system, talk::LastWords};
+use crate::{HostError, Launch, Server, confinement, error::system, talk::LastWords};
 
 /// Bytes of the session's memory; pages that are not written cost nothing.
 const SESSION_BYTES: usize = 16 << 20;
@@ -62,10 +62,14 @@ pub(crate) struct Reply {
 impl Process {
     /// Starts the program; [`Process::ready`] waits for it.
     pub(crate) fn start(launch: &Launch) -> Result<Self, HostError> {
-        let path =
-            CString::new(launch.program.as_os_str().as_bytes()).map_err(|_| HostError::Path(launch.program.clone()))?;
+        let server = launch.server.program();
+        let path = CString::new(server.as_os_str().as_bytes()).map_err(|_| HostError::Path(server.to_owned()))?;
+        let arguments = match &launch.server {
+            Server::Rust(_) => vec![],
+            Server::Python(python) => python.arguments()?,
+        };
         let no_landlock = |error: landlock::RulesetError| system("landlock")(io::Error::other(error));
-        let landlock = confinement::landlock(&launch.program, &launch.libraries).map_err(no_landlock)?;
+        let landlock = confinement::landlock(launch).map_err(no_landlock)?;
         let (socket, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
             .map_err(system("socket"))?;
         let (output, written) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(system("pipe"))?;
@@ -84,13 +88,13 @@ impl Process {
         descriptors.push(copy(&words.file())?);
         descriptors.push(sealed("entry", &launch.entry)?);
         descriptors.push(sealed("probe", &launch.probe)?);
-        let environment = confinement::environment(&launch.libraries)?;
+        let environment = confinement::environment(launch)?;
         let program = Program {
             path,
-            arguments: vec![],
+            arguments,
             environment,
             descriptors,
-            limits: confinement::limits(),
+            limits: confinement::limits(&launch.server),
             landlock,
             view: None,
             folder: None,
@@ -98,7 +102,7 @@ impl Process {
         };
         let session = session.map(SESSION_BYTES, ArenaKind::Inputs).map_err(system("session"))?;
         let words = words.map(words::BYTES, ArenaKind::Results).map_err(system("words"))?;
-        let started = program.start().map_err(|source| HostError::Start { program: launch.program.clone(), source })?;
+        let started = program.start().map_err(|source| HostError::Start { program: server.to_owned(), source })?;
         drop(program);
         Ok(Self { started, socket, output, session, words, files, landlock: 0, sequence: 0 })
     }

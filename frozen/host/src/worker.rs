@@ -1,6 +1,9 @@
 //! A worker as the trainer uses it: start, write inputs, ask, copy results, start again.
 
-use std::{ops::Range, path::PathBuf};
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 use numerics::{
     Seed,
@@ -20,7 +23,7 @@ use wire::{
 };
 
 use crate::{
-    HostError,
+    HostError, Python,
     attribution::{self, Attribution, Case, Doubt},
     process::{Arenas, Process, Reply, seed_text},
     walls,
@@ -29,8 +32,8 @@ use crate::{
 /// How a worker is started.
 #[derive(Debug, Clone)]
 pub struct Launch {
-    /// The server program.
-    pub program: PathBuf,
+    /// The server.
+    pub server: Server,
     /// The entry: what a cell loads.
     pub entry: PathBuf,
     /// The frozen probe, in an entry's form.
@@ -39,6 +42,35 @@ pub struct Launch {
     pub libraries: PathBuf,
     /// What one question may use.
     pub limits: WorkerLimits,
+}
+
+/// The program that a worker's cells are forked from.
+#[derive(Debug, Clone)]
+pub enum Server {
+    /// The server of Rust entries.
+    Rust(PathBuf),
+    /// The server of Python entries.
+    Python(Python),
+}
+
+impl Server {
+    /// The file that is executed.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        match self {
+            Self::Rust(program) => program,
+            Self::Python(python) => &python.program,
+        }
+    }
+
+    /// The file of ours that says of which frozen tree it is.
+    #[must_use]
+    pub fn stamped(&self) -> &Path {
+        match self {
+            Self::Rust(program) => program,
+            Self::Python(python) => &python.library,
+        }
+    }
 }
 
 /// What an answer cost.

@@ -23,7 +23,7 @@ pub type CheckoutFiles = BTreeMap<String, Vec<u8>>;
 pub const FROZEN: [&str; 2] = ["frozen", "editable/Cargo.toml"];
 
 /// What is no part of the tree wherever it stands.
-const LEFT_OUT: &str = "target";
+const LEFT_OUT: [&str; 2] = ["target", "__pycache__"];
 
 /// Reads the frozen files of a checkout.
 ///
@@ -56,7 +56,9 @@ fn collect(checkout: &Path, path: &Path, files: &mut CheckoutFiles) -> io::Resul
     }
     for entry in fs::read_dir(&place).map_err(at)? {
         let name = PathBuf::from(entry.map_err(at)?.file_name());
-        if !name.as_os_str().as_encoded_bytes().starts_with(b".") && name != Path::new(LEFT_OUT) {
+        if !name.as_os_str().as_encoded_bytes().starts_with(b".")
+            && LEFT_OUT.iter().all(|left_out| name != Path::new(left_out))
+        {
             collect(checkout, &path.join(name), files)?;
         }
     }

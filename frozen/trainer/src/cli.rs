@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use host::{Python, Server};
 use records::{
     Exit, Problem, Stop,
     v1::{
@@ -35,9 +36,8 @@ enum Command {
         /// The data set's folder.
         #[arg(long)]
         data: PathBuf,
-        /// The worker's server program.
-        #[arg(long)]
-        worker: PathBuf,
+        #[command(flatten)]
+        server: ServerArguments,
         /// The entry that its cells load.
         #[arg(long)]
         entry: PathBuf,
@@ -68,6 +68,44 @@ enum Command {
         #[arg(required = true)]
         folders: Vec<PathBuf>,
     },
+}
+
+/// The worker's server: a program of ours for Rust entries, or CPython with what makes it one.
+#[derive(clap::Args)]
+struct ServerArguments {
+    /// The worker's server program.
+    #[arg(long, required_unless_present = "python", conflicts_with = "python")]
+    worker: Option<PathBuf>,
+    /// The CPython that becomes the server, for entries in Python.
+    #[arg(long, requires_all = ["python_library", "contract", "package", "standard_library"])]
+    python: Option<PathBuf>,
+    /// `libworker_python.so`.
+    #[arg(long, requires = "python")]
+    python_library: Option<PathBuf>,
+    /// The folder of the contract in Python.
+    #[arg(long, requires = "python")]
+    contract: Option<PathBuf>,
+    /// A folder with torch or what it imports.
+    #[arg(long, requires = "python")]
+    package: Vec<PathBuf>,
+    /// A folder of CPython's own.
+    #[arg(long, requires = "python")]
+    standard_library: Vec<PathBuf>,
+}
+
+impl ServerArguments {
+    fn server(self) -> Server {
+        match (self.python, self.worker) {
+            (Some(program), _) => Server::Python(Python {
+                program,
+                library: self.python_library.unwrap_or_default(),
+                contract: self.contract.unwrap_or_default(),
+                packages: self.package,
+                own: self.standard_library,
+            }),
+            (None, worker) => Server::Rust(worker.unwrap_or_default()),
+        }
+    }
 }
 
 /// Runs a command.
@@ -106,7 +144,7 @@ fn dispatch(command: Command) -> Result<(), Stop> {
         Command::Train {
             folder,
             data,
-            worker,
+            server,
             entry,
             probe,
             libraries,
@@ -119,7 +157,7 @@ fn dispatch(command: Command) -> Result<(), Stop> {
             let options = Options {
                 folder,
                 data,
-                worker,
+                server: server.server(),
                 entry,
                 probe,
                 libraries,

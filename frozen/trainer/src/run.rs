@@ -8,7 +8,7 @@ use std::{
 
 use clip::Clip;
 use data::Dataset;
-use host::{Launch, Worker};
+use host::{Launch, Server, Worker};
 use records::{
     Reason, Stop, canonical,
     file::{self, FileError},
@@ -40,8 +40,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// The data set's folder.
     pub data: PathBuf,
-    /// The worker's server program.
-    pub worker: PathBuf,
+    /// The worker's server.
+    pub server: Server,
     /// The entry that its cells load.
     pub entry: PathBuf,
     /// The frozen probe that shows what holds them.
@@ -99,7 +99,7 @@ impl<'a> Training<'a> {
     fn start(plan: &'a RunPlan, options: &Options) -> Result<Self, Stop> {
         require_class(plan)?;
         let data = open_data(plan, &options.data)?;
-        tree::require_program("worker", &options.worker, plan.run.frozen)?;
+        tree::require_program("worker", options.server.stamped(), plan.run.frozen)?;
         tree::require_program("probe", &options.probe, plan.run.frozen)?;
         let workers = start_workers(plan, options)?;
         file::write(&plan.folder.join(CONTAINMENT), &canonical::to_file(&containment(&workers))?)?;
@@ -221,7 +221,7 @@ fn open_data(plan: &RunPlan, folder: &Path) -> Result<Dataset, Stop> {
 /// A worker for each thread.
 fn start_workers(plan: &RunPlan, options: &Options) -> Result<Vec<Worker>, Stop> {
     let launch = Launch {
-        program: options.worker.clone(),
+        server: options.server.clone(),
         entry: options.entry.clone(),
         probe: options.probe.clone(),
         libraries: options.libraries.clone(),

@@ -1,6 +1,7 @@
 //! Whole trainings of the baseline under `mini`: what must not change a byte, and what must stop a run.
 
 mod bench;
+mod python;
 
 use std::{
     fs,

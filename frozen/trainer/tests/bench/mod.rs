@@ -153,6 +153,14 @@ impl Bench {
         command
     }
 
+    /// The command that trains, but for its server, the entry and libtorch.
+    pub fn command_without_server(&self) -> Command {
+        let mut command = pinned(Path::new(TRAINER));
+        command.arg("train").arg(self.path()).arg("--data").arg(self.data());
+        command.arg("--probe").arg(&shared().worker.probe).stdin(Stdio::null());
+        command
+    }
+
     /// Trains to the end and expects it.
     pub fn train(&self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use host::{Answer, Launch, Worker};
+use host::{Answer, Launch, Server, Worker};
 use numerics::Seed;
 use records::{
     Finding, Rule, Stop,
@@ -19,7 +19,7 @@ pub const LIMITS: StateLimits =
 pub fn launch() -> Launch {
     let built = flows::programs();
     Launch {
-        program: built.join("worker"),
+        server: Server::Rust(built.join("worker")),
         entry: built.join("libattacker.so"),
         probe: built.join("libprobe.so"),
         libraries: Path::new(env!("LIBTORCH")).join("lib"),

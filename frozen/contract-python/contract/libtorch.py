@@ -1,0 +1,70 @@
+"""libtorch's switches and its own warm-up, as `shim::pin` and `worker::warm` have them in Rust.
+
+libtorch is lazy. Its first matrix product reads `/proc/cpuinfo`, oneDNN reads `/sys/devices/system/cpu`, and the
+default generator asks for entropy when it is made. A locked cell could do none of that, and each would be another
+answer on another machine.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+def pin() -> None:
+    """Sets every switch that can change a bit, and reads each back.
+
+    - Errors: :class:`RuntimeError` for switches that do not stand.
+    """
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    # The public function imports a compiler that wants a temporary folder.
+    torch._C._set_deterministic_algorithms(True, warn_only=False)
+    # An earlier allocation's memory would otherwise be an input that nobody declared.
+    torch._C._set_deterministic_fill_uninitialized_memory(True)
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.mkldnn.deterministic = True
+    torch.set_float32_matmul_precision("highest")
+    stands = {
+        "threads": torch.get_num_threads() == 1,
+        "interop threads": torch.get_num_interop_threads() == 1,
+        "deterministic": torch._C._get_deterministic_algorithms(),
+        "not to warn only": not torch._C._get_deterministic_algorithms_warn_only(),
+        "fill of memory": torch._C._get_deterministic_fill_uninitialized_memory(),
+        "deterministic oneDNN": torch.backends.mkldnn.deterministic,
+        "precision of products": torch.get_float32_matmul_precision() == "highest",
+    }
+    if missing := [name for name, holds in stands.items() if not holds]:
+        raise RuntimeError(f"torch's switches do not stand: {', '.join(missing)}")
+
+
+def warm() -> None:
+    """Runs every part of libtorch once that starts something on first use."""
+    # Makes the default generator; each question seeds it again.
+    torch.manual_seed(0)
+    for kind in (torch.float32, torch.float64):
+        _products(kind)
+        _factorisations(kind)
+    image, weight = torch.rand(1, 3, 16, 16, requires_grad=True), torch.rand(4, 3, 3, 3)
+    torch.nn.functional.conv2d(image, weight, padding=1).sum().backward()
+
+
+def _products(kind: torch.dtype) -> None:
+    """Matrix products of several sizes, element-wise functions, a sort, and autograd through them."""
+    for size in (8, 64, 256):
+        a = torch.rand(size, size, dtype=kind, requires_grad=True)
+        b = a @ a.T * 0.01
+        loss = b.log_softmax(1).exp().sum() + b.logsumexp(1).mean() + b.sort(1, descending=True)[0].sum()
+        loss.backward()
+        a.detach().new_zeros(size, size).normal_(0.0, 1.0)
+
+
+def _factorisations(kind: torch.dtype) -> None:
+    """LAPACK, which second-order optimizers use."""
+    matrix = torch.eye(16, dtype=kind) + torch.rand(16, 16, dtype=kind) * 0.1
+    symmetric = matrix @ matrix.T
+    torch.linalg.eigh(symmetric)
+    torch.linalg.cholesky(symmetric)
+    torch.linalg.qr(matrix)
+    torch.linalg.inv(matrix)
+    torch.linalg.svd(matrix)
