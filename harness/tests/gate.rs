@@ -130,6 +130,19 @@ fn check_marks_the_word_and_the_key() {
 }
 
 #[test]
+fn the_entries_in_python_pass() {
+    let bench = Bench::new();
+    for entry in ["algorithms/openclip-python", "contract-python/tests/fastclip"] {
+        let folder = Path::new("../frozen").join(entry).canonicalize().unwrap();
+        let packed = bench.maxclip(&["pack", folder.to_str().unwrap(), "-o", "entry.zip"]);
+        assert!(packed.ends_with("exit 0\n"), "{entry}: {packed}");
+        let passed = bench.maxclip(&["check", "entry.zip"]);
+        assert!(passed.contains("policy   pass ") && passed.ends_with("exit 0\n"), "{entry}: {passed}");
+        fs::remove_file(bench.path("entry.zip")).unwrap();
+    }
+}
+
+#[test]
 fn check_reads_python_as_it_reads_rust() {
     let bench = Bench::new();
     bench.kit();

@@ -12,7 +12,8 @@
 //! The wall is built for arbitrary machine code: no byte of a participant is in a process of these that is not
 //! locked yet. What each profile allows is data, with a reason an entry; SECURITY.md shows the same table.
 //!
-//! Links no libtorch. `unsafe` stands here, in `shim`, `wire::memory`, `answer` and `probe`, and in no other frozen room.
+//! Links no libtorch. `unsafe` stands here, in `shim`, `wire::memory`, `answer`, `probe` and
+//! `worker-python`, and in no other frozen room.
 #![expect(unsafe_code, reason = "fork, exec, signal handlers, mounts and a loader have no safe form")]
 
 pub mod calls;

@@ -8,34 +8,64 @@ answer on another machine.
 from __future__ import annotations
 
 import torch
+from torch import _C
 
 
 def pin() -> None:
-    """Sets every switch that can change a bit, and reads each back.
+    """Sets every switch that `shim::pin` sets in programs of ours, and reads each back.
 
     - Errors: :class:`RuntimeError` for switches that do not stand.
     """
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
     # The public function imports a compiler that wants a temporary folder.
-    torch._C._set_deterministic_algorithms(True, warn_only=False)
+    _C._set_deterministic_algorithms(True, warn_only=False)
     # An earlier allocation's memory would otherwise be an input that nobody declared.
-    torch._C._set_deterministic_fill_uninitialized_memory(True)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    torch.backends.mkldnn.deterministic = True
+    _C._set_deterministic_fill_uninitialized_memory(True)
+    for name, value in _SWITCHES.items():
+        getattr(_C, f"_set_{name}")(value)
+    for name in _REDUCED:
+        getattr(_C, f"_set_{name}")(False, False)
+    # By itself, where a build has no such backend, it would warn of being told what it does anyway.
+    if _C._get_onednn_allow_tf32():
+        _C._set_onednn_allow_tf32(False)
     torch.set_float32_matmul_precision("highest")
-    stands = {
+    for backend, operation in _FLOATS:
+        _C._set_fp32_precision_setter(backend, operation, "ieee")
+    if missing := [name for name, holds in _standing().items() if not holds]:
+        raise RuntimeError(f"torch's switches do not stand: {', '.join(missing)}")
+
+
+_SWITCHES = {
+    "cudnn_benchmark": False,
+    "cudnn_deterministic": True,
+    "mkldnn_deterministic": True,
+    "cudnn_allow_tf32": False,
+    "cublas_allow_fp16_accumulation": False,
+    "cpu_allow_fp16_reduced_precision_reduction": False,
+    "math_sdp_allow_fp16_bf16_reduction": False,
+}
+"""Those that are set and read by one name."""
+_REDUCED = ("cublas_allow_fp16_reduced_precision_reduction", "cublas_allow_bf16_reduced_precision_reduction")
+"""Sums in shorter floats, and whether a product may be cut for them: neither."""
+_FLOATS = [(backend, operation) for backend in ("cuda", "mkldnn") for operation in ("conv", "rnn", "matmul")]
+"""Operators that could take shorter floats than they are given."""
+
+
+def _standing() -> dict[str, bool]:
+    """Whether each switch stands as it must, by its name."""
+    named = {name: getattr(_C, f"_get_{name}")() == value for name, value in _SWITCHES.items()}
+    floats = {f"{backend} {kind}": _C._get_fp32_precision_getter(backend, kind) == "ieee" for backend, kind in _FLOATS}
+    reduced = {name: getattr(_C, f"_get_{name}")() == (False, False) for name in _REDUCED}
+    return named | reduced | floats | {
         "threads": torch.get_num_threads() == 1,
         "interop threads": torch.get_num_interop_threads() == 1,
-        "deterministic": torch._C._get_deterministic_algorithms(),
-        "not to warn only": not torch._C._get_deterministic_algorithms_warn_only(),
-        "fill of memory": torch._C._get_deterministic_fill_uninitialized_memory(),
-        "deterministic oneDNN": torch.backends.mkldnn.deterministic,
+        "deterministic": _C._get_deterministic_algorithms(),
+        "not to warn only": not _C._get_deterministic_algorithms_warn_only(),
+        "fill of memory": _C._get_deterministic_fill_uninitialized_memory(),
+        "oneDNN without tf32": not _C._get_onednn_allow_tf32(),
         "precision of products": torch.get_float32_matmul_precision() == "highest",
     }
-    if missing := [name for name, holds in stands.items() if not holds]:
-        raise RuntimeError(f"torch's switches do not stand: {', '.join(missing)}")
 
 
 def warm() -> None:

@@ -1,8 +1,8 @@
 //! Languages: in what an entry is written.
 //!
 //! An entry says it once, in `submission.toml`, and its sources are all of that language. The endings of their names, the
-//! file that a library starts from and what a source may import are read here: gate, packing and importer keep no list of
-//! their own.
+//! file that a library starts from and what a source may import are read here: gate and packing keep no list of their own,
+//! and that of the importer in Python is held to this one by a test.
 
 use serde::{Deserialize, Serialize};
 
@@ -104,5 +104,17 @@ mod tests {
     #[test]
     fn the_modules_are_in_order_and_stand_once() {
         assert!(PYTHON_MODULES.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn the_importer_in_python_allows_the_same_modules() {
+        let importer = include_str!("../../../contract-python/contract/entries.py");
+        let list = importer.lines().find_map(|line| line.strip_prefix("ALLOWED = (")?.strip_suffix(')')).unwrap();
+        let mut allowed: Vec<_> = list.split(", ").map(|word| word.trim_matches('"')).collect();
+        // Python has it in every source, and the importer lets it through without naming it to anybody.
+        assert!(importer.contains("root not in ALLOWED and root != \"__future__\""));
+        allowed.push("__future__");
+        allowed.sort_unstable();
+        assert_eq!(allowed, PYTHON_MODULES);
     }
 }

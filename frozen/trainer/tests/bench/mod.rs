@@ -145,18 +145,16 @@ impl Bench {
 
     /// The command that trains with these programs.
     pub fn command_of(&self, trainer: &Path, server: &Path, data: &Path) -> Command {
-        let mut command = pinned(trainer);
-        let Worker { entry, probe, .. } = &shared().worker;
-        command.arg("train").arg(self.path()).arg("--data").arg(data);
-        command.arg("--worker").arg(server).arg("--entry").arg(entry).arg("--probe").arg(probe);
-        command.args(["--libraries", LIBRARIES]).stdin(Stdio::null());
+        let mut command = self.without_server(trainer, data);
+        command.arg("--worker").arg(server).arg("--entry").arg(&shared().worker.entry);
+        command.args(["--libraries", LIBRARIES]);
         command
     }
 
-    /// The command that trains, but for its server, the entry and libtorch.
-    pub fn command_without_server(&self) -> Command {
-        let mut command = pinned(Path::new(TRAINER));
-        command.arg("train").arg(self.path()).arg("--data").arg(self.data());
+    /// The command that trains, but for the server, the entry that it serves and their libtorch.
+    pub fn without_server(&self, trainer: &Path, data: &Path) -> Command {
+        let mut command = pinned(trainer);
+        command.arg("train").arg(self.path()).arg("--data").arg(data);
         command.arg("--probe").arg(&shared().worker.probe).stdin(Stdio::null());
         command
     }

@@ -47,7 +47,7 @@ fn in_python(bench: &Bench, entry: &Path, arguments: &[&str]) -> Command {
     let (program, own, packages) = folders(Path::new(&python));
     let beside = |name: &str| Path::new(TRAINER).with_file_name(name);
     let contract = Path::new("../contract-python").canonicalize().unwrap();
-    let mut command = bench.command_without_server();
+    let mut command = bench.without_server(Path::new(TRAINER), &bench.data());
     command.arg("--python").arg(program).arg("--python-library").arg(beside("libworker_python.so"));
     command.arg("--contract").arg(contract).arg("--package").arg(&packages).arg("--standard-library").arg(own);
     command.arg("--entry").arg(entry).arg("--libraries").arg(packages.join("torch/lib")).args(arguments);
@@ -82,7 +82,8 @@ fn a_mistake_in_python_is_told_with_the_file_the_line_and_the_code() {
     let text = fs::read_to_string(sources.join("lib.py")).unwrap();
     let at = text.lines().position(|line| line.trim_start().starts_with("def loss(")).unwrap();
     let lines: Vec<_> = text.lines().collect();
-    let broken = [&lines[..=at], &["        return batch.image @ batch.image[:3]"], &lines[at + 1..]].concat().join("\n");
+    let broken =
+        [&lines[..=at], &["        return batch.image @ batch.image[:3]"], &lines[at + 1..]].concat().join("\n");
     fs::write(sources.join("lib.py"), broken).unwrap();
     let entry = folder.path().join("entry");
     fs::write(&entry, packed(&sources)).unwrap();
