@@ -37,7 +37,7 @@ enum Command {
         #[arg(long)]
         data: PathBuf,
         #[command(flatten)]
-        server: ServerArguments,
+        server: Box<ServerArguments>,
         /// The entry that its cells load.
         #[arg(long)]
         entry: PathBuf,

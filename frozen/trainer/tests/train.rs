@@ -1,5 +1,7 @@
 //! Whole trainings of the baseline under `mini`: what must not change a byte, and what must stop a run.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
 mod bench;
 mod python;
 

@@ -145,12 +145,17 @@ impl Score {
             Some(("a variance of at least 0", self.variance.to_string()))
         } else if self.items == 0 {
             Some(("at least one item", "none".to_owned()))
-        } else if !((sum - self.value.value()).abs() <= SUM_TOLERANCE) {
+        } else if !is_near(sum, self.value.value()) {
             Some(("blocks that add up to the value", format!("{sum} for {}", self.value)))
         } else {
             None
         }
     }
+}
+
+/// Whether a sum is what it should be but for rounding; what is not a number is near nothing.
+fn is_near(sum: f64, value: f64) -> bool {
+    (sum - value).abs() <= SUM_TOLERANCE
 }
 
 /// The folder of DataComp's task of a key, below a data folder: `wds_vtab-caltech101_test`.
@@ -231,7 +236,8 @@ mod tests {
         fn real(value: f64) -> Real {
             Real::new(value).unwrap()
         }
-        let changes: [(fn(&mut Score), &str); 6] = [
+        type Change = fn(&mut Score);
+        let changes: [(Change, &str); 6] = [
             (|score| score.value = real(1.0 + f64::EPSILON), "a value from 0 to 1"),
             (|score| score.value = real(-1e-300), "a value from 0 to 1"),
             (|score| score.variance = real(-1e-300), "a variance of at least 0"),

@@ -3,8 +3,6 @@
 //! Needs a CPython with torch 2.11.0, which the build of the checkout does not: `cargo xtask peers` runs it, and gives
 //! the interpreter's path as `MAXCLIP_PYTHON`.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -32,7 +30,8 @@ fn packed(sources: &Path) -> Vec<u8> {
 /// What an interpreter says of itself: its own folder, and those with torch and what it imports.
 fn folders(python: &Path) -> (PathBuf, PathBuf, PathBuf) {
     let script = "import sys, os, torch\n\
-                  print(os.path.realpath(sys.executable), sys.base_prefix, os.path.dirname(os.path.dirname(torch.__file__)), sep='\\n')";
+                  packages = os.path.dirname(os.path.dirname(torch.__file__))\n\
+                  print(os.path.realpath(sys.executable), sys.base_prefix, packages, sep='\\n')";
     let output = Command::new(python).args(["-c", script]).output().unwrap();
     assert!(output.status.success(), "{}", talk(&output));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -42,7 +41,6 @@ fn folders(python: &Path) -> (PathBuf, PathBuf, PathBuf) {
 
 /// The run's command, with CPython as the server and the baseline in Python as the entry.
 fn in_python(bench: &Bench, entry: &Path, arguments: &[&str]) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "who runs this test says where torch is")]
     let python = std::env::var_os("MAXCLIP_PYTHON").unwrap();
     let (program, own, packages) = folders(Path::new(&python));
     let beside = |name: &str| Path::new(TRAINER).with_file_name(name);
