@@ -7,6 +7,7 @@
 mod environment;
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -121,7 +122,7 @@ fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<b
                 script("model.py", &[&peer, &model("ViT-B-32.json")]),
             ]
         }
-        Comparison::Python => vec![contract(checkout, python), trainings(machine, python)?],
+        Comparison::Python => vec![contract(machine, python)?, trainings(machine, python)?],
     };
     let mut differs = false;
     for mut script in scripts {
@@ -135,21 +136,41 @@ fn differs(machine: &Machine, python: &Path, comparison: Comparison) -> Result<b
 
 /// Weights that a short training of the baseline published.
 fn trained(machine: &Machine) -> Result<PathBuf> {
+    Ok(tried(machine, "editable", "20")?.join("try-0001/published/model.safetensors"))
+}
+
+/// A fresh home in which an entry was tried beside the baseline.
+fn tried(machine: &Machine, entry: &str, steps: &str) -> Result<PathBuf> {
     let maxclip = kit::build(machine)?.maxclip;
     let home = machine.checkout.join("runs/peers");
     shell::remove(&home)?;
     let mut attempt = Command::new(maxclip);
-    shell::run(attempt.current_dir(&machine.checkout).args(["try", "editable", "--steps", "20", "--home"]).arg(&home))?;
-    Ok(home.join("try-0001/published/model.safetensors"))
+    shell::run(attempt.current_dir(&machine.checkout).args(["try", entry, "--steps", steps, "--home"]).arg(&home))?;
+    Ok(home)
 }
 
-/// The tests of the contract in Python.
-fn contract(checkout: &Path, python: &Path) -> Command {
+/// The object that was built in a home from an entry's sources.
+fn object(home: &Path, entry: &Path) -> Result<PathBuf> {
+    let root = |folder: PathBuf| fs::read(folder.join("src/lib.rs"));
+    let wanted = root(entry.to_owned()).with_context(|| format!("{} is no entry", entry.display()))?;
+    let builds = fs::read_dir(home.join("build")).with_context(|| format!("nothing built in {}", home.display()))?;
+    let mut folders = builds.filter_map(|build| Some(build.ok()?.path()));
+    let found = folders.find(|build| root(build.join("sources")).is_ok_and(|own| own == wanted));
+    Ok(found.with_context(|| format!("no build of {}", entry.display()))?.join("libentry.so"))
+}
+
+/// The tests of the contract in Python, with the objects of the same entries in Rust to ask beside them.
+fn contract(machine: &Machine, python: &Path) -> Result<Command> {
+    let checkout = &machine.checkout;
+    let (openclip, fastclip) = (checkout.join("frozen/algorithms/openclip"), checkout.join("editable"));
+    let home = tried(machine, "frozen/algorithms/openclip", "2")?;
     let mut tests = Command::new(python);
+    tests.env("MAXCLIP_RUST_OPENCLIP", object(&home, &openclip)?);
+    tests.env("MAXCLIP_RUST_FASTCLIP", object(&home, &fastclip)?);
     tests
         .current_dir(checkout.join("frozen/contract-python"))
         .args(["-B", "-m", "unittest", "discover", "-s", "tests", "-t", "."]);
-    tests
+    Ok(tests)
 }
 
 /// The trainer's tests that need torch for Python.
